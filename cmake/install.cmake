@@ -1,0 +1,15 @@
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Tessera")
+
+install(TARGETS tessera EXPORT TesseraTargets FILE_SET HEADERS)
+install(EXPORT TesseraTargets NAMESPACE Tessera:: DESTINATION "${package_dir}")
+
+configure_package_config_file(cmake/TesseraConfig.cmake.in TesseraConfig.cmake INSTALL_DESTINATION "${package_dir}")
+write_basic_package_version_file(TesseraConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES
+  "${CMAKE_CURRENT_BINARY_DIR}/TesseraConfig.cmake"
+  "${CMAKE_CURRENT_BINARY_DIR}/TesseraConfigVersion.cmake"
+  "${CMAKE_CURRENT_SOURCE_DIR}/cmake/FindTesseraDependencies.cmake"
+  DESTINATION "${package_dir}")

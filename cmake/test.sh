@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Usage: test.sh [ARGUMENT of ctest...]
+#
+# Installs what is missing, builds everything and runs all tests; then those of the library again under the sanitizers,
+# on fewer ranks, because there they take several times as long.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+bash cmake/bootstrap.sh test
+cmake -S . -B build/test -G Ninja -DCMAKE_BUILD_TYPE=Release
+cmake --build build/test
+ctest --test-dir build/test --output-on-failure --parallel "$(nproc)" "$@"
+
+cmake --preset sanitize -DTESSERA_TEST_RANKS="1;3"
+cmake --build --preset sanitize
+ctest --preset sanitize --parallel "$(nproc)" "$@"

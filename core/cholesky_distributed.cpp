@@ -1,0 +1,54 @@
+#include "tessera/cholesky_distributed.hpp"
+
+#include "core/exchange.hpp"
+#include "core/tuning.hpp"
+#include "kernels/instantiate.hpp"
+
+namespace tessera {
+
+std::int64_t default_tile_size(std::int64_t n, int ranks, std::int64_t cap) {
+  return std::min(n, std::clamp<std::int64_t>(n / ranks, 64, std::max<std::int64_t>(64, cap)));
+}
+
+namespace detail {
+
+template <class T, class MemorySpace>
+std::int64_t default_tile_cap() {
+  return Tuning<MemorySpace>::tile_cap;
+}
+
+int size_of(const Communicator& communicator) { return communicator.size(); }
+
+std::shared_ptr<const Communicator> begin_call(MPI_Comm comm) {
+  auto communicator = duplicate(comm);
+  collectively(*communicator, [] { require_kokkos(); });
+  return communicator;
+}
+
+void describe_options(Agreement& agreement, const CholeskyOptions& options, int ranks) {
+  const GridShape grid = options.grid.value_or(nearly_square(ranks));
+  agreement.check([&] {
+    if (options.local_tile_size < 0) {
+      throw_misuse("local_tile_size", "extent must not be negative, got " + std::to_string(options.local_tile_size));
+    }
+    require_grid("grid", grid, ranks);
+    if (options.on_failure != Failure::raise && options.on_failure != Failure::fill_nan) {
+      throw_misuse("on_failure",
+                   "must be raise or fill_nan, got " + std::to_string(static_cast<int>(options.on_failure)));
+    }
+    require_triangle(options.triangle);
+  });
+  agreement.same("local_tile_size", options.local_tile_size);
+  agreement.same("grid rows", grid.rows);
+  agreement.same("grid cols", grid.cols);
+  agreement.same("diag_shift", options.diag_shift);
+  agreement.same("on_failure", static_cast<int>(options.on_failure));
+  agreement.same("triangle", static_cast<int>(options.triangle));
+}
+
+#define TESSERA_INSTANTIATE_CAP(T, MemorySpace) template std::int64_t default_tile_cap<T, MemorySpace>();
+#define TESSERA_INSTANTIATE_CAPS(MemorySpace) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CAP, MemorySpace)
+TESSERA_FOR_EACH_MEMORY_SPACE(TESSERA_INSTANTIATE_CAPS)
+
+}  // namespace detail
+}  // namespace tessera

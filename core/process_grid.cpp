@@ -1,0 +1,54 @@
+#include "tessera/process_grid.hpp"
+
+#include "core/exchange.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace tessera {
+
+GridShape nearly_square(int ranks) {
+  int cols = 1;
+  for (int c = 2; c <= ranks / c; ++c) {
+    if (ranks % c == 0) cols = c;
+  }
+  return {ranks / cols, cols};
+}
+
+namespace detail {
+
+void require_grid(const char* argument, GridShape shape, int ranks) {
+  const std::string value = std::to_string(shape.rows) + " x " + std::to_string(shape.cols);
+  if (shape.rows < 1 || shape.cols < 1) {
+    throw_misuse(argument, "rows and cols of the process grid must be at least 1, got " + value);
+  }
+  if (static_cast<std::int64_t>(shape.rows) * shape.cols != ranks) {
+    throw_misuse(argument, value + " is not a grid of the communicator's " + std::to_string(ranks) + " ranks");
+  }
+}
+
+}  // namespace detail
+
+namespace {
+
+ProcessGrid agreed_grid(std::shared_ptr<const detail::Communicator> communicator, std::optional<GridShape> asked) {
+  const GridShape shape = asked.value_or(nearly_square(communicator->size()));
+  detail::Agreement agreement("ProcessGrid");
+  agreement.check([&] { detail::require_grid("grid", shape, communicator->size()); });
+  agreement.same("grid rows", shape.rows);
+  agreement.same("grid cols", shape.cols);
+  agreement.settle(*communicator);
+  return {std::move(communicator), shape};
+}
+
+}  // namespace
+
+ProcessGrid::ProcessGrid(MPI_Comm comm) : ProcessGrid(agreed_grid(detail::duplicate(comm), std::nullopt)) {}
+
+ProcessGrid::ProcessGrid(MPI_Comm comm, GridShape shape) : ProcessGrid(agreed_grid(detail::duplicate(comm), shape)) {}
+
+ProcessGrid::ProcessGrid(std::shared_ptr<const detail::Communicator> communicator, GridShape shape)
+    : communicator_(std::move(communicator)), shape_(shape), rank_(communicator_->rank()) {}
+
+}  // namespace tessera

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <tessera/cholesky_factor.hpp>
+#include <tessera/detail/pytree.hpp>
+#include <tessera/options.hpp>
+#include <tessera/redistribute.hpp>
+
+#include <Kokkos_Core.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace tessera {
+
+/// x, of the same structure, layouts and memory spaces as b, and what happened.
+template <class X>
+struct Solution {
+  X x;
+  CholeskyInfo info;
+};
+
+namespace detail {
+
+/// The largest tile that default_tile_size picks for a scalar in a memory space.
+template <class T, class MemorySpace>
+std::int64_t default_tile_cap();
+
+/// Checks `options` for n rows on this many ranks and puts them into `agreement`.
+void describe_options(Agreement& agreement, const CholeskyOptions& options, int ranks);
+
+/// A communicator of the call's own, on which every rank has found Kokkos running. Collective.
+std::shared_ptr<const Communicator> begin_call(MPI_Comm comm);
+
+int size_of(const Communicator& communicator);
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+template <class Exec, class A, class B>
+Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_ptr<const Communicator> communicator,
+                                                A& a, const B& b, const CholeskyOptions& options) {
+  using T = typename Tree<B>::Scalar;
+  using MemorySpace = typename Exec::memory_space;
+  static_assert(Scalar<T>, "b holds float, double or Kokkos::complex of these");
+  const int ranks = size_of(*communicator);
+  const Shape shape = shape_of(b);
+  Agreement agreement("cholesky_distributed");
+  agreement.same("scalar of a and b", scalar_name<T>());
+  agreement.same("memory space of exec", std::string(MemorySpace::name()));
+  agreement.same("b", Tree<B>::describe(b));
+  describe_rows<T, Exec>(agreement, a, shape.n);
+  describe_options(agreement, options, ranks);
+  agreement.check([&] { require_shift(options.diag_shift, largest_real<T>); });
+  agreement.settle(*communicator);
+
+  CholeskyInfo info;
+  info.grid = options.grid.value_or(nearly_square(ranks));
+  info.diag_shift = options.diag_shift;
+  info.tile_size = options.local_tile_size > 0 ? std::min(options.local_tile_size, shape.n)
+                                               : default_tile_size(shape.n, ranks, default_tile_cap<T, MemorySpace>());
+  std::optional<typename Tree<B>::Solution> x;
+  Kokkos::View<T*, MemorySpace> work;
+  collectively(*communicator, [&] {
+    x = Tree<B>::map(b, [](const auto& leaf) { return make_solution(leaf); });
+    work = Kokkos::View<T*, MemorySpace>(Kokkos::view_alloc("tessera::solve::b", Kokkos::WithoutInitializing),
+                                         static_cast<std::size_t>(shape.n * shape.nrhs));
+    ravel<T>(exec, b, work.data());
+  });
+
+  auto start = std::chrono::steady_clock::now();
+  const auto lap = [&start] { return seconds_since(std::exchange(start, std::chrono::steady_clock::now())); };
+  ShardedMatrix<T, MemorySpace> matrix(ProcessGrid(std::move(communicator), info.grid), shape.n,
+                                       std::max<std::int64_t>(1, info.tile_size));
+  take_in<T>(exec, a, matrix, options.diag_shift, options.triangle);
+  info.seconds.redistribute = lap();
+  const auto factored = try_factorize<T>(exec, std::move(matrix), {});
+  info.leading_minor = factored.leading_minor;
+  info.seconds.factorize = lap();
+  if (info.leading_minor == 0) {
+    solve<T>(exec, factored.factor, work.data(), shape.nrhs);
+  } else if (options.on_failure == Failure::raise) {
+    throw NotPositiveDefinite(info.leading_minor);
+  } else {
+    fill("tessera::solve::fill_nan", exec, work.data(), shape.n * shape.nrhs,
+         T(std::numeric_limits<RealOf<T>>::quiet_NaN()));
+  }
+  unravel<T>(exec, static_cast<const T*>(work.data()), *x);
+  exec.fence();
+  info.seconds.solve = lap();
+  return {std::move(*x), info};
+}
+
+}  // namespace detail
+
+/// Solves A x = b for a Hermitian positive definite A that is sharded by rows over the ranks of `comm`.
+///
+/// `a`: a rank-2 View of local rows x n, in any layout and memory space, rank r's rows after rank r-1's; ranks may hold
+/// different numbers of rows, or none. Or an operator with to_dense(exec, first_row, rows_view), which rank r of R is
+/// asked for rows r n / R (rounded down) up to (r+1) n / R, in order, in chunks. Only options.triangle is read, and the
+/// real part of the diagonal. `b`: a rank-1 View (n), a rank-2 View (n x nrhs), or a std::tuple, std::array or
+/// std::vector of Views of any rank, ravelled in order; replicated on every rank. `x0` is accepted, for solvers that
+/// want one, and ignored. Returns x in b's structure, layouts and memory spaces, the same bits on every rank, and what
+/// happened. Inputs are not changed.
+///
+/// Collective over `comm`; complete when it returns. A is factored in the memory of `exec` (by default
+/// Kokkos::DefaultExecutionSpace): n*n/2 numbers over all ranks, and buffers.
+/// Throws, on every rank: NotPositiveDefinite, unless options.on_failure is Failure::fill_nan; std::invalid_argument
+/// for misuse, naming the argument; what to_dense throws; std::bad_alloc. A failing MPI call is an MpiError.
+template <class Exec, class A, class B, class X0 = std::nullopt_t>
+requires Kokkos::is_execution_space<Exec>::value auto cholesky_distributed(const Exec& exec, MPI_Comm comm, A&& a,
+                                                                           const B& b,
+                                                                           const CholeskyOptions& options = {},
+                                                                           const X0& /*x0*/ = std::nullopt) {
+  return detail::solve_once(exec, detail::begin_call(comm), a, b, options);
+}
+
+template <class A, class B, class X0 = std::nullopt_t>
+auto cholesky_distributed(MPI_Comm comm, A&& a, const B& b, const CholeskyOptions& options = {},
+                          const X0& /*x0*/ = std::nullopt) {
+  auto communicator = detail::begin_call(comm);  // before a space is made, which needs a running Kokkos
+  return detail::solve_once(Kokkos::DefaultExecutionSpace{}, std::move(communicator), a, b, options);
+}
+
+/// cholesky_distributed as an object, to be handed to a driver as its linear solver.
+struct CholeskyDistributed {
+  MPI_Comm comm = MPI_COMM_NULL;
+  CholeskyOptions options = {};
+
+  template <class A, class B, class X0 = std::nullopt_t>
+  requires(!Kokkos::is_execution_space<std::remove_cvref_t<A>>::value) auto operator()(
+      A&& a, const B& b, const X0& x0 = std::nullopt) const {
+    return cholesky_distributed(comm, a, b, options, x0);
+  }
+
+  template <class Exec, class A, class B, class X0 = std::nullopt_t>
+  requires Kokkos::is_execution_space<Exec>::value auto operator()(const Exec& exec, A&& a, const B& b,
+                                                                   const X0& x0 = std::nullopt) const {
+    return cholesky_distributed(exec, comm, a, b, options, x0);
+  }
+};
+
+}  // namespace tessera

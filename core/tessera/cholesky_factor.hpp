@@ -1,0 +1,150 @@
+#pragma once
+
+#include <tessera/detail/strided.hpp>
+#include <tessera/errors.hpp>
+#include <tessera/sharded_matrix.hpp>
+
+#include <Kokkos_Core.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace tessera {
+
+/// Called during factorize as progress(done, all), in columns.
+using Progress = std::function<void(std::int64_t done, std::int64_t all)>;
+
+namespace detail {
+template <class T, class Exec>
+class Factorization;
+template <class T, class Exec>
+class Solve;
+}  // namespace detail
+
+/// The Cholesky factor of a Hermitian positive definite matrix, where the matrix was: A = L L^H.
+template <Scalar T, class MemorySpace = Kokkos::DefaultExecutionSpace::memory_space>
+class CholeskyFactor {
+ public:
+  using value_type = T;
+  using memory_space = MemorySpace;
+
+  CholeskyFactor(CholeskyFactor&&) = default;
+  CholeskyFactor& operator=(CholeskyFactor&&) = default;
+
+  /// b = A^-1 b, in place; the same bits on every rank.
+  ///
+  /// `b`: a rank-1 View (n) or a rank-2 View (n x nrhs), of any layout, in any memory space, replicated on every rank.
+  /// Collective over the factor's grid. Enqueued on `exec`, and in its order.
+  /// Throws std::invalid_argument, on every rank, if b does not have n rows or the ranks disagree on its shape.
+  template <class Exec, class B>
+  void solve(const Exec& exec, const B& b) const;
+
+  /// log det A = 2 sum log L(k, k). Local.
+  double log_determinant() const { return log_determinant_; }
+
+  const ProcessGrid& grid() const { return l_.grid(); }
+  std::int64_t n() const { return l_.n(); }
+  std::int64_t tile_size() const { return l_.tile_size(); }
+
+  /// L, in the lower triangle of its tiles; above the diagonal stands nothing that counts.
+  const ShardedMatrix<T, MemorySpace>& matrix() const { return l_; }
+
+ private:
+  template <class, class>
+  friend class detail::Factorization;
+  template <class, class>
+  friend class detail::Solve;
+
+  explicit CholeskyFactor(ShardedMatrix<T, MemorySpace>&& a) : l_(std::move(a)) {}
+
+  ShardedMatrix<T, MemorySpace> l_;
+  Kokkos::View<T*, MemorySpace> inverses_;  // of the diagonal blocks of the diagonal tiles that this rank owns
+  double log_determinant_ = 0;
+};
+
+namespace detail {
+
+/// A factor, or what it failed at: then leading_minor > 0, and the factor is of no use.
+template <class T, class MemorySpace>
+struct Factored {
+  CholeskyFactor<T, MemorySpace> factor;
+  std::int64_t leading_minor = 0;
+};
+
+/// Collective. factorize, but that failure is a value.
+template <class T, class Exec>
+Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
+                                                       ShardedMatrix<T, typename Exec::memory_space>&& a,
+                                                       const Progress& progress);
+
+/// Collective. b = A^-1 b for the n x nrhs column-major `b` in the memory of `exec`.
+template <class T, class Exec>
+void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor, T* b, std::int64_t nrhs);
+
+}  // namespace detail
+
+/// A = L L^H by a left-looking tiled Cholesky; the factor takes over the storage of `a`.
+///
+/// n^3 / 3 multiply-adds in all (complex: as many complex ones). Only the lower triangle of `a` is read, and the real
+/// part of its diagonal. `progress(done, all)` is called on this thread, on the ranks that pass one; done never falls,
+/// and is `all` at the end. Collective over a's grid; complete when it returns. Throws NotPositiveDefinite on every
+/// rank if a leading minor is not positive definite (compare LAPACK's potrf), and what `progress` throws.
+template <Scalar T, class Exec>
+CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
+                                                         ShardedMatrix<T, typename Exec::memory_space>&& a,
+                                                         const Progress& progress = {}) {
+  detail::Agreement agreement("factorize");
+  agreement.same("scalar", detail::scalar_name<T>());
+  agreement.same("memory space of exec", std::string(Exec::memory_space::name()));
+  agreement.same("n", std::to_string(a.n()) + " rows");
+  agreement.same("tile", a.tile_size());
+  agreement.same("slab", a.slab());
+  agreement.settle(a.grid().communicator());
+  auto factored = detail::try_factorize<T>(exec, std::move(a), progress);
+  if (factored.leading_minor > 0) throw NotPositiveDefinite(factored.leading_minor);
+  return std::move(factored.factor);
+}
+
+template <Scalar T, class MemorySpace>
+template <class Exec, class B>
+void CholeskyFactor<T, MemorySpace>::solve(const Exec& exec, const B& b) const {
+  static_assert(std::is_same_v<typename Exec::memory_space, MemorySpace>, "exec works where the factor is");
+  static_assert(B::rank == 1 || B::rank == 2, "b is a View of n, or of n x nrhs");
+  static_assert(std::is_same_v<typename B::value_type, T>, "b is solved in place, and has the scalar of A");
+  auto columns = detail::strided(b);
+  if (columns.rank == 1) {
+    columns.rank = 2;
+    columns.extent[1] = 1;
+  }
+  const std::int64_t nrhs = columns.extent[1];
+  detail::Agreement agreement("solve");
+  agreement.check([&] {
+    if (columns.extent[0] != n()) {
+      detail::throw_misuse(
+          "b", "must have n = " + std::to_string(n()) + " rows, got " + detail::describe(detail::strided(b)));
+    }
+  });
+  agreement.same("scalar", detail::scalar_name<T>());
+  agreement.same("n", std::to_string(n()) + " rows");
+  agreement.same("tile", tile_size());
+  agreement.same("b", detail::describe(detail::strided(b)));
+  agreement.settle(grid().communicator());
+
+  columns = detail::transposed(columns);
+  Kokkos::View<T*, MemorySpace> work;
+  detail::collectively(grid().communicator(), [&] {
+    work = Kokkos::View<T*, MemorySpace>(Kokkos::view_alloc("tessera::solve::b", Kokkos::WithoutInitializing),
+                                         static_cast<std::size_t>(n() * nrhs));
+    detail::gather_from<typename B::memory_space, T>(exec, detail::read_only(columns), work.data());
+  });
+  detail::solve<T>(exec, *this, work.data(), nrhs);
+  detail::scatter_to<typename B::memory_space, T>(exec, work.data(), columns);
+  // The scatter is still at work on memory that ends here.
+  exec.fence();
+}
+
+}  // namespace tessera

@@ -1,0 +1,170 @@
+#pragma once
+
+#include <tessera/detail/strided.hpp>
+#include <tessera/scalar.hpp>
+
+#include <Kokkos_Core.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// b and x: a View, or a tree of Views, which is ravelled in order.
+namespace tessera::detail {
+
+/// The View that holds the part of x that belongs to a View of b: as b's, but non-const and managed.
+template <class View>
+using SolutionView =
+    Kokkos::View<typename View::non_const_data_type, typename View::array_layout, typename View::memory_space>;
+
+template <class B>
+struct Tree {
+  static_assert(Kokkos::is_view<B>::value, "b is a View, or a std::tuple, std::array or std::vector of Views");
+  using Scalar = typename B::non_const_value_type;
+  using Solution = SolutionView<B>;
+
+  template <class Body>
+  static void for_each(const B& b, const Body& body) {
+    body(b);
+  }
+  template <class Body>
+  static Solution map(const B& b, const Body& body) {
+    return body(b);
+  }
+  static std::string describe(const B& b) { return detail::describe(strided(b)); }
+};
+
+template <class Range>
+std::string describe_each(const Range& parts) {
+  std::string text = "(";
+  for (const auto& part : parts) text += Tree<typename Range::value_type>::describe(part) + "; ";
+  return text + ")";
+}
+
+template <class... Parts>
+struct Tree<std::tuple<Parts...>> {
+  using Scalar = typename Tree<std::tuple_element_t<0, std::tuple<Parts...>>>::Scalar;
+  static_assert((std::is_same_v<typename Tree<Parts>::Scalar, Scalar> && ...),
+                "a and all leaves of b have one scalar type");
+  using Solution = std::tuple<typename Tree<Parts>::Solution...>;
+
+  template <class Body>
+  static void for_each(const std::tuple<Parts...>& b, const Body& body) {
+    std::apply([&](const Parts&... parts) { (Tree<Parts>::for_each(parts, body), ...); }, b);
+  }
+  template <class Body>
+  static Solution map(const std::tuple<Parts...>& b, const Body& body) {
+    return std::apply([&](const Parts&... parts) { return Solution{Tree<Parts>::map(parts, body)...}; }, b);
+  }
+  static std::string describe(const std::tuple<Parts...>& b) {
+    return std::apply(
+        [](const Parts&... parts) { return "a tuple of (" + ((Tree<Parts>::describe(parts) + "; ") + ...) + ")"; }, b);
+  }
+};
+
+template <class Part, std::size_t size>
+struct Tree<std::array<Part, size>> {
+  using Scalar = typename Tree<Part>::Scalar;
+  using Solution = std::array<typename Tree<Part>::Solution, size>;
+
+  template <class Body>
+  static void for_each(const std::array<Part, size>& b, const Body& body) {
+    for (const Part& part : b) Tree<Part>::for_each(part, body);
+  }
+  template <class Body>
+  static Solution map(const std::array<Part, size>& b, const Body& body) {
+    Solution result;
+    std::transform(b.begin(), b.end(), result.begin(), [&](const Part& part) { return Tree<Part>::map(part, body); });
+    return result;
+  }
+  static std::string describe(const std::array<Part, size>& b) { return "an array of " + describe_each(b); }
+};
+
+template <class Part, class Allocator>
+struct Tree<std::vector<Part, Allocator>> {
+  using Scalar = typename Tree<Part>::Scalar;
+  using Solution = std::vector<typename Tree<Part>::Solution>;
+
+  template <class Body>
+  static void for_each(const std::vector<Part, Allocator>& b, const Body& body) {
+    for (const Part& part : b) Tree<Part>::for_each(part, body);
+  }
+  template <class Body>
+  static Solution map(const std::vector<Part, Allocator>& b, const Body& body) {
+    Solution result;
+    result.reserve(b.size());
+    for (const Part& part : b) result.push_back(Tree<Part>::map(part, body));
+    return result;
+  }
+  static std::string describe(const std::vector<Part, Allocator>& b) { return "a vector of " + describe_each(b); }
+};
+
+/// Rows and right-hand sides of b: a lone rank-2 View is n x nrhs, anything else one column.
+struct Shape {
+  std::int64_t n = 0;
+  std::int64_t nrhs = 1;
+};
+
+template <class B>
+Shape shape_of(const B& b) {
+  if constexpr (Kokkos::is_view<B>::value) {
+    static_assert(B::rank == 1 || B::rank == 2, "b is a View of n, or of n x nrhs, or a tree of Views");
+    const auto s = strided(b);
+    return {s.extent[0], B::rank == 2 ? s.extent[1] : 1};
+  } else {
+    std::int64_t n = 0;
+    Tree<B>::for_each(b, [&n](const auto& leaf) { n += strided(leaf).size(); });
+    return {n, 1};
+  }
+}
+
+/// An uninitialised View for the part of x that belongs to `leaf`: compact, in the order of the leaf's strides.
+template <class View>
+SolutionView<View> make_solution(const View& leaf) {
+  using Layout = typename View::array_layout;
+  constexpr auto rank = static_cast<std::size_t>(View::rank);
+  Layout layout;
+  for (std::size_t r = 0; r < rank; ++r) layout.dimension[r] = leaf.extent(r);
+  if constexpr (std::is_same_v<Layout, Kokkos::LayoutStride>) {
+    std::array<std::size_t, rank> order;
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t p, std::size_t q) { return leaf.stride(p) < leaf.stride(q); });
+    std::size_t stride = 1;
+    for (const std::size_t r : order) {
+      layout.stride[r] = stride;
+      stride *= std::max<std::size_t>(1, leaf.extent(r));
+    }
+  }
+  return SolutionView<View>(Kokkos::view_alloc("tessera::solve::solution", Kokkos::WithoutInitializing), layout);
+}
+
+/// b, or x, as an n x nrhs column-major matrix at `work`.
+template <class T, class Exec, class B>
+void ravel(const Exec& exec, const B& b, T* work) {
+  Tree<B>::for_each(b, [&]<class Leaf>(const Leaf& leaf) {
+    auto s = read_only(strided(leaf));
+    if (Kokkos::is_view<B>::value && s.rank == 2) s = transposed(s);
+    gather_from<typename Leaf::memory_space, T>(exec, s, work);
+    work += s.size();
+  });
+}
+
+template <class T, class Exec, class X>
+void unravel(const Exec& exec, const T* work, const X& x) {
+  Tree<X>::for_each(x, [&]<class Leaf>(const Leaf& leaf) {
+    auto s = strided(leaf);
+    if (Kokkos::is_view<X>::value && s.rank == 2) s = transposed(s);
+    scatter_to<typename Leaf::memory_space, T>(exec, work, s);
+    work += s.size();
+  });
+}
+
+}  // namespace tessera::detail

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <tessera/matrix_view.hpp>
+
+#include <Kokkos_Core.hpp>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+// A View of any rank and layout as pointer, 64-bit extents and strides: what the compiled library is handed.
+namespace tessera::detail {
+
+template <class T>
+struct Strided {
+  static constexpr int most_ranks = 8;
+
+  T* data = nullptr;
+  int rank = 0;
+  std::int64_t extent[most_ranks] = {};
+  std::int64_t stride[most_ranks] = {};
+
+  KOKKOS_FUNCTION std::int64_t size() const {
+    std::int64_t product = 1;
+    for (int r = 0; r < rank; ++r) product *= extent[r];
+    return product;
+  }
+  /// Element k in C order.
+  KOKKOS_FUNCTION T& operator[](std::int64_t k) const {
+    std::int64_t offset = 0;
+    for (int r = rank; r-- > 0;) {
+      offset += k % extent[r] * stride[r];
+      k /= extent[r];
+    }
+    return data[offset];
+  }
+};
+
+template <class View>
+Strided<typename View::value_type> strided(const View& view) {
+  Strided<typename View::value_type> s;
+  s.data = view.data();
+  s.rank = static_cast<int>(View::rank);
+  for (int r = 0; r < s.rank; ++r) {
+    s.extent[r] = static_cast<std::int64_t>(view.extent(static_cast<std::size_t>(r)));
+    s.stride[r] = static_cast<std::int64_t>(view.stride(static_cast<std::size_t>(r)));
+  }
+  return s;
+}
+
+template <class T>
+Strided<const T> read_only(const Strided<T>& s) {
+  Strided<const T> result{s.data, s.rank};
+  for (int r = 0; r < s.rank; ++r) {
+    result.extent[r] = s.extent[r];
+    result.stride[r] = s.stride[r];
+  }
+  return result;
+}
+template <class T>
+Strided<const T> read_only(const Strided<const T>& s) {
+  return s;
+}
+
+/// The transpose of a rank-2 one: its C order is the column-major order of `s`.
+template <class T>
+Strided<T> transposed(Strided<T> s) {
+  std::swap(s.extent[0], s.extent[1]);
+  std::swap(s.stride[0], s.stride[1]);
+  return s;
+}
+
+template <class T>
+std::string describe(const Strided<T>& s) {
+  std::string text = "a View of rank " + std::to_string(s.rank) + " with extents (";
+  for (int r = 0; r < s.rank; ++r) text += (r > 0 ? ", " : "") + std::to_string(s.extent[r]);
+  return text + ")";
+}
+
+/// to[k] = from[k] in C order, enqueued on `exec`, which can access both.
+template <class T, class Exec>
+void gather(const Exec& exec, const Strided<const T>& from, T* to);
+template <class T, class Exec>
+void scatter(const Exec& exec, const T* from, const Strided<T>& to);
+
+template <class T>
+struct FillElements {
+  T* to;
+  T value;
+  KOKKOS_FUNCTION void operator()(std::int64_t k) const { to[k] = value; }
+};
+
+/// to[0..count) = value, enqueued on `exec`: deep_copy, but with a label of ours.
+template <class T, class Exec>
+void fill(const char* label, const Exec& exec, T* to, std::int64_t count, T value) {
+  Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, count),
+                       FillElements<T>{to, value});
+}
+
+template <class Exec, class Space>
+inline constexpr bool accessible = Kokkos::SpaceAccessibility<Exec, Space>::accessible;
+
+/// The execution space that works on `Space` where `Exec` can't.
+template <class Space>
+using HomeOf = typename Space::execution_space;
+
+/// gather from a memory space that `exec` may not access: then by way of a contiguous copy there.
+template <class Space, class T, class Exec>
+void gather_from(const Exec& exec, const Strided<const T>& from, T* to) {
+  if constexpr (accessible<Exec, Space>) {
+    gather(exec, from, to);
+  } else {
+    const auto size = static_cast<std::size_t>(from.size());
+    const Kokkos::View<T*, Space> there(Kokkos::view_alloc("tessera::gather::there", Kokkos::WithoutInitializing),
+                                        size);
+    const HomeOf<Space> home;
+    gather(home, from, there.data());
+    home.fence();
+    Kokkos::deep_copy(
+        exec, Kokkos::View<T*, typename Exec::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(to, size), there);
+    exec.fence();
+  }
+}
+
+/// scatter to a memory space that `exec` may not access.
+template <class Space, class T, class Exec>
+void scatter_to(const Exec& exec, const T* from, const Strided<T>& to) {
+  if constexpr (accessible<Exec, Space>) {
+    scatter(exec, from, to);
+  } else {
+    const auto size = static_cast<std::size_t>(to.size());
+    const Kokkos::View<T*, Space> there(Kokkos::view_alloc("tessera::scatter::there", Kokkos::WithoutInitializing),
+                                        size);
+    Kokkos::deep_copy(
+        exec, there,
+        Kokkos::View<const T*, typename Exec::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(from, size));
+    exec.fence();
+    const HomeOf<Space> home;
+    scatter(home, static_cast<const T*>(there.data()), to);
+    home.fence();
+  }
+}
+
+}  // namespace tessera::detail

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <cstdint>
+
+namespace tessera {
+
+/// A column-major matrix in `MemorySpace`, with a leading dimension of its own; it owns nothing.
+template <class T, class MemorySpace>
+using MatrixView = Kokkos::View<T**, Kokkos::LayoutLeft, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+/// The `rows x columns` matrix at `data`, columns `leading_dimension` elements apart.
+template <class MemorySpace, class T>
+MatrixView<T, MemorySpace> make_matrix_view(T* data, std::int64_t rows, std::int64_t columns,
+                                            std::int64_t leading_dimension) {
+  const MatrixView<T, MemorySpace> all(data, static_cast<std::size_t>(leading_dimension),
+                                       static_cast<std::size_t>(columns));
+  return Kokkos::subview(all, Kokkos::make_pair(std::int64_t{0}, rows), Kokkos::ALL());
+}
+
+/// Rows [row_begin, row_end) and columns [column_begin, column_end) of `a`.
+template <class T, class MemorySpace>
+MatrixView<T, MemorySpace> block(const MatrixView<T, MemorySpace>& a, std::int64_t row_begin, std::int64_t row_end,
+                                 std::int64_t column_begin, std::int64_t column_end) {
+  return Kokkos::subview(a, Kokkos::make_pair(row_begin, row_end), Kokkos::make_pair(column_begin, column_end));
+}
+
+}  // namespace tessera

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <tessera/process_grid.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace tessera {
+
+/// What a call does when A is not positive definite.
+enum class Failure {
+  raise,    ///< throw NotPositiveDefinite, on every rank
+  fill_nan  ///< return an x of NaNs; CholeskyInfo::leading_minor says where it failed
+};
+
+/// Which half of `a` is read.
+enum class Triangle { lower, upper };
+
+/// Options of cholesky_distributed. All ranks pass the same.
+struct CholeskyOptions {
+  std::int64_t local_tile_size = 0;              ///< rows and columns of a tile; 0: default_tile_size
+  std::optional<GridShape> grid = std::nullopt;  ///< rows * cols = ranks; unset: the most nearly square one
+  double diag_shift = 0;                         ///< added to the diagonal as A is taken in; finite
+  Failure on_failure = Failure::raise;
+  Triangle triangle = Triangle::lower;
+};
+
+/// Wall-clock seconds of this rank in each phase.
+struct PhaseSeconds {
+  double redistribute = 0;
+  double factorize = 0;
+  double solve = 0;
+};
+
+/// What happened, the same on every rank but for the seconds.
+struct CholeskyInfo {
+  std::int64_t leading_minor = 0;  ///< 0, or the order of the first leading minor that is not positive definite
+  std::int64_t tile_size = 0;
+  GridShape grid = {};
+  double diag_shift = 0;
+  PhaseSeconds seconds = {};
+};
+
+/// NetKet's rule: min(n, clamp(n / ranks, 64, cap)), with a cap below 64 taken as 64.
+std::int64_t default_tile_size(std::int64_t n, int ranks, std::int64_t cap);
+
+}  // namespace tessera

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <algorithm>
+#include <cstdint>
+
+// What was measured to be fast, per kind of memory, in one place.
+namespace tessera::detail {
+
+template <class MemorySpace>
+struct Tuning {
+  static constexpr bool host = Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
+
+  /// The largest tile that default_tile_size picks. On the host a tile is factored by one rank while others wait.
+  static constexpr std::int64_t tile_cap = host ? 128 : 1024;
+
+  /// Columns that are updated in one call where one process column owns them all; narrower calls lose their time to
+  /// packing.
+  static constexpr std::int64_t update_width = host ? 512 : 1024;
+
+  /// Slab columns, from this rank's own: wide enough for a long K in gemm, narrow enough to cost little above one half.
+  static constexpr std::int64_t slab(std::int64_t local_columns) {
+    return host ? std::clamp<std::int64_t>(local_columns / 16, update_width, 8192)
+                : std::clamp<std::int64_t>(local_columns / 8, update_width, 8192);
+  }
+
+  /// Bytes of one buffer of redistribute; there are a few.
+  static constexpr std::int64_t chunk_bytes = std::int64_t{1} << (host ? 24 : 28);
+
+  /// Leading dimensions are multiples of this many bytes.
+  static constexpr std::int64_t row_alignment = 64;
+};
+
+}  // namespace tessera::detail

@@ -1,0 +1,72 @@
+#include "kernels/elementwise.hpp"
+
+#include "kernels/instantiate.hpp"
+#include "tessera/scalar.hpp"
+
+namespace tessera::kernels {
+namespace {
+
+template <class T, class Space>
+struct SetZero {
+  MatrixView<T, Space> a;
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const { a(i, j) = T(0); }
+};
+
+template <class T, class Space>
+struct Copy {
+  MatrixView<const T, Space> a;
+  MatrixView<T, Space> b;
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const { b(i, j) = a(i, j); }
+};
+
+template <class T, class Space>
+struct Add {
+  MatrixView<const T, Space> a;
+  MatrixView<T, Space> b;
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const { b(i, j) += a(i, j); }
+};
+
+template <class T, class Space>
+struct ConjTranspose {
+  MatrixView<const T, Space> a;
+  MatrixView<T, Space> b;
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const { b(i, j) = detail::conj(a(j, i)); }
+};
+
+}  // namespace
+
+template <class T, class Exec>
+void set_zero(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>& a) {
+  for_each<T>("tessera::elementwise::set_zero", queue, a, SetZero<T, typename Exec::memory_space>{a});
+}
+
+template <class T, class Exec>
+void copy(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& a,
+          const MatrixView<T, typename Exec::memory_space>& b) {
+  for_each<T>("tessera::elementwise::copy", queue, b, Copy<T, typename Exec::memory_space>{a, b});
+}
+
+template <class T, class Exec>
+void add(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& a,
+         const MatrixView<T, typename Exec::memory_space>& b) {
+  for_each<T>("tessera::elementwise::add", queue, b, Add<T, typename Exec::memory_space>{a, b});
+}
+
+template <class T, class Exec>
+void conj_transpose(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& a,
+                    const MatrixView<T, typename Exec::memory_space>& b) {
+  for_each<T>("tessera::elementwise::conj_transpose", queue, b, ConjTranspose<T, typename Exec::memory_space>{a, b});
+}
+
+#define TESSERA_INSTANTIATE_TWO(name, T, Exec)                                                       \
+  template void name<T, Exec>(Queue<Exec>&, const MatrixView<const T, typename Exec::memory_space>&, \
+                              const MatrixView<T, typename Exec::memory_space>&);
+#define TESSERA_INSTANTIATE_ELEMENTWISE(T, Exec)                                                    \
+  template void set_zero<T, Exec>(Queue<Exec>&, const MatrixView<T, typename Exec::memory_space>&); \
+  TESSERA_INSTANTIATE_TWO(copy, T, Exec)                                                            \
+  TESSERA_INSTANTIATE_TWO(add, T, Exec)                                                             \
+  TESSERA_INSTANTIATE_TWO(conj_transpose, T, Exec)
+#define TESSERA_INSTANTIATE_ELEMENTWISES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_ELEMENTWISE, Exec)
+TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_ELEMENTWISES)
+
+}  // namespace tessera::kernels

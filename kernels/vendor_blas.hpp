@@ -1,0 +1,45 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <cstdint>
+
+#ifdef KOKKOS_ENABLE_CUDA
+#include <cublas_v2.h>
+#endif
+
+// Where Kokkos Kernels falls short: on CUDA its gemm shares one cuBLAS handle between all instances, so that results
+// may depend on what overlaps, and computes small products by atomics.
+namespace tessera::kernels {
+
+/// What a vendor's BLAS keeps for one execution-space instance.
+template <class Exec>
+class VendorBlas {
+ public:
+  static constexpr bool has_gemm = false;
+  explicit VendorBlas(const Exec&) {}
+};
+
+#ifdef KOKKOS_ENABLE_CUDA
+template <>
+class VendorBlas<Kokkos::Cuda> {
+ public:
+  static constexpr bool has_gemm = true;
+
+  explicit VendorBlas(const Kokkos::Cuda& exec);
+  ~VendorBlas();
+  VendorBlas(const VendorBlas&) = delete;
+  VendorBlas& operator=(const VendorBlas&) = delete;
+
+  /// C = alpha op(A) op(B) + beta C, column-major; 'N' or 'C'.
+  template <class T>
+  void gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t lda,
+            const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) const;
+
+ private:
+  Kokkos::View<char*, Kokkos::CudaSpace> workspace_;
+  cublasHandle_t handle_ = nullptr;
+};
+#endif
+
+}  // namespace tessera::kernels

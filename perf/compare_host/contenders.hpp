@@ -1,0 +1,32 @@
+#pragma once
+
+#include "perf/compare_host/contender.hpp"
+#include "perf/compare_host/problem.hpp"
+
+#include <tessera/process_grid.hpp>
+
+#include <cstdint>
+
+namespace tessera::perf {
+
+/// gemm on one rank, which bounds everything else: square, and as in a left-looking update.
+template <class T>
+Contender gemm_contender(const Problem<T>& problem);
+
+/// LAPACK on one rank.
+template <class T>
+Contender lapack_contender(const Problem<T>& problem);
+
+/// ScaLAPACK on a grid, with square blocks.
+template <class T>
+Contender scalapack_contender(const Problem<T>& problem, GridShape grid, int block);
+
+/// factorize and solve.
+template <class T>
+Contender tessera_contender(const Problem<T>& problem, GridShape grid, std::int64_t tile, std::int64_t slab);
+
+/// The whole of cholesky_distributed, from rows to one solution.
+template <class T>
+Contender one_call_contender(const Problem<T>& problem, GridShape grid, std::int64_t tile);
+
+}  // namespace tessera::perf

@@ -1,0 +1,105 @@
+#include "perf/compare_host/contenders.hpp"
+
+#include <tessera/tessera.hpp>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace tessera::perf {
+namespace {
+
+std::string describe(GridShape grid, std::int64_t tile) {
+  return std::to_string(grid.rows) + " x " + std::to_string(grid.cols) + ", tile " + std::to_string(tile);
+}
+
+template <class T>
+std::int64_t tile_or_default(const Problem<T>& problem, GridShape grid, std::int64_t tile) {
+  if (tile != 0) return tile;
+  return default_tile_size(problem.n, grid.rows * grid.cols, detail::default_tile_cap<T, Kokkos::HostSpace>());
+}
+
+}  // namespace
+
+template <class T>
+Contender tessera_contender(const Problem<T>& problem, GridShape shape, std::int64_t wished_tile, std::int64_t slab) {
+  using Space = Kokkos::HostSpace;
+  struct State {
+    ProcessGrid grid;
+    std::optional<ShardedMatrix<T, Space>> matrix;
+    std::optional<CholeskyFactor<T, Space>> factor;
+    typename Problem<T>::Matrix x;
+  };
+  const auto state = std::make_shared<State>(State{ProcessGrid(problem.comm, shape), {}, {}, {}});
+  const std::int64_t tile = tile_or_default(problem, shape, wished_tile);
+
+  Contender contender;
+  contender.name = "Tessera";
+  contender.detail = describe(shape, tile) + (slab == 0 ? "" : ", slab " + std::to_string(slab));
+  contender.prepare = [=] {
+    state->matrix.emplace(state->grid, problem.n, tile, slab);
+    state->matrix->fill(problem.exec, problem.a);
+    problem.exec.fence();
+  };
+  contender.clear = [=] {
+    state->matrix.reset();
+    state->factor.reset();
+    state->x = {};
+  };
+  contender.steps.push_back({"factorize",
+                             problem.factor_flops(),
+                             {},
+                             [=] { state->factor.emplace(factorize<T>(problem.exec, std::move(*state->matrix))); },
+                             {}});
+  for (const std::int64_t columns : problem.nrhs) {
+    contender.steps.push_back(
+        {solve_name(columns), problem.solve_flops(columns), [=] { state->x = problem.make_b(columns); },
+         [=] { state->factor->solve(problem.exec, state->x); }, [=] { return problem.error(state->x); }});
+  }
+  return contender;
+}
+
+template <class T>
+Contender one_call_contender(const Problem<T>& problem, GridShape shape, std::int64_t tile) {
+  using Matrix = typename Problem<T>::Matrix;
+  struct State {
+    Matrix rows, b, x;
+  };
+  const auto state = std::make_shared<State>();
+
+  Contender contender;
+  contender.name = "cholesky_distributed";
+  contender.detail = describe(shape, tile_or_default(problem, shape, tile));
+  contender.prepare = [=] {
+    int rank = 0;
+    MPI_Comm_rank(problem.comm, &rank);
+    const std::int64_t ranks = shape.rows * shape.cols;
+    const std::int64_t begin = problem.n * rank / ranks;
+    const std::int64_t end = problem.n * (rank + 1) / ranks;
+    state->rows = problem.make_part(end - begin, problem.n, FromIndex{begin}, FromIndex{});
+    state->b = problem.make_b(1);
+  };
+  contender.clear = [=] { *state = State{}; };
+  contender.steps.push_back({"one call",
+                             problem.factor_flops() + problem.solve_flops(1),
+                             {},
+                             [=] {
+                               CholeskyOptions options;
+                               options.grid = shape;
+                               options.local_tile_size = tile;
+                               state->x =
+                                   cholesky_distributed(problem.exec, problem.comm, state->rows, state->b, options).x;
+                             },
+                             [=] { return problem.error(state->x); }});
+  return contender;
+}
+
+#define TESSERA_INSTANTIATE(T)                                                                              \
+  template Contender tessera_contender(const Problem<T>&, GridShape, std::int64_t tile, std::int64_t slab); \
+  template Contender one_call_contender(const Problem<T>&, GridShape, std::int64_t tile);
+TESSERA_INSTANTIATE(float)
+TESSERA_INSTANTIATE(double)
+TESSERA_INSTANTIATE(Kokkos::complex<float>)
+TESSERA_INSTANTIATE(Kokkos::complex<double>)
+
+}  // namespace tessera::perf

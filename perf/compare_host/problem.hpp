@@ -1,0 +1,131 @@
+#pragma once
+
+#include "perf/backward_error.hpp"
+#include "perf/random.hpp"
+
+#include <mpi.h>
+#include <Kokkos_Core.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+// The system that all contenders solve, on the host.
+namespace tessera::perf {
+
+/// A well-conditioned Hermitian positive definite matrix: pseudo-random numbers, of a 2-norm below sqrt(n), and a
+/// diagonal that outweighs them.
+template <class T>
+struct RandomMatrix {
+  std::int64_t n;
+  std::uint64_t seed;
+
+  KOKKOS_FUNCTION T operator()(std::int64_t i, std::int64_t j) const {
+    if (i == j) return make_scalar<T>(2 * std::sqrt(static_cast<double>(n)), 0);
+    const std::int64_t index = (i > j ? i : j) * n + (i > j ? j : i);
+    const double im = uniform(seed + 1, index) - 0.5;
+    return make_scalar<T>(uniform(seed, index) - 0.5, i > j ? im : -im);
+  }
+};
+
+template <class T>
+struct RandomColumns {
+  Kokkos::View<T**, Kokkos::LayoutLeft, Kokkos::HostSpace> b;
+
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t c) const {
+    const std::int64_t index = c * static_cast<std::int64_t>(b.extent(0)) + i;
+    b(i, c) = make_scalar<T>(uniform(77, index) - 0.5, uniform(78, index) - 0.5);
+  }
+};
+
+/// A part of the matrix, somebody's row r being row_of(r) of A and its column c being column_of(c).
+template <class T, class Rows, class Columns>
+struct FillPart {
+  Kokkos::View<T**, Kokkos::LayoutLeft, Kokkos::HostSpace> part;
+  RandomMatrix<T> a;
+  Rows row_of;
+  Columns column_of;
+
+  KOKKOS_FUNCTION void operator()(std::int64_t r, std::int64_t c) const { part(r, c) = a(row_of(r), column_of(c)); }
+};
+
+struct FromIndex {
+  std::int64_t begin = 0;
+  KOKKOS_FUNCTION std::int64_t operator()(std::int64_t i) const { return begin + i; }
+};
+
+template <class T>
+struct Problem {
+  using Exec = Kokkos::DefaultHostExecutionSpace;
+  using Matrix = Kokkos::View<T**, Kokkos::LayoutLeft, Kokkos::HostSpace>;
+
+  MPI_Comm comm;
+  std::int64_t n;
+  std::vector<std::int64_t> nrhs;
+  RandomMatrix<T> a;
+
+  Exec exec{};
+
+  /// Multiplications of real numbers and additions in one of T, per multiplication and addition of real ones.
+  static constexpr double flop_factor = is_complex<T> ? 4 : 1;
+
+  double factor_flops() const { return flop_factor * cube() / 3; }
+  double solve_flops(std::int64_t columns) const {
+    return flop_factor * 2 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(columns);
+  }
+  double cube() const { return static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n); }
+
+  static Matrix make(std::int64_t rows, std::int64_t columns) {
+    return Matrix("tessera::compare::matrix", static_cast<std::size_t>(rows), static_cast<std::size_t>(columns));
+  }
+
+  /// The right-hand sides: the same on every rank.
+  Matrix make_b(std::int64_t columns) const {
+    const Matrix b = make(n, columns);
+    for_each(b, RandomColumns<T>{b});
+    return b;
+  }
+
+  template <class Rows, class Columns>
+  Matrix make_part(std::int64_t rows, std::int64_t columns, Rows row_of, Columns column_of) const {
+    const Matrix part = make(rows, columns);
+    for_each(part, FillPart<T, Rows, Columns>{part, a, row_of, column_of});
+    return part;
+  }
+
+  /// Backward error of one column of a solution, the last; collective.
+  double error(const Matrix& x) const {
+    const auto last = x.extent(1) - 1;
+    const Matrix b = make_b(static_cast<std::int64_t>(x.extent(1)));
+    const auto column = Kokkos::make_pair(last, last + 1);
+    const Matrix some_x = Kokkos::subview(x, Kokkos::ALL(), column);
+    const Matrix some_b = Kokkos::subview(b, Kokkos::ALL(), column);
+    return backward_error(exec, comm, a, some_x, some_b);
+  }
+
+ private:
+  template <class Function>
+  void for_each(const Matrix& matrix, const Function& function) const {
+    using Policy = Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2, Kokkos::Iterate::Left, Kokkos::Iterate::Left>,
+                                         Kokkos::IndexType<std::int64_t>>;
+    if (matrix.size() == 0) return;
+    Kokkos::parallel_for(
+        "tessera::compare::fill",
+        Policy(exec, {0, 0},
+               {static_cast<std::int64_t>(matrix.extent(0)), static_cast<std::int64_t>(matrix.extent(1))}),
+        function);
+    exec.fence();
+  }
+};
+
+inline void require_success(const char* routine, int info) {
+  if (info != 0) throw std::runtime_error(std::string(routine) + " failed: info = " + std::to_string(info));
+}
+
+inline std::string solve_name(std::int64_t columns) { return "solve " + std::to_string(columns); }
+
+}  // namespace tessera::perf

@@ -1,0 +1,112 @@
+#include "perf/compare_host/contenders.hpp"
+#include "perf/compare_host/fortran.hpp"
+
+#include <tessera/distribution.hpp>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+namespace tessera::perf {
+namespace {
+
+struct FromLocal {
+  BlockCyclic dimension;
+  KOKKOS_FUNCTION std::int64_t operator()(std::int64_t i) const { return dimension.to_global(LocalIndex{i}).value; }
+};
+
+/// A matrix as ScaLAPACK holds it.
+template <class T>
+struct Distributed {
+  BlockCyclic rows;
+  BlockCyclic columns;
+  typename Problem<T>::Matrix local;
+  std::array<int, 9> desc{};
+
+  Distributed() = default;
+  Distributed(GridShape grid, int rank, int context, std::int64_t m, std::int64_t n, int block)
+      : rows{m, block, grid.rows, rank / grid.cols}, columns{n, block, grid.cols, rank % grid.cols} {
+    const int rows_all = static_cast<int>(m);
+    const int columns_all = static_cast<int>(n);
+    const int zero = 0;
+    const int lld = static_cast<int>(std::max<std::int64_t>(1, rows.local_extent()));
+    int info = 0;
+    descinit_(desc.data(), &rows_all, &columns_all, &block, &block, &zero, &zero, &context, &lld, &info);
+    require_success("descinit", info);
+  }
+
+  template <class Body>
+  void for_each(const Body& body) const {
+    for (std::int64_t c = 0; c < columns.local_extent(); ++c) {
+      for (std::int64_t r = 0; r < rows.local_extent(); ++r) body(r, c, FromLocal{rows}(r), FromLocal{columns}(c));
+    }
+  }
+};
+
+}  // namespace
+
+template <class T>
+Contender scalapack_contender(const Problem<T>& problem, GridShape grid, int block) {
+  using Matrix = typename Problem<T>::Matrix;
+  struct State {
+    int context = 0;
+    Distributed<T> a, x;
+  };
+  const auto state = std::make_shared<State>();
+  int rank = 0;
+  MPI_Comm_rank(problem.comm, &rank);
+  const auto n = static_cast<int>(problem.n);
+
+  Contender contender;
+  contender.name = "ScaLAPACK";
+  contender.detail = std::to_string(grid.rows) + " x " + std::to_string(grid.cols) + ", block " + std::to_string(block);
+  contender.prepare = [=] {
+    Cblacs_get(0, 0, &state->context);
+    Cblacs_gridinit(&state->context, "R", grid.rows, grid.cols);
+    Distributed<T>& a = state->a = Distributed<T>(grid, rank, state->context, problem.n, problem.n, block);
+    a.local =
+        problem.make_part(a.rows.local_extent(), a.columns.local_extent(), FromLocal{a.rows}, FromLocal{a.columns});
+  };
+  contender.clear = [=] {
+    state->a = {};
+    state->x = {};
+    Cblacs_gridexit(state->context);
+  };
+  contender.steps.push_back({"factorize",
+                             problem.factor_flops(),
+                             {},
+                             [=] { require_success("ppotrf", ppotrf(n, state->a.local.data(), state->a.desc.data())); },
+                             {}});
+  for (const std::int64_t columns : problem.nrhs) {
+    contender.steps.push_back(
+        {solve_name(columns), problem.solve_flops(columns),
+         [=] {
+           const Matrix b = problem.make_b(columns);
+           Distributed<T>& x = state->x = Distributed<T>(grid, rank, state->context, problem.n, columns, block);
+           x.local = Problem<T>::make(x.rows.local_extent(), x.columns.local_extent());
+           x.for_each([&](auto r, auto c, auto i, auto j) { x.local(r, c) = b(i, j); });
+         },
+         [=] {
+           require_success("ppotrs", ppotrs(n, static_cast<int>(columns), state->a.local.data(), state->a.desc.data(),
+                                            state->x.local.data(), state->x.desc.data()));
+         },
+         [=] {
+           const Distributed<T>& x = state->x;
+           const Matrix whole = Problem<T>::make(problem.n, columns);
+           x.for_each([&](auto r, auto c, auto i, auto j) { whole(i, j) = x.local(r, c); });
+           const MPI_Datatype real = sizeof(detail::RealOf<T>) == sizeof(float) ? MPI_FLOAT : MPI_DOUBLE;
+           MPI_Allreduce(MPI_IN_PLACE, whole.data(), static_cast<int>(whole.size()) * (is_complex<T> ? 2 : 1), real,
+                         MPI_SUM, problem.comm);
+           return problem.error(whole);
+         }});
+  }
+  return contender;
+}
+
+#define TESSERA_INSTANTIATE(T) template Contender scalapack_contender(const Problem<T>&, GridShape, int block);
+TESSERA_INSTANTIATE(float)
+TESSERA_INSTANTIATE(double)
+TESSERA_INSTANTIATE(Kokkos::complex<float>)
+TESSERA_INSTANTIATE(Kokkos::complex<double>)
+
+}  // namespace tessera::perf

@@ -1,0 +1,86 @@
+// tessera-solve: fits a Gaussian process to scattered points, and says how fast and how accurately.
+
+#include "perf/fit.hpp"
+#include "perf/output_file.hpp"
+#include "perf/program.hpp"
+#include "perf/report.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace tessera::perf;
+
+void run(MPI_Comm comm, const Settings& settings) {
+  const bool first = rank_in(comm) == 0;
+  std::unique_ptr<OutputFile> json;
+  everywhere(comm, [&] {
+    if (first && !settings.json.empty()) json = std::make_unique<OutputFile>(settings.json);
+  });
+  Report report;
+  with_scalar(settings.scalar, [&](auto scalar) { report = fit<decltype(scalar)>(comm, settings); });
+  if (first) {
+    std::fputs(report.text().c_str(), stdout);
+    std::fflush(stdout);
+  }
+  everywhere(comm, [&] {
+    if (json) json->write(report.json());
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings settings;
+  std::vector<std::string> grid;
+  CLI::App app(
+      "Fits a Gaussian process to n scattered points of the unit cube by a distributed Cholesky factorisation.\n"
+      "Run it on any number of MPI ranks.",
+      "tessera-solve");
+  app.add_option("--n", settings.n, "number of points, the order of the matrix")
+      ->check(more_than_zero())
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--rhs", settings.nrhs, "right-hand sides: sets of observations, solved for at once")
+      ->check(more_than_zero())
+      ->type_name("N")
+      ->capture_default_str();
+  add_scalar_option(app, settings.scalar);
+  app.add_option("--kernel", settings.kernel, "covariance: matern52, matern32 or rbf")
+      ->check(CLI::IsMember({"matern52", "matern32", "rbf"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--length-scale", settings.length_scale, "of the kernel, in edges of the cube")
+      ->check(more_than_zero())
+      ->type_name("LENGTH")
+      ->capture_default_str();
+  app.add_option("--noise", settings.noise, "variance of the observations' noise, added to the diagonal")
+      ->type_name("VARIANCE")
+      ->capture_default_str();
+  app.add_option("--seed", settings.seed, "of points and observations")->type_name("N")->capture_default_str();
+  app.add_option("--grid", grid, "process grid, as RxC or as R C; R times C is the number of ranks [nearly square]")
+      ->expected(1, 2)
+      ->type_name("RxC");
+  app.add_option("--tile", settings.tile, "rows and columns of a tile; 0: the library's choice")
+      ->type_name("ROWS")
+      ->capture_default_str();
+  app.add_option("--slab", settings.slab,
+                 "columns of a rank's matrix that are stored together; 0: the library's choice")
+      ->type_name("COLUMNS")
+      ->capture_default_str();
+  app.add_option("--json", settings.json, "write the report to this file as well, as JSON")->type_name("FILE");
+
+  return run_program(app, argc, argv, [&](MPI_Comm comm) {
+    if (!std::isfinite(settings.noise)) throw UsageError("--noise: expected a finite number");
+    if (!grid.empty()) {
+      const auto grids = parse_grids(grid);
+      if (grids.size() != 1) throw UsageError("--grid: expected one grid");
+      settings.grid = grids.front();
+    }
+    run(comm, settings);
+  });
+}

@@ -1,0 +1,33 @@
+# Projects that use Tessera, as an installed package and as a subdirectory, built and run.
+
+set(prefix "${CMAKE_CURRENT_BINARY_DIR}/prefix")
+add_test(NAME package.install COMMAND ${CMAKE_COMMAND} --install "${PROJECT_BINARY_DIR}" --prefix "${prefix}")
+set_tests_properties(package.install PROPERTIES LABELS package FIXTURES_SETUP installed)
+
+# tessera_consumer_test(NAME SOURCE_DIR [OPTION...]) configures, builds and runs a project whose program is `my_app`.
+# It is told where things stand, and nothing else.
+function(tessera_consumer_test name source_dir)
+  set(binary_dir "${CMAKE_CURRENT_BINARY_DIR}/${name}")
+  add_test(NAME ${name} COMMAND ${CMAKE_CTEST_COMMAND}
+    --build-and-test "${source_dir}" "${binary_dir}"
+    --build-generator "${CMAKE_GENERATOR}"
+    --build-noclean
+    --build-options
+      "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}"
+      "-DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS}"
+      "-DCMAKE_BUILD_TYPE=Debug"
+      "-DCMAKE_PREFIX_PATH=${prefix}"
+      "-DKokkos_DIR=${Kokkos_DIR}"
+      "-DKokkosKernels_DIR=${KokkosKernels_DIR}"
+      ${ARGN}
+    --test-command ${mpirun} 2 "${binary_dir}/my_app")
+  set_tests_properties(${name} PROPERTIES
+    LABELS package
+    FIXTURES_REQUIRED installed
+    TIMEOUT 1200
+    PROCESSORS 2
+    ENVIRONMENT "MPIEXEC=${MPIEXEC_EXECUTABLE};OMP_NUM_THREADS=1")
+endfunction()
+
+tessera_consumer_test(package.find "${CMAKE_CURRENT_SOURCE_DIR}/package")
+tessera_consumer_test(package.subdirectory "${CMAKE_CURRENT_SOURCE_DIR}/package" "-DTESSERA_DIR=${PROJECT_SOURCE_DIR}")

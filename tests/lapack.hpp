@@ -1,0 +1,72 @@
+#pragma once
+
+#include "matrices.hpp"
+
+#include <cstdint>
+#include <vector>
+
+// LAPACK's Cholesky, to compare with.
+extern "C" {
+void spotrf_(const char* uplo, const int* n, float* a, const int* lda, int* info);
+void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info);
+void cpotrf_(const char* uplo, const int* n, void* a, const int* lda, int* info);
+void zpotrf_(const char* uplo, const int* n, void* a, const int* lda, int* info);
+void spotrs_(const char* uplo, const int* n, const int* nrhs, const float* a, const int* lda, float* b, const int* ldb,
+             int* info);
+void dpotrs_(const char* uplo, const int* n, const int* nrhs, const double* a, const int* lda, double* b,
+             const int* ldb, int* info);
+void cpotrs_(const char* uplo, const int* n, const int* nrhs, const void* a, const int* lda, void* b, const int* ldb,
+             int* info);
+void zpotrs_(const char* uplo, const int* n, const int* nrhs, const void* a, const int* lda, void* b, const int* ldb,
+             int* info);
+}
+
+namespace tessera::testing {
+
+/// The lower triangle of A(i, j) = f(i, j), column-major and factored by LAPACK's potrf, whose info it keeps.
+template <class T>
+class Lapack {
+ public:
+  template <class F>
+  Lapack(std::int64_t n, const F& f) : n_(static_cast<int>(n)), l_(static_cast<std::size_t>(n * n)) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      for (std::int64_t i = j; i < n; ++i) l_[static_cast<std::size_t>(i + j * n)] = f(i, j);
+    }
+    if constexpr (std::is_same_v<T, float>) {
+      spotrf_("L", &n_, l_.data(), &n_, &info_);
+    } else if constexpr (std::is_same_v<T, double>) {
+      dpotrf_("L", &n_, l_.data(), &n_, &info_);
+    } else if constexpr (std::is_same_v<T, Kokkos::complex<float>>) {
+      cpotrf_("L", &n_, l_.data(), &n_, &info_);
+    } else {
+      zpotrf_("L", &n_, l_.data(), &n_, &info_);
+    }
+  }
+
+  /// 0, or the order of the leading minor that failed.
+  int info() const { return info_; }
+
+  T l(std::int64_t i, std::int64_t j) const { return l_[static_cast<std::size_t>(i + j * n_)]; }
+
+  /// b = A^-1 b for one column
+  void solve(T* b) const {
+    const int one = 1;
+    int info = 0;
+    if constexpr (std::is_same_v<T, float>) {
+      spotrs_("L", &n_, &one, l_.data(), &n_, b, &n_, &info);
+    } else if constexpr (std::is_same_v<T, double>) {
+      dpotrs_("L", &n_, &one, l_.data(), &n_, b, &n_, &info);
+    } else if constexpr (std::is_same_v<T, Kokkos::complex<float>>) {
+      cpotrs_("L", &n_, &one, l_.data(), &n_, b, &n_, &info);
+    } else {
+      zpotrs_("L", &n_, &one, l_.data(), &n_, b, &n_, &info);
+    }
+  }
+
+ private:
+  int n_;
+  int info_ = 0;
+  std::vector<T> l_;
+};
+
+}  // namespace tessera::testing

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+#include <cstdint>
+#include <tessera/tessera.hpp>
+
+// What the README's fragments take for granted: an application's own variables. They are compiled, and never linked.
+extern Kokkos::DefaultExecutionSpace exec;
+extern std::int64_t n, tile_size;
+extern Kokkos::View<double**> a_rows;
+extern Kokkos::View<double*> b, gradient, previous_dx;
+
+KOKKOS_INLINE_FUNCTION double kernel(std::int64_t i, std::int64_t j) { return i == j ? 2. : 0.; }
