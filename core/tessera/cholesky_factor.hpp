@@ -89,7 +89,7 @@ void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space
 
 /// A = L L^H by a left-looking tiled Cholesky; the factor takes over the storage of `a`.
 ///
-/// n^3 / 3 multiply-adds in all (complex: as many complex ones). Only the lower triangle of `a` is read, and the real
+/// n^3 / 3 flops in all (complex: 4 n^3 / 3). Only the lower triangle of `a` is read, and the real
 /// part of its diagonal. `progress(done, all)` is called on this thread, on the ranks that pass one; done never falls,
 /// and is `all` at the end. Collective over a's grid; complete when it returns. Throws NotPositiveDefinite on every
 /// rank if a leading minor is not positive definite (compare LAPACK's potrf), and what `progress` throws.

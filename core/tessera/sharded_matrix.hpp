@@ -82,11 +82,12 @@ class ShardedMatrix {
     for (std::int64_t s = 0; s < layout_.count(); ++s) {
       const auto& slab = slabs_[static_cast<std::size_t>(s)];
       if (slab.size() == 0) continue;
-      Kokkos::parallel_for("tessera::fill::slab",
-                           Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2>, Kokkos::IndexType<std::int64_t>>(
-                               exec, {0, 0}, {layout_.height(s), layout_.width(s)}),
-                           detail::FillSlab<T, MemorySpace, Function>{slab, rows(), columns(), layout_.row_begin(s),
-                                                                      layout_.column_begin(s), f});
+      Kokkos::parallel_for(
+          "tessera::fill::slab",
+          Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2, Kokkos::Iterate::Left, Kokkos::Iterate::Left>,
+                                Kokkos::IndexType<std::int64_t>>(exec, {0, 0}, {layout_.height(s), layout_.width(s)}),
+          detail::FillSlab<T, MemorySpace, Function>{slab, rows(), columns(), layout_.row_begin(s),
+                                                     layout_.column_begin(s), f});
     }
   }
 
