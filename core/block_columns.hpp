@@ -1,181 +1,214 @@
 #pragma once
 
 #include "core/exchange.hpp"
-#include "core/region.hpp"
+#include "core/factorize_memory.hpp"
+#include "core/program.hpp"
 #include "core/ring.hpp"
+#include "core/timed.hpp"
 #include "core/tuning.hpp"
 #include "kernels/blas.hpp"
+#include "kernels/elementwise.hpp"
 #include "kernels/potrf.hpp"
 #include "tessera/detail/strided.hpp"
+#include "tessera/options.hpp"
 #include "tessera/sharded_matrix.hpp"
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
+#include <utility>
 #include <vector>
 
 namespace tessera::detail {
 
-/// A rank that owns tiles on the diagonal owns every lcm(rows, cols)-th.
-inline std::int64_t diagonal_period(const ProcessGrid& grid) {
-  return std::lcm(std::int64_t{grid.rows()}, std::int64_t{grid.cols()});
-}
-
-/// The inverses of the diagonal blocks of L(k,k), on the owner of tile (k,k), among those that it keeps.
-template <class T, class MemorySpace>
-MatrixView<T, MemorySpace> inverses_of(const ShardedMatrix<T, MemorySpace>& l,
-                                       const Kokkos::View<T*, MemorySpace>& inverses, GlobalTile k) {
-  const std::int64_t m = l.rows().extent(k);
-  const std::int64_t before = k.value / diagonal_period(l.grid()) * l.tile_size();
-  return make_matrix_view<MemorySpace>(inverses.data() + before * kernels::potrf_block, m, kernels::potrf_block, m);
-}
-
-/// The verbs of the factorisation on the block columns of a sharded matrix: what moves between ranks, and where it is
-/// kept meanwhile. All are collective over the grid, in the order of the calls.
+/// The verbs of the factorisation on the block columns of a sharded matrix. Each appends to the program of one step
+/// what this rank does of it, with what moves between ranks; all ranks append the same verbs in the same order.
 ///
 /// Row L(k, left) goes down each process column, the diagonal tile down its owner's, and the sum for a block column
-/// along its process rows to the owner. Nothing else of L ever moves.
+/// along its process rows to the owner. Nothing else of L ever moves. How the work is cut into calls depends on the
+/// sizes and the grid alone, so that the result does not depend on when messages arrive.
 template <class T, class Exec>
 class BlockColumns {
  public:
   using MemorySpace = typename Exec::memory_space;
   using Matrix = ShardedMatrix<T, MemorySpace>;
   using View = MatrixView<T, MemorySpace>;
-  using Buffer = Kokkos::View<T*, MemorySpace>;
+  using Message = typename Transfers<Exec>::Message;
 
-  BlockColumns(const Exec& exec, Matrix& a)
+  /// A(k:,k) on its way to L(k:,k).
+  struct Step {
+    TileRange k;
+    TileRange previous;  // of the step before
+    int slot = 0;
+  };
+
+  BlockColumns(const Exec& exec, Matrix& a, T* inverses, const FactorizeBuffers<T, Exec>& buffers,
+               const Schedule& schedule, PhaseSeconds& seconds)
       : a_(a),
         grid_(a.grid()),
         rows_(a.rows()),
         columns_(a.columns()),
-        queue_(exec, std::int64_t{sizeof(T)} * kernels::trsm_workspace<Exec>(rows_.local_extent() + rows_.tile)),
+        queue_(exec, buffers.queue),
         transfers_(grid_.communicator(), exec),
-        failing_(Kokkos::view_alloc("tessera::factorize::failing", Kokkos::WithoutInitializing)) {
-    const std::int64_t height = rows_.local_extent();
-    const std::int64_t tile = rows_.tile;
+        failing_(buffers.failing),
+        inverses_(inverses),
+        schedule_(schedule),
+        seconds_(seconds) {
+    for (const auto& slot : buffers.slots) slots_.push_back({slot, {}, 0, true});
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
-    diagonal_ = buffer("tessera::factorize::diagonal", tile * (tile + kernels::potrf_block));
-    inverses_ = buffer("tessera::factorize::inverses", diagonal_tiles() * tile * kernels::potrf_block);
-    if (grid_.rows() > 1) row_ = buffer("tessera::factorize::row", columns_.local_extent() * step_tiles() * tile);
-    if (grid_.cols() > 1) {
-      sum_ = buffer("tessera::factorize::sum", height * tile);
-      arriving_ = buffer("tessera::factorize::arriving", height * tile);
-    }
   }
 
-  const Communicator& communicator() const { return grid_.communicator(); }
   std::int64_t n() const { return rows_.n; }
   std::int64_t columns_before(GlobalTile k) const { return columns_.begin(k).value; }
-  const Buffer& inverses() const { return inverses_; }
 
-  /// The block columns in which A is updated: several narrow tiles together where one process column has them all, but
-  /// none across slabs.
-  std::vector<TileRange> steps() const {
-    std::vector<TileRange> result;
-    const std::int64_t slab_tiles = std::max<std::int64_t>(1, a_.layout().slab / rows_.tile);
-    for (GlobalTile k{0}; k < rows_.tiles_end();) {
-      GlobalTile end = std::min(k + step_tiles(), rows_.tiles_end());
-      if (grid_.cols() == 1) end = std::min(end, GlobalTile{(k.value / slab_tiles + 1) * slab_tiles});
-      result.push_back({k, end});
-      k = end;
-    }
-    return result;
+  /// Carries out a program for each of the steps, as make(step, program) writes it.
+  template <class Make>
+  void run(const std::vector<TileRange>& steps, const Make& make) {
+    run_programs(
+        static_cast<std::int64_t>(steps.size()), static_cast<int>(slots_.size()),
+        [&](std::int64_t i, int slot) {
+          const auto number = static_cast<std::size_t>(i);
+          const Step step{steps[number], i > 0 ? steps[number - 1] : TileRange{}, slot};
+          Slot& own = slot_of(step);
+          own.sent.clear();
+          own.row_used = 0;
+          own.sum_is_new = true;
+          Program program;
+          make(step, program);
+          program.when([this, &own] { return all_done(own.sent); }, [] {});
+          return program;
+        },
+        [&] {
+          if (transfers_.idle()) return;
+          const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
+          transfers_.progress();
+        },
+        [&] {
+          const Timed timed(seconds_.waiting, "tessera::factorize::waiting");
+          transfers_.wait_some();
+        });
   }
 
-  /// A(k:,k) -= L(k:,left) L(k,left)^H; k is one step or a part of one, `left` the tiles before it or a part of them.
-  void subtract(TileRange k, TileRange left) {
-    if (left.empty()) return;
-    const Region region("tessera::factorize::update");
+  /// The block column before k, where it is this rank's: it may still be factored while those before it are subtracted.
+  /// None on one rank, which has nothing to do meanwhile.
+  TileRange newest(const Step& step) const {
+    const GlobalTile k = step.k.begin;
+    const bool is_mine = k > GlobalTile{0} && columns_.is_mine(step.previous.begin);
+    return grid_.size() > 1 && is_mine ? step.previous : TileRange{k, k};
+  }
+
+  /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share; k is the step's or a part of it.
+  void subtract(Program& program, const Step& step, TileRange k, TileRange left) {
     const LocalIndex begin = columns_.local_begin(left.begin);
     const LocalIndex end = columns_.local_begin(left.end);
-    send_row(k, left);
-    const LocalIndex top = rows_.local_begin(k.begin);
-    const std::int64_t height = rows_.local_extent() - top.value;
-    const bool owner = columns_.is_mine(k.begin);
-    const bool contributes = begin < end;
-    if (height == 0 || !(owner || contributes)) return;
-
-    const std::int64_t width = columns_.extent_of(k);
-    const View target = owner ? below(k, k.begin) : make_matrix_view<MemorySpace>(sum_.data(), height, width, height);
-    T beta(owner ? 1 : 0);
+    const std::int64_t height = rows_.local_extent() - rows_.local_begin(k.begin).value;
+    if (begin == end || height == 0) return;
+    const View row = send_row(program, step, k, begin, end);
+    const View target = share(step, k);
     a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
-      subtract_share(k, from, to, begin, end - begin, beta, target);
-      beta = T(1);
+      const bool is_new = !columns_.is_mine(k.begin) && std::exchange(slot_of(step).sum_is_new, false);
+      subtract_slab(program, k, from, to, row, from - begin, T(is_new ? 0 : 1), target);
     });
+  }
+
+  /// Adds what the other process columns have subtracted, on the way to k's owner, in chunks of rows.
+  void sum(Program& program, const Step& step) {
+    const TileRange k = step.k;
     if (grid_.cols() == 1) return;
     const Ring ring = make_ring(
         columns_.owner(k.begin), grid_.cols(),
         [&](int col) { return columns_.seen_from(col).local_begin(k.begin).value > 0; },
         [&](int col) { return grid_.rank_of(grid_.row(), col); });
-    sum_along<T>(ring, grid_.rank(), queue_, transfers_, Tag::sum, target, arriving_.data());
+    const auto me = std::find(ring.begin(), ring.end(), grid_.rank());
+    const View mine = share(step, k);
+    if (me == ring.end() || ring.size() == 1 || mine.extent(0) == 0) return;
+    pass_on(program, step, mine, me == ring.begin() ? -1 : *(me - 1), me + 1 == ring.end() ? -1 : *(me + 1));
   }
 
-  /// A(k,k) = L(k,k) L(k,k)^H on its owner, from where L(k,k) goes down the process column.
-  void factor_diagonal(GlobalTile k) {
-    if (!columns_.is_mine(k)) return;
-    const Region region("tessera::factorize::diagonal");
-    const std::int64_t m = rows_.extent(k);
-    if (rows_.is_mine(k)) {
-      const View tile = a_.tile(k, k);
-      const View inverse_blocks = diagonal_inverses(m);
-      kernels::potrf<T>(queue_, tile, inverse_blocks, rows_.begin(k).value, failing_);
-      kernels::copy<T>(queue_, tile, diagonal_tile(m));
-      for (int row = 0; row < grid_.rows(); ++row) {
-        if (row != grid_.row() && rows_below(row, k + 1) > 0) {
-          transfers_.send(diagonal_.data(), m * (m + kernels::potrf_block), grid_.rank_of(row, grid_.col()),
-                          Tag::diagonal);
-        }
+  /// A(t,t) = L(t,t) L(t,t)^H on its owner, from where L(t,t) goes down the process column.
+  void factor_diagonal(Program& program, const Step& step, GlobalTile t) {
+    if (!columns_.is_mine(t)) return;
+    const std::int64_t m = rows_.extent(t);
+    if (!rows_.is_mine(t)) {
+      diagonal_arrives_ = 0;
+      if (rows_below(grid_.row(), t + 1) > 0) {
+        diagonal_arrives_ = transfers_.receive(diagonal(step, t).data(), diagonal_size(m),
+                                               grid_.rank_of(rows_.owner(t), grid_.col()), {Tag::diagonal, step.slot});
       }
-      kernels::copy<T>(queue_, inverse_blocks, inverses_of(a_, inverses_, k));
-    } else if (rows_below(grid_.row(), k + 1) > 0) {
-      transfers_.receive(diagonal_.data(), m * (m + kernels::potrf_block), grid_.rank_of(rows_.owner(k), grid_.col()),
-                         Tag::diagonal);
+      return;
     }
-    transfers_.wait();
+    program.then([this, step, t, m] {
+      const View tile = a_.tile(t, t);
+      const View inverses = inverses_of<T, MemorySpace>(a_.layout(), inverses_, t);
+      {
+        const Timed timed(seconds_.panel, "tessera::factorize::diagonal");
+        kernels::potrf<T>(queue_, tile, inverses, rows_.begin(t).value, failing_);
+      }
+      if (grid_.rows() == 1) return;
+      const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
+      kernels::copy<T>(queue_, tile, diagonal(step, t));
+      if (!kernels::on_host<Exec>) kernels::copy<T>(queue_, inverses, diagonal_inverses(step, t));
+      send_down(step, t + 1, diagonal(step, t).data(), diagonal_size(m), Tag::diagonal);
+    });
   }
 
-  /// A(i,k) = A(i,k) L(k,k)^-H for the tiles i > k.
-  void divide_below(GlobalTile k) {
-    if (!columns_.is_mine(k)) return;
-    const Region region("tessera::factorize::panel");
-    const std::int64_t m = rows_.extent(k);
-    kernels::trsm<T>(queue_, kernels::Side::right, kernels::Op::conj_transpose, diagonal_tile(m), diagonal_inverses(m),
-                     below({k, k + 1}, k + 1));
+  /// A(i,t) = A(i,t) L(t,t)^-H for the tiles i > t.
+  void divide_below(Program& program, const Step& step, GlobalTile t) {
+    if (!columns_.is_mine(t)) return;
+    const Message arrives = rows_.is_mine(t) ? 0 : diagonal_arrives_;
+    // A rank without rows here must not run ahead of its own columns before.
+    program.when([this, arrives, t] { return transfers_.done(arrives) && !(factored_ < columns_.local_begin(t)); },
+                 [this, step, t] {
+                   const Timed timed(seconds_.panel, "tessera::factorize::panel");
+                   const bool mine = rows_.is_mine(t);
+                   kernels::trsm<T>(
+                       queue_, kernels::Side::right, kernels::Op::conj_transpose,
+                       mine ? a_.tile(t, t) : diagonal(step, t),
+                       mine ? inverses_of<T, MemorySpace>(a_.layout(), inverses_, t) : diagonal_inverses(step, t),
+                       below({t, t + 1}, t + 1));
+                   factored_ = columns_.local_begin(t + 1);
+                 });
   }
 
-  /// Collective: 0, or the order of the first leading minor that is not positive definite.
+  /// Collective. 0, or the order of the first leading minor that is not positive definite.
   std::int64_t leading_minor() {
     std::int64_t minor = 0;
     Kokkos::deep_copy(queue_.exec(),
                       Kokkos::View<std::int64_t, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(&minor),
                       failing_);
     queue_.exec().fence();
-    communicator().all_reduce_min(&minor, 1);
+    grid_.communicator().all_reduce_min(&minor, 1);
     return minor == kernels::no_failure ? 0 : minor;
   }
 
  private:
-  static Buffer buffer(const char* label, std::int64_t size) {
-    return Buffer(Kokkos::view_alloc(std::string(label), Kokkos::WithoutInitializing), static_cast<std::size_t>(size));
-  }
+  struct Slot {
+    typename FactorizeBuffers<T, Exec>::Slot memory;
+    std::vector<Message> sent;
+    std::int64_t row_used;
+    bool sum_is_new;
+  };
 
-  std::int64_t step_tiles() const {
-    return grid_.cols() == 1 ? std::max<std::int64_t>(1, Tuning<MemorySpace>::update_width / rows_.tile) : 1;
-  }
+  Slot& slot_of(const Step& step) { return slots_[static_cast<std::size_t>(step.slot)]; }
 
-  std::int64_t diagonal_tiles() const {
-    const std::int64_t period = diagonal_period(grid_);
-    return (rows_.tiles_end().value + period - 1) / period;
-  }
-
-  View diagonal_tile(std::int64_t m) const { return make_matrix_view<MemorySpace>(diagonal_.data(), m, m, m); }
-  View diagonal_inverses(std::int64_t m) const {
-    return make_matrix_view<MemorySpace>(diagonal_.data() + m * m, m, kernels::potrf_block, m);
+  bool all_done(const std::vector<Message>& messages) const {
+    return std::all_of(messages.begin(), messages.end(), [this](Message m) { return transfers_.done(m); });
   }
 
   std::int64_t rows_below(int row, GlobalTile k) const {
     const BlockCyclic rows = rows_.seen_from(row);
     return rows.local_extent() - rows.local_begin(k).value;
+  }
+
+  static std::int64_t diagonal_size(std::int64_t m) { return m * FactorizeBuffers<T, Exec>::diagonal_columns(m); }
+  View diagonal(const Step& step, GlobalTile t) {
+    const std::int64_t m = rows_.extent(t);
+    const std::int64_t before = (t - step.k.begin) * diagonal_size(rows_.tile);
+    return make_matrix_view<MemorySpace>(slot_of(step).memory.diagonal + before, m, m, m);
+  }
+  View diagonal_inverses(const Step& step, GlobalTile t) {
+    const std::int64_t m = rows_.extent(t);
+    return make_matrix_view<MemorySpace>(diagonal(step, t).data() + m * m, m,
+                                         kernels::on_host<Exec> ? 0 : kernels::potrf_block, m);
   }
 
   /// This rank's rows from tile `top` on, in the block column `k`, which it owns.
@@ -184,72 +217,160 @@ class BlockColumns {
                    columns_.local_begin(k.end));
   }
 
-  /// L(k,left)^H, tile by tile, from its owners to the process rows below, into row_: a column of it is a row of L, so
-  /// that each tile is one message, and lands where gemm wants it.
-  void send_row(TileRange k, TileRange left) {
-    if (grid_.rows() == 1) return;
-    const LocalIndex begin = columns_.local_begin(left.begin);
-    const LocalIndex end = columns_.local_begin(left.end);
-    const std::int64_t depth = end - begin;
-    if (depth == 0) return;
-    for (GlobalTile t = k.begin; t < k.end; ++t) {
-      T* part = row_.data() + depth * (rows_.begin(t) - rows_.begin(k.begin));
-      const std::int64_t count = depth * rows_.extent(t);
-      if (!rows_.is_mine(t)) {
-        if (rows_below(grid_.row(), k.begin) > 0) {
-          transfers_.receive(part, count, grid_.rank_of(rows_.owner(t), grid_.col()), Tag::factor_row);
-        }
-        continue;
-      }
-      const View transposed = make_matrix_view<MemorySpace>(part, depth, rows_.extent(t), depth);
-      a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
-        kernels::conj_transpose<T>(queue_, a_.view(rows_.local_begin(t), rows_.local_begin(t + 1), from, to),
-                                   block(transposed, from - begin, to - begin, 0, rows_.extent(t)));
-      });
-      for (int row = 0; row < grid_.rows(); ++row) {
-        if (row != grid_.row() && rows_below(row, k.begin) > 0) {
-          transfers_.send(static_cast<const T*>(part), count, grid_.rank_of(row, grid_.col()), Tag::factor_row);
-        }
-      }
-    }
-    transfers_.wait();
+  /// Where this rank subtracts from block column k: in A if it owns k, else in the slot's sum.
+  View share(const Step& step, TileRange k) {
+    if (columns_.is_mine(k.begin)) return below(k, k.begin);
+    const std::int64_t height = rows_below(grid_.row(), k.begin);
+    return make_matrix_view<MemorySpace>(slot_of(step).memory.sum, height, columns_.extent_of(k),
+                                         std::max<std::int64_t>(1, height));
   }
 
-  /// target = beta target - L(k:, c) L(k, c)^H for the local columns c = [from, to), which lie in one slab. On the
-  /// diagonal only the lower triangle is computed: by herk where one rank has all rows of k, else tile by tile.
-  void subtract_share(TileRange k, LocalIndex from, LocalIndex to, LocalIndex depth_begin, std::int64_t depth, T beta,
-                      const View& target) {
+  /// To the ranks of this process column that have rows from tile `top` on.
+  void send_down(const Step& step, GlobalTile top, const T* data, std::int64_t count, Tag::Kind kind) {
+    for (int row = 0; row < grid_.rows(); ++row) {
+      if (row == grid_.row() || rows_below(row, top) == 0) continue;
+      slot_of(step).sent.push_back(transfers_.send(data, count, grid_.rank_of(row, grid_.col()), {kind, step.slot}));
+    }
+  }
+
+  /// L(k, begin:end)^H, tile by tile, from its owners to the process rows below: a column of it is a row of L, so that
+  /// each tile is one message, and lands where gemm wants it. One process row has it in A, and returns an empty view.
+  View send_row(Program& program, const Step& step, TileRange k, LocalIndex begin, LocalIndex end) {
+    const auto final = [this, end] { return factored_ >= end; };
+    if (grid_.rows() == 1) {
+      program.when(final, [] {});
+      return make_matrix_view<MemorySpace>(static_cast<T*>(nullptr), 0, 0, 0);
+    }
+    const std::int64_t depth = end - begin;
+    Slot& slot = slot_of(step);
+    T* const row = slot.memory.row + slot.row_used;
+    slot.row_used += depth * columns_.extent_of(k);
+    std::vector<Message> arriving;
+    for (GlobalTile t = k.begin; t < k.end; ++t) {
+      T* const part = row + depth * (rows_.begin(t) - rows_.begin(k.begin));
+      const std::int64_t count = depth * rows_.extent(t);
+      if (!rows_.is_mine(t)) {
+        arriving.push_back(
+            transfers_.receive(part, count, grid_.rank_of(rows_.owner(t), grid_.col()), {Tag::factor_row, step.slot}));
+        continue;
+      }
+      program.when(final, [this, step, k, t, begin, end, depth, part, count] {
+        const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
+        const View transposed = make_matrix_view<MemorySpace>(part, depth, rows_.extent(t), depth);
+        a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
+          kernels::conj_transpose<T>(queue_, a_.view(rows_.local_begin(t), rows_.local_begin(t + 1), from, to),
+                                     block(transposed, from - begin, to - begin, 0, rows_.extent(t)));
+        });
+        send_down(step, k.begin, part, count, Tag::factor_row);
+      });
+    }
+    program.when([this, final, arriving] { return final() && all_done(arriving); }, [] {});
+    return make_matrix_view<MemorySpace>(row, depth, columns_.extent_of(k), depth);
+  }
+
+  /// target = beta target - L(k:, c) L(k, c)^H for the local columns c = [from, to), which lie in one slab; L(k, c)^H
+  /// stands in `row` from line `at` on, unless this rank has all rows. On the diagonal only the lower triangle is
+  /// computed: by herk where one rank has all rows of k, else tile by tile.
+  void subtract_slab(Program& program, TileRange k, LocalIndex from, LocalIndex to, const View& row, std::int64_t at,
+                     T beta, const View& target) {
     const LocalIndex top = rows_.local_begin(k.begin);
+    const auto multiply = [this, k, from, to, row, at, beta, target, top](LocalIndex first, LocalIndex last,
+                                                                          std::int64_t width) {
+      const View l = a_.view(first, last, from, to);
+      const View c = block(target, first - top, last - top, 0, width);
+      if (grid_.rows() == 1) {
+        const LocalIndex begin = rows_.local_begin(k.begin);
+        kernels::gemm<T>(queue_, T(-1), kernels::Op::none, l, kernels::Op::conj_transpose,
+                         a_.view(begin, begin + width, from, to), beta, c);
+      } else {
+        kernels::gemm<T>(queue_, T(-1), kernels::Op::none, l, kernels::Op::none,
+                         block(row, at, at + (to - from), 0, width), beta, c);
+      }
+    };
     const std::int64_t run = grid_.rows() == 1 ? k.size() : 1;
     for (GlobalTile t = k.begin; t < k.end; t = t + run) {
       if (!rows_.is_mine(t)) continue;
-      const LocalIndex first = rows_.local_begin(t);
-      const LocalIndex last = rows_.local_begin(t + run);
-      const std::int64_t left = rows_.begin(t) - rows_.begin(k.begin);
-      const std::int64_t width = rows_.extent_of({t, t + run});
-      const View l = a_.view(first, last, from, to);
-      multiply(k, l, from, to, depth_begin, depth, beta, block(target, first - top, last - top, 0, left));
-      kernels::herk<T>(queue_, T(-1), l, beta, block(target, first - top, last - top, left, left + width));
+      program.then([this, multiply, k, t, run, from, to, beta, target, top] {
+        const Timed timed(seconds_.update, "tessera::factorize::update");
+        const LocalIndex first = rows_.local_begin(t);
+        const LocalIndex last = rows_.local_begin(t + run);
+        const std::int64_t left = rows_.begin(t) - rows_.begin(k.begin);
+        const std::int64_t width = rows_.extent_of({t, t + run});
+        multiply(first, last, left);
+        kernels::herk<T>(queue_, T(-1), a_.view(first, last, from, to), beta,
+                         block(target, first - top, last - top, left, left + width));
+      });
     }
-    const LocalIndex first = rows_.local_begin(k.end);
-    const LocalIndex last{rows_.local_extent()};
-    if (first == last) return;
-    multiply(k, a_.view(first, last, from, to), from, to, depth_begin, depth, beta,
-             block(target, first - top, last - top, 0, columns_.extent_of(k)));
+    const LocalIndex end{rows_.local_extent()};
+    const std::int64_t most = rows_of_a_call(columns_.extent_of(k) * (to - from));
+    for (LocalIndex first = rows_.local_begin(k.end); first < end;) {
+      const LocalIndex last = std::min(end, first + most);
+      program.then([this, multiply, k, first, last] {
+        const Timed timed(seconds_.update, "tessera::factorize::update");
+        multiply(first, last, columns_.extent_of(k));
+      });
+      first = last;
+    }
   }
 
-  /// target = beta target - l L(k, c)^H, for as many of k's columns as the target has.
-  void multiply(TileRange k, const View& l, LocalIndex from, LocalIndex to, LocalIndex depth_begin, std::int64_t depth,
-                T beta, const View& target) {
-    const auto width = static_cast<std::int64_t>(target.extent(1));
-    if (grid_.rows() == 1) {
-      const LocalIndex top = rows_.local_begin(k.begin);
-      kernels::gemm<T>(queue_, T(-1), kernels::Op::none, l, kernels::Op::conj_transpose,
-                       a_.view(top, top + width, from, to), beta, target);
-    } else {
-      const View row = make_matrix_view<MemorySpace>(row_.data(), depth, width, depth);
-      kernels::gemm<T>(queue_, T(-1), kernels::Op::none, l, kernels::Op::none,
-                       block(row, from - depth_begin, to - depth_begin, 0, width), beta, target);
+  std::int64_t rows_of_a_call(std::int64_t products_of_a_row) const {
+    if (grid_.size() == 1) return rows_.n;
+    const double flops =
+        (sizeof(T) > sizeof(RealOf<T>) ? 8. : 2.) * static_cast<double>(std::max<std::int64_t>(1, products_of_a_row));
+    return static_cast<std::int64_t>(
+        std::clamp(Tuning<MemorySpace>::call_flops / flops, 256., static_cast<double>(rows_.n) + 256.));
+  }
+
+  /// Chunk by chunk, in two buffers by turns: what arrives from `previous` (-1: nothing) and `mine`, to `next`, or,
+  /// where that is -1, into `mine`.
+  void pass_on(Program& program, const Step& step, const View& mine, int previous, int next) {
+    const auto rows = static_cast<std::int64_t>(mine.extent(0));
+    const auto width = static_cast<std::int64_t>(mine.extent(1));
+    const std::int64_t chunks = (rows + schedule_.chunk_rows - 1) / schedule_.chunk_rows;
+    const bool whole = chunks == 1 && previous < 0;  // no copy
+    const Tag tag(Tag::sum, step.slot);
+    struct Moving {
+      Message received[2] = {};
+      Message sent[2] = {};
+    };
+    const auto moving = std::make_shared<Moving>();
+    const auto share = [this, mine, rows](std::int64_t c) {
+      const std::int64_t begin = c * schedule_.chunk_rows;
+      return block(mine, begin, std::min(rows, begin + schedule_.chunk_rows), 0,
+                   static_cast<std::int64_t>(mine.extent(1)));
+    };
+    const auto buffer = [this, step, share, width, whole, mine](std::int64_t c) {
+      const auto height = static_cast<std::int64_t>(share(c).extent(0));
+      T* const data = whole ? mine.data() : slot_of(step).memory.chunks[c % 2];
+      return make_matrix_view<MemorySpace>(data, height, width, height);
+    };
+    const auto receive = [this, moving, buffer, previous, tag](std::int64_t c) {
+      if (previous >= 0) {
+        const View to = buffer(c);
+        moving->received[c % 2] = transfers_.receive(to.data(), static_cast<std::int64_t>(to.size()), previous, tag);
+      }
+    };
+    for (std::int64_t c = 0; c < std::min<std::int64_t>(2, chunks); ++c) receive(c);
+    for (std::int64_t c = 0; c < chunks; ++c) {
+      if (c > 1)
+        program.when([this, moving, c] { return transfers_.done(moving->sent[c % 2]); }, [receive, c] { receive(c); });
+      program.when([this, moving, c] { return transfers_.done(moving->received[c % 2]); },
+                   [this, moving, share, buffer, whole, previous, next, tag, step, c] {
+                     const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
+                     const View chunk = buffer(c);
+                     if (next < 0) {
+                       kernels::add<T>(queue_, chunk, share(c));
+                       return;
+                     }
+                     if (previous >= 0) {
+                       kernels::add<T>(queue_, share(c), chunk);
+                     } else if (!whole) {
+                       kernels::copy<T>(queue_, share(c), chunk);
+                     }
+                     const auto count = static_cast<std::int64_t>(chunk.size());
+                     moving->sent[c % 2] = transfers_.send(static_cast<const T*>(chunk.data()), count, next, tag);
+                     slot_of(step).sent.push_back(moving->sent[c % 2]);
+                   });
     }
   }
 
@@ -260,11 +381,12 @@ class BlockColumns {
   kernels::Queue<Exec> queue_;
   Transfers<Exec> transfers_;
   kernels::FailingMinor<Exec> failing_;
-  Buffer diagonal_;  // L(k,k), and the inverses of its diagonal blocks
-  Buffer inverses_;
-  Buffer row_;
-  Buffer sum_;
-  Buffer arriving_;
+  T* inverses_;
+  Schedule schedule_;
+  PhaseSeconds& seconds_;
+  std::vector<Slot> slots_;
+  LocalIndex factored_{0};        // of this rank's columns, those that are columns of L
+  Message diagonal_arrives_ = 0;  // of the tile whose verbs are being appended
 };
 
 }  // namespace tessera::detail

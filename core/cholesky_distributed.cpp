@@ -13,8 +13,8 @@ std::int64_t default_tile_size(std::int64_t n, int ranks, std::int64_t cap) {
 namespace detail {
 
 template <class T, class MemorySpace>
-std::int64_t default_tile_cap() {
-  return Tuning<MemorySpace>::tile_cap;
+std::int64_t default_tile_cap(GridShape grid) {
+  return Tuning<MemorySpace>::tile_cap(grid.cols);
 }
 
 int size_of(const Communicator& communicator) { return communicator.size(); }
@@ -46,7 +46,7 @@ void describe_options(Agreement& agreement, const CholeskyOptions& options, int 
   agreement.same("triangle", static_cast<int>(options.triangle));
 }
 
-#define TESSERA_INSTANTIATE_CAP(T, MemorySpace) template std::int64_t default_tile_cap<T, MemorySpace>();
+#define TESSERA_INSTANTIATE_CAP(T, MemorySpace) template std::int64_t default_tile_cap<T, MemorySpace>(GridShape);
 #define TESSERA_INSTANTIATE_CAPS(MemorySpace) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CAP, MemorySpace)
 TESSERA_FOR_EACH_MEMORY_SPACE(TESSERA_INSTANTIATE_CAPS)
 

@@ -122,75 +122,124 @@ Transfers<Exec>::Transfers(const Communicator& communicator, const Exec& exec)
 
 template <class Exec>
 Transfers<Exec>::~Transfers() {
-  if (!receives_.empty() || !sends_.empty()) give_up();
+  give_up();
 }
 
-// Only where an exception leaves messages behind: their buffers are about to go, so nothing may arrive any more.
+// Does something only where an exception leaves messages behind: their buffers are about to go, so nothing may arrive
+// any more.
 template <class Exec>
 void Transfers<Exec>::give_up() noexcept {
-  for (MPI_Request& request : receives_) {
-    if (request == MPI_REQUEST_NULL) continue;
-    MPI_Cancel(&request);
-    MPI_Wait(&request, MPI_STATUS_IGNORE);
-  }
-  for (MPI_Request& request : sends_) {
-    if (request != MPI_REQUEST_NULL) MPI_Request_free(&request);
-  }
-}
-
-template <class Exec>
-void Transfers<Exec>::receive_bytes(char* data, std::int64_t bytes, int source, Tag tag) {
-  if (!direct_ && bytes > 0) {
-    received_.push_back({HostBuffer(Kokkos::view_alloc("tessera::exchange::received", Kokkos::WithoutInitializing),
-                                    static_cast<std::size_t>(bytes)),
-                         data});
-    data = received_.back().host.data();
-  }
-  for (std::int64_t done = 0; done < bytes; done += communicator_.largest_message()) {
-    const int count = static_cast<int>(std::min(communicator_.largest_message(), bytes - done));
-    receives_.push_back(MPI_REQUEST_NULL);
-    check(MPI_Irecv(data + done, count, MPI_BYTE, source, static_cast<int>(tag), communicator_.native(),
-                    &receives_.back()),
-          "MPI_Irecv");
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    if (requests_[i] == MPI_REQUEST_NULL) continue;
+    if (parts_[i].receives) {
+      MPI_Cancel(&requests_[i]);
+      MPI_Wait(&requests_[i], MPI_STATUS_IGNORE);
+    } else {
+      MPI_Request_free(&requests_[i]);
+    }
   }
 }
 
 template <class Exec>
-void Transfers<Exec>::send_bytes(const char* data, std::int64_t bytes, int destination, Tag tag) {
-  if (bytes == 0) return;
+template <class Start>
+typename Transfers<Exec>::Message Transfers<Exec>::start(Open open, std::int64_t bytes, bool receives,
+                                                         const Start& start_part) {
+  const Message message = ++last_;
+  Open& entry = open_[message] = std::move(open);
+  for (std::int64_t begin = 0; begin < bytes; begin += communicator_.largest_message()) {
+    requests_.push_back(MPI_REQUEST_NULL);
+    parts_.push_back({message, receives});
+    start_part(begin, static_cast<int>(std::min(communicator_.largest_message(), bytes - begin)), &requests_.back());
+    ++entry.parts;
+  }
+  return message;
+}
+
+template <class Exec>
+typename Transfers<Exec>::Message Transfers<Exec>::receive_bytes(char* data, std::int64_t bytes, int source, Tag tag) {
+  if (bytes == 0) return {};
+  Open open;
   if (!direct_) {
-    sent_.emplace_back(Kokkos::view_alloc("tessera::exchange::sent", Kokkos::WithoutInitializing),
-                       static_cast<std::size_t>(bytes));
-    Kokkos::deep_copy(exec_, sent_.back(),
+    open.device = data;
+    open.staged = HostBuffer(Kokkos::view_alloc("tessera::exchange::received", Kokkos::WithoutInitializing),
+                             static_cast<std::size_t>(bytes));
+    data = open.staged.data();
+  }
+  return start(std::move(open), bytes, true, [&](std::int64_t begin, int count, MPI_Request* request) {
+    check(MPI_Irecv(data + begin, count, MPI_BYTE, source, tag.value(), communicator_.native(), request), "MPI_Irecv");
+  });
+}
+
+template <class Exec>
+typename Transfers<Exec>::Message Transfers<Exec>::send_bytes(const char* data, std::int64_t bytes, int destination,
+                                                              Tag tag) {
+  if (bytes == 0) return {};
+  Open open;
+  if (!direct_) {
+    open.staged = HostBuffer(Kokkos::view_alloc("tessera::exchange::sent", Kokkos::WithoutInitializing),
+                             static_cast<std::size_t>(bytes));
+    Kokkos::deep_copy(exec_, open.staged,
                       Kokkos::View<const char*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(
                           data, static_cast<std::size_t>(bytes)));
-    data = sent_.back().data();
+    data = open.staged.data();
   }
   exec_.fence();
-  for (std::int64_t done = 0; done < bytes; done += communicator_.largest_message()) {
-    const int count = static_cast<int>(std::min(communicator_.largest_message(), bytes - done));
-    sends_.push_back(MPI_REQUEST_NULL);
-    check(MPI_Isend(data + done, count, MPI_BYTE, destination, static_cast<int>(tag), communicator_.native(),
-                    &sends_.back()),
+  return start(std::move(open), bytes, false, [&](std::int64_t begin, int count, MPI_Request* request) {
+    check(MPI_Isend(data + begin, count, MPI_BYTE, destination, tag.value(), communicator_.native(), request),
           "MPI_Isend");
-  }
+  });
+}
+
+template <class Exec>
+void Transfers<Exec>::progress() {
+  int count = 0;
+  completed_.resize(requests_.size());
+  check(MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, completed_.data(),
+                     MPI_STATUSES_IGNORE),
+        "MPI_Testsome");
+  complete(count);
+}
+
+template <class Exec>
+void Transfers<Exec>::wait_some() {
+  int count = 0;
+  completed_.resize(requests_.size());
+  check(MPI_Waitsome(static_cast<int>(requests_.size()), requests_.data(), &count, completed_.data(),
+                     MPI_STATUSES_IGNORE),
+        "MPI_Waitsome");
+  complete(count);
 }
 
 template <class Exec>
 void Transfers<Exec>::wait() {
-  for (std::vector<MPI_Request>* requests : {&receives_, &sends_}) {
-    check(MPI_Waitall(static_cast<int>(requests->size()), requests->data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
-    requests->clear();
+  while (!requests_.empty()) wait_some();
+}
+
+/// Takes note of the first `count` of completed_.
+template <class Exec>
+void Transfers<Exec>::complete(int count) {
+  if (count <= 0) return;
+  for (int i = 0; i < count; ++i) {
+    const Message message = parts_[static_cast<std::size_t>(completed_[static_cast<std::size_t>(i)])].message;
+    const auto entry = open_.find(message);
+    if (--entry->second.parts > 0) continue;
+    if (const Open& open = entry->second; open.device != nullptr) {
+      Kokkos::deep_copy(
+          exec_,
+          Kokkos::View<char*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(open.device, open.staged.extent(0)),
+          open.staged);
+      exec_.fence();
+    }
+    open_.erase(entry);
   }
-  for (const Staged& message : received_) {
-    Kokkos::deep_copy(exec_,
-                      Kokkos::View<char*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(message.device,
-                                                                                                message.host.extent(0)),
-                      message.host);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    if (requests_[i] == MPI_REQUEST_NULL) continue;
+    requests_[kept] = requests_[i];
+    parts_[kept++] = parts_[i];
   }
-  if (!received_.empty()) exec_.fence();
-  received_.clear();
-  sent_.clear();
+  requests_.resize(kept);
+  parts_.resize(kept);
 }
 
 #define TESSERA_INSTANTIATE_TRANSFERS(Exec) template class Transfers<Exec>;

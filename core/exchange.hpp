@@ -7,15 +7,25 @@
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
 // All of Tessera's MPI: matrix data moves point-to-point, collectives carry small host values, every code is checked.
 namespace tessera::detail {
 
-/// What a message is about; messages of one kind between two ranks arrive in the order in which they were sent.
-enum class Tag : int { rows = 1, factor_row, diagonal, sum, solution };
+/// What a message is about; messages of one kind and slot between two ranks arrive in the order in which they were
+/// sent.
+class Tag {
+ public:
+  enum Kind : int { rows, factor_row, diagonal, sum, solution, kinds };
+
+  Tag(Kind kind, int slot = 0) : value_(kind + slot * kinds) {}
+  int value() const { return value_; }
+
+ private:
+  int value_;
+};
 
 /// A communicator of the library's own. Errors are returned, and become MpiError.
 class Communicator {
@@ -53,12 +63,15 @@ class Communicator {
 /// =staged overrides either.
 bool mpi_takes_pointers(bool host_accessible);
 
-/// Point-to-point messages in flight, between contiguous buffers in the memory of `Exec`.
-/// wait() completes all of them. What was sent must stay as it is until then, what is received is there from then on.
+/// Point-to-point messages in flight, between contiguous buffers in the memory of `Exec`. What is sent must stay as it
+/// is until the message is done; what is received is there from then on.
 template <class Exec>
 class Transfers {
  public:
   using MemorySpace = typename Exec::memory_space;
+
+  /// One message; a default one is done.
+  using Message = std::int64_t;
 
   Transfers(const Communicator& communicator, const Exec& exec);
   ~Transfers();
@@ -66,34 +79,50 @@ class Transfers {
   Transfers& operator=(const Transfers&) = delete;
 
   template <class T>
-  void receive(T* data, std::int64_t count, int source, Tag tag) {
-    receive_bytes(reinterpret_cast<char*>(data), count * static_cast<std::int64_t>(sizeof(T)), source, tag);
+  Message receive(T* data, std::int64_t count, int source, Tag tag) {
+    return receive_bytes(reinterpret_cast<char*>(data), count * static_cast<std::int64_t>(sizeof(T)), source, tag);
   }
   /// The message holds what `exec` has written so far.
   template <class T>
-  void send(const T* data, std::int64_t count, int destination, Tag tag) {
-    send_bytes(reinterpret_cast<const char*>(data), count * static_cast<std::int64_t>(sizeof(T)), destination, tag);
+  Message send(const T* data, std::int64_t count, int destination, Tag tag) {
+    return send_bytes(reinterpret_cast<const char*>(data), count * static_cast<std::int64_t>(sizeof(T)), destination,
+                      tag);
   }
-  void wait();
+
+  bool done(Message message) const { return open_.count(message) == 0; }
+  bool idle() const { return requests_.empty(); }  ///< no message is on its way
+  void progress();                                 ///< notes what is done by now
+  void wait_some();                                ///< returns when at least one more part of a message is done
+  void wait();                                     ///< returns when all messages are done
 
  private:
   using HostBuffer = Kokkos::View<char*, Kokkos::HostSpace>;
-  struct Staged {
-    HostBuffer host;
-    char* device;
+  /// A message that is not yet done: how many parts are missing, and where it is staged.
+  struct Open {
+    int parts = 0;
+    HostBuffer staged = {};
+    char* device = nullptr;  ///< where what is received goes in the end
+  };
+  struct Part {
+    Message message;
+    bool receives;
   };
 
-  void receive_bytes(char* data, std::int64_t bytes, int source, Tag tag);
-  void send_bytes(const char* data, std::int64_t bytes, int destination, Tag tag);
+  Message receive_bytes(char* data, std::int64_t bytes, int source, Tag tag);
+  Message send_bytes(const char* data, std::int64_t bytes, int destination, Tag tag);
+  template <class Start>
+  Message start(Open open, std::int64_t bytes, bool receives, const Start& start_part);
+  void complete(int count);
   void give_up() noexcept;
 
   const Communicator& communicator_;
   Exec exec_;
   bool direct_;
-  std::vector<MPI_Request> receives_;
-  std::vector<MPI_Request> sends_;
-  std::vector<HostBuffer> sent_;
-  std::vector<Staged> received_;
+  Message last_ = 0;
+  std::map<Message, Open> open_;
+  std::vector<MPI_Request> requests_;
+  std::vector<Part> parts_;     // of each request
+  std::vector<int> completed_;  // positions of requests, as MPI gives them
 };
 
 }  // namespace tessera::detail

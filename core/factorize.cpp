@@ -5,6 +5,8 @@
 
 #include <exception>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace tessera::detail {
 
@@ -13,51 +15,63 @@ template <class T, class Exec>
 class Factorization {
  public:
   using MemorySpace = typename Exec::memory_space;
+  using Columns = BlockColumns<T, Exec>;
+  using Step = typename Columns::Step;
 
-  static Factored<T, MemorySpace> run(const Exec& exec, ShardedMatrix<T, MemorySpace>&& a, const Progress& progress) {
+  static Factored<T, MemorySpace> run(const Exec& exec, ShardedMatrix<T, MemorySpace>&& a, const Progress& progress,
+                                      Memory<MemorySpace>& memory, const Schedule& schedule) {
     const Region region("tessera::factorize");
     const ProcessGrid grid = a.grid();
-    std::optional<CholeskyFactor<T, MemorySpace>> factor;
-    std::optional<BlockColumns<T, Exec>> columns;
+    const SlabLayout layout = a.layout();
+    Factored<T, MemorySpace> result{CholeskyFactor<T, MemorySpace>(std::move(a))};
+    CholeskyFactor<T, MemorySpace>& factor = result.factor;
+    std::optional<FactorizeBuffers<T, Exec>> buffers;
+    std::optional<Columns> columns;
     collectively(grid.communicator(), [&] {
-      factor.emplace(CholeskyFactor<T, MemorySpace>(std::move(a)));
-      columns.emplace(exec, factor->l_);
+      const std::int64_t bytes = inverses_size(layout) * std::int64_t{sizeof(T)};
+      factor.inverses_ = Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes);
+      buffers = take<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
+      columns.emplace(exec, factor.l_, factor.inverses(), *buffers, schedule, result.seconds);
     });
-    Factorization(*columns, progress).run();
-    factor->inverses_ = columns->inverses();
-    const std::int64_t leading_minor = columns->leading_minor();
-    factor->log_determinant_ = log_determinant(exec, factor->l_);
-    return {std::move(*factor), leading_minor};
+    Factorization(*columns, progress).run(Steps<MemorySpace>(layout).all(), grid.communicator());
+    result.leading_minor = columns->leading_minor();
+    factor.log_determinant_ = log_determinant(exec, factor.l_, buffers->diagonal_values);
+    return result;
   }
 
  private:
-  Factorization(BlockColumns<T, Exec>& columns, const Progress& progress) : columns_(columns), progress_(progress) {}
+  Factorization(Columns& columns, const Progress& progress) : columns_(columns), progress_(progress) {}
 
-  void run() {
-    for (const TileRange k : columns_.steps()) {
-      columns_.subtract(k, {GlobalTile{0}, k.begin});  // A(k:,k) -= L(k:,0:k) L(k,0:k)^H
-      factor(k);                                       // A(k:,k) = L(k:,k), by the two lines below
-      report(k);
-    }
-    settle(columns_.communicator(), callback_failure_);
+  void run(const std::vector<TileRange>& steps, const Communicator& communicator) {
+    columns_.run(steps, [this](const Step& step, Program& program) {
+      const TileRange newest = columns_.newest(step);
+      columns_.subtract(program, step, step.k, {GlobalTile{0}, newest.begin});  // A(k:,k) -= L(k:,0:k) L(k,0:k)^H, in
+      columns_.subtract(program, step, step.k, newest);                         // two parts,
+      columns_.sum(program, step);                                              // on all process columns
+      factor(program, step, step.k);  // A(k:,k) = L(k:,k), by the two lines below
+      program.then([this, k = step.k] { report(k); });
+    });
+    settle(communicator, callback_failure_);
   }
 
   /// A step of several tiles is the same again, on its own columns.
-  void factor(TileRange k) {
+  void factor(Program& program, const Step& step, TileRange k) {
     if (k.size() == 1) {
-      columns_.factor_diagonal(k.begin);  // A(k,k) = L(k,k) L(k,k)^H
-      columns_.divide_below(k.begin);     // A(i,k) = A(i,k) L(k,k)^-H, i > k
+      columns_.factor_diagonal(program, step, k.begin);  // A(k,k) = L(k,k) L(k,k)^H
+      columns_.divide_below(program, step, k.begin);     // A(i,k) = A(i,k) L(k,k)^-H, i > k
       return;
     }
     const GlobalTile middle = k.begin + k.size() / 2;
-    factor({k.begin, middle});
-    columns_.subtract({middle, k.end}, {k.begin, middle});
-    factor({middle, k.end});
+    factor(program, step, {k.begin, middle});
+    columns_.subtract(program, step, {middle, k.end}, {k.begin, middle});
+    factor(program, step, {middle, k.end});
   }
 
-  /// An exception from the callback is kept, as others wait for this rank's messages.
+  /// On a rank that does not own a block column, a step may end before the one before it. An exception from the
+  /// callback is kept, as others wait for this rank's messages.
   void report(TileRange k) {
-    if (!progress_ || callback_failure_) return;
+    if (!progress_ || callback_failure_ || !(reported_ < k.end)) return;
+    reported_ = k.end;
     try {
       progress_(columns_.columns_before(k.end), columns_.n());
     } catch (...) {
@@ -65,21 +79,25 @@ class Factorization {
     }
   }
 
-  BlockColumns<T, Exec>& columns_;
+  Columns& columns_;
   const Progress& progress_;
+  GlobalTile reported_{0};
   std::exception_ptr callback_failure_;
 };
 
 template <class T, class Exec>
 Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        ShardedMatrix<T, typename Exec::memory_space>&& a,
-                                                       const Progress& progress) {
-  return Factorization<T, Exec>::run(exec, std::move(a), progress);
+                                                       const Progress& progress,
+                                                       Memory<typename Exec::memory_space>& memory,
+                                                       const Schedule& schedule) {
+  return Factorization<T, Exec>::run(exec, std::move(a), progress, memory, schedule);
 }
 
-#define TESSERA_INSTANTIATE_FACTORIZE(T, Exec)                              \
-  template Factored<T, typename Exec::memory_space> try_factorize<T, Exec>( \
-      const Exec&, ShardedMatrix<T, typename Exec::memory_space>&&, const Progress&);
+#define TESSERA_INSTANTIATE_FACTORIZE(T, Exec)                                       \
+  template Factored<T, typename Exec::memory_space> try_factorize<T, Exec>(          \
+      const Exec&, ShardedMatrix<T, typename Exec::memory_space>&&, const Progress&, \
+      Memory<typename Exec::memory_space>&, const Schedule&);
 #define TESSERA_INSTANTIATE_FACTORIZES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_FACTORIZE, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_FACTORIZES)
 

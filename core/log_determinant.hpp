@@ -13,32 +13,31 @@ namespace tessera::detail {
 template <class T, class MemorySpace>
 struct ReadDiagonal {
   MatrixView<T, MemorySpace> tile;
-  Kokkos::View<double*, MemorySpace> diagonal;
-  std::int64_t offset;
-  KOKKOS_FUNCTION void operator()(std::int64_t i) const { diagonal(offset + i) = real(tile(i, i)); }
+  double* diagonal;
+  KOKKOS_FUNCTION void operator()(std::int64_t i) const { diagonal[i] = real(tile(i, i)); }
 };
 
-/// Collective. 2 sum log L(k,k), summed on rank 0 in the order of k, so that it is the same on every rank.
+/// Collective. 2 sum log L(k,k), summed on rank 0 in the order of k, so that it is the same on every rank; `values`:
+/// room for n numbers.
 template <class T, class Exec>
-double log_determinant(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l) {
+double log_determinant(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l, double* values) {
   using MemorySpace = typename Exec::memory_space;
   const Communicator& communicator = l.grid().communicator();
   std::vector<double> diagonal;
   collectively(communicator, [&] {
     diagonal.resize(static_cast<std::size_t>(l.n()));
-    const Kokkos::View<double*, MemorySpace> values(
-        Kokkos::view_alloc("tessera::log_determinant::diagonal", Kokkos::WithoutInitializing), diagonal.size());
-    fill("tessera::log_determinant::set_zero", exec, values.data(), l.n(), 0.0);
+    fill("tessera::log_determinant::set_zero", exec, values, l.n(), 0.0);
     for (GlobalTile k{0}; k < l.rows().tiles_end(); ++k) {
       if (!l.has_tile(k, k)) continue;
       Kokkos::parallel_for("tessera::log_determinant::read_diagonal",
                            Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, l.rows().extent(k)),
-                           ReadDiagonal<T, MemorySpace>{l.tile(k, k), values, l.rows().begin(k).value});
+                           ReadDiagonal<T, MemorySpace>{l.tile(k, k), values + l.rows().begin(k).value});
     }
-    Kokkos::deep_copy(exec,
-                      Kokkos::View<double*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(
-                          diagonal.data(), diagonal.size()),
-                      values);
+    Kokkos::deep_copy(
+        exec,
+        Kokkos::View<double*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(diagonal.data(),
+                                                                                          diagonal.size()),
+        Kokkos::View<const double*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(values, diagonal.size()));
     exec.fence();
   });
   communicator.reduce_sum(diagonal, 0);  // each number is on one rank, and 0 elsewhere

@@ -1,6 +1,7 @@
 #include "tessera/redistribute.hpp"
 
 #include "core/exchange.hpp"
+#include "core/redistribute_memory.hpp"
 #include "core/region.hpp"
 #include "core/tuning.hpp"
 #include "kernels/elementwise.hpp"
@@ -27,15 +28,32 @@ struct Rectangle {
   std::int64_t size() const { return rows() * columns(); }
 };
 
-/// Writes the rectangle that begins at (row_begin, column_begin) from lines of the caller's A: lower, these are its
-/// rows; upper, they are its columns, conjugated, of which the caller has rows. Above the diagonal it writes 0 and
-/// reads nothing.
-template <class T, class MemorySpace>
-struct TakeIn {
+/// Elements of the lower triangle of A + diag_shift * I, from lines of the caller's A, `first` and those behind it:
+/// lower, these are its rows; upper, they are its columns, conjugated.
+template <class T>
+struct Elements {
   Strided<const T> lines;
-  std::int64_t first_line;
+  std::int64_t first;
   bool upper;
   RealOf<T> diag_shift;
+
+  KOKKOS_FUNCTION std::int64_t row_stride() const { return lines.stride[upper ? 1 : 0]; }
+  KOKKOS_FUNCTION std::int64_t column_stride() const { return lines.stride[upper ? 0 : 1]; }
+  KOKKOS_FUNCTION const T* at(std::int64_t i, std::int64_t j) const {
+    return lines.data + (i * row_stride() + j * column_stride() - first * lines.stride[0]);
+  }
+  KOKKOS_FUNCTION T below_diagonal(const T* a) const { return upper ? conj(*a) : *a; }
+  /// Above the diagonal it is 0, and nothing is read.
+  KOKKOS_FUNCTION T operator()(std::int64_t i, std::int64_t j) const {
+    if (i < j) return T(0);
+    return i == j ? T(real(*at(i, j)) + diag_shift) : below_diagonal(at(i, j));
+  }
+};
+
+/// Writes the rectangle of a share that begins at (row_begin, column_begin).
+template <class T, class MemorySpace>
+struct TakeIn {
+  Elements<T> from;
   BlockCyclic rows;
   BlockCyclic columns;
   LocalIndex row_begin;
@@ -43,17 +61,68 @@ struct TakeIn {
   MatrixView<T, MemorySpace> to;
 
   KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
-    const std::int64_t i = rows.to_global(row_begin + row).value;
-    const std::int64_t j = columns.to_global(column_begin + column).value;
-    T value(0);
-    if (i >= j) {
-      const std::int64_t line = upper ? j : i;
-      const std::int64_t along = upper ? i : j;
-      value = lines.data[(line - first_line) * lines.stride[0] + along * lines.stride[1]];
-      if (upper) value = conj(value);
-      if (i == j) value = T(real(value) + diag_shift);
+    to(row, column) = from(rows.to_global(row_begin + row).value, columns.to_global(column_begin + column).value);
+  }
+};
+
+/// The same for a cache: in blocks, each of which reads along the caller's lines and writes whole cache lines. A tile's
+/// indices are consecutive, so that all of it but the diagonal is a strided copy.
+template <class T, class MemorySpace>
+struct TakeInBlocks {
+  /// Elements of a cache line; with smaller tiles there is nothing to gain.
+  static constexpr std::int64_t line = 64 / std::int64_t{sizeof(T)};
+
+  TakeIn<T, MemorySpace> whole;
+  std::int64_t rows = static_cast<std::int64_t>(whole.to.extent(0));
+  std::int64_t columns = static_cast<std::int64_t>(whole.to.extent(1));
+  bool down = whole.from.row_stride() < whole.from.column_stride();  ///< lines of A lie along columns
+  std::int64_t height = down ? 64 : line;
+  std::int64_t width = down ? 512 : 128;
+  std::int64_t blocks_down = (rows + height - 1) / height;
+  std::int64_t blocks = blocks_down * ((columns + width - 1) / width);
+
+  KOKKOS_FUNCTION void operator()(std::int64_t block) const {
+    const std::int64_t row_begin = block % blocks_down * height;
+    const std::int64_t row_end = smaller(row_begin + height, rows);
+    const std::int64_t column_begin = block / blocks_down * width;
+    const std::int64_t column_end = smaller(column_begin + width, columns);
+    for (std::int64_t column = column_begin; column < column_end;) {
+      const Range j = range(whole.columns, whole.column_begin + column, column_end - column);
+      for (std::int64_t row = row_begin; row < row_end;) {
+        const Range i = range(whole.rows, whole.row_begin + row, row_end - row);
+        take_in(i, j, &whole.to(row, column));
+        row += i.size;
+      }
+      column += j.size;
     }
-    to(row, column) = value;
+  }
+
+ private:
+  struct Range {
+    std::int64_t begin;
+    std::int64_t size;
+  };
+
+  KOKKOS_FUNCTION static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+
+  /// The global indices from that of `begin` on, in its tile, `most` at most.
+  KOKKOS_FUNCTION static Range range(const BlockCyclic& axis, LocalIndex begin, std::int64_t most) {
+    return {axis.to_global(begin).value, smaller(axis.tile - begin.value % axis.tile, most)};
+  }
+
+  KOKKOS_FUNCTION void take_in(const Range& i, const Range& j, T* to) const {
+    const Elements<T>& from = whole.from;
+    const auto leading_dimension = static_cast<std::int64_t>(whole.to.stride(1));
+    const std::int64_t stride = from.row_stride();
+    const bool below_diagonal = i.begin >= j.begin + j.size;
+    for (std::int64_t c = 0; c < j.size; ++c, to += leading_dimension) {
+      if (below_diagonal) {
+        const T* a = from.at(i.begin, j.begin + c);
+        for (std::int64_t r = 0; r < i.size; ++r) to[r] = from.below_diagonal(a + r * stride);
+      } else {
+        for (std::int64_t r = 0; r < i.size; ++r) to[r] = from(i.begin + r, j.begin + c);
+      }
+    }
   }
 };
 
@@ -63,10 +132,12 @@ class Redistribution {
   using MemorySpace = typename Exec::memory_space;
   using Matrix = ShardedMatrix<T, MemorySpace>;
 
-  Redistribution(const Exec& exec, const RowSource<T>& source, Matrix& matrix, double diag_shift, Triangle triangle)
+  Redistribution(const Exec& exec, const RowSource<T>& source, Matrix& matrix, double diag_shift, Triangle triangle,
+                 Memory<MemorySpace>& memory)
       : queue_(exec),
         transfers_(matrix.grid().communicator(), exec),
         source_(source),
+        memory_(memory),
         matrix_(matrix),
         grid_(matrix.grid()),
         diag_shift_(diag_shift),
@@ -99,14 +170,8 @@ class Redistribution {
   }
 
   void allocate() {
-    if (grid_.size() == 1) return;
-    const auto most = [](const BlockCyclic& axis) { return axis.seen_from(0).local_extent(); };
-    const std::int64_t lines = std::min(chunk_, matrix_.n());
-    const auto size = static_cast<std::size_t>(lines * (upper_ ? most(matrix_.rows()) : most(matrix_.columns())));
-    outgoing_ = Kokkos::View<T*, MemorySpace>(
-        Kokkos::view_alloc("tessera::redistribute::outgoing", Kokkos::WithoutInitializing), size);
-    incoming_ = Kokkos::View<T*, MemorySpace>(
-        Kokkos::view_alloc("tessera::redistribute::incoming", Kokkos::WithoutInitializing), size);
+    buffers_ = take<RedistributeBuffers<T, MemorySpace>>(memory_, matrix_.layout(), upper_,
+                                                         source_.buffered ? source_.count : 0);
   }
 
   /// What a slab stores above its diagonal tiles takes part in updates, though nothing comes of it: it must be finite.
@@ -137,9 +202,9 @@ class Redistribution {
       const auto arriving = rectangles(me, begin(from), end(from));
       std::int64_t expected = 0;
       for (const Rectangle& part : arriving) expected += part.size();
-      transfers_.receive(incoming_.data(), expected, from, Tag::rows);
+      transfers_.receive(buffers_->incoming, expected, from, Tag::rows);
       const std::int64_t leaving = pack(lines, begin(me), end(me), to);
-      transfers_.send(outgoing_.data(), leaving, to, Tag::rows);
+      transfers_.send(buffers_->outgoing, leaving, to, Tag::rows);
       transfers_.wait();
       unpack(arriving);
     }
@@ -149,7 +214,7 @@ class Redistribution {
   Strided<const T> ask(std::int64_t first, std::int64_t count) {
     if (count <= 0 || callback_failure_) return {};
     try {
-      return source_.rows(first, count);
+      return source_.rows(buffers_->rows, first, count);
     } catch (...) {
       callback_failure_ = std::current_exception();
       return {};
@@ -180,11 +245,23 @@ class Redistribution {
   void take_in(const Strided<const T>& lines, std::int64_t first_line, int rank, const Rectangle& part,
                const MatrixView<T, MemorySpace>& to) {
     if (lines.data == nullptr) return;  // the callback has failed
-    kernels::for_each<T>("tessera::redistribute::take_in", queue_, to,
-                         TakeIn<T, MemorySpace>{lines, first_line, upper_, static_cast<RealOf<T>>(diag_shift_),
-                                                matrix_.rows().seen_from(rank / grid_.cols()),
-                                                matrix_.columns().seen_from(rank % grid_.cols()), part.row_begin,
-                                                part.column_begin, to});
+    const TakeIn<T, MemorySpace> elements{{lines, first_line, upper_, static_cast<RealOf<T>>(diag_shift_)},
+                                          matrix_.rows().seen_from(rank / grid_.cols()),
+                                          matrix_.columns().seen_from(rank % grid_.cols()),
+                                          part.row_begin,
+                                          part.column_begin,
+                                          to};
+    constexpr const char* label = "tessera::redistribute::take_in";
+    using Blocks = TakeInBlocks<T, MemorySpace>;
+    if constexpr (kernels::on_host<Exec>) {
+      if (matrix_.tile_size() >= Blocks::line) {
+        const Blocks blocks{elements};
+        Kokkos::parallel_for(
+            label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(queue_.exec(), 0, blocks.blocks), blocks);
+        return;
+      }
+    }
+    kernels::for_each<T>(label, queue_, to, elements);
   }
 
   /// `body(piece)` for the pieces of `part`, one for each slab.
@@ -207,7 +284,7 @@ class Redistribution {
     std::int64_t size = 0;
     for (const Rectangle& part : rectangles(rank, begin, end)) {
       take_in(lines, begin, rank, part,
-              make_matrix_view<MemorySpace>(outgoing_.data() + size, part.rows(), part.columns(), part.rows()));
+              make_matrix_view<MemorySpace>(buffers_->outgoing + size, part.rows(), part.columns(), part.rows()));
       size += part.size();
     }
     return size;
@@ -217,7 +294,7 @@ class Redistribution {
     std::int64_t offset = 0;
     for (const Rectangle& part : parts) {
       const auto arrived =
-          make_matrix_view<MemorySpace>(incoming_.data() + offset, part.rows(), part.columns(), part.rows());
+          make_matrix_view<MemorySpace>(buffers_->incoming + offset, part.rows(), part.columns(), part.rows());
       for_each_slab(part, [&](const Rectangle& piece) {
         kernels::copy<T>(queue_,
                          block(arrived, 0, part.rows(), piece.column_begin - part.column_begin,
@@ -232,24 +309,18 @@ class Redistribution {
   kernels::Queue<Exec> queue_;
   Transfers<Exec> transfers_;
   const RowSource<T>& source_;
+  Memory<MemorySpace>& memory_;
   Matrix& matrix_;
   const ProcessGrid& grid_;
   double diag_shift_;
   bool upper_;
   std::int64_t chunk_;
   std::vector<std::int64_t> first_line_;
-  Kokkos::View<T*, MemorySpace> outgoing_;
-  Kokkos::View<T*, MemorySpace> incoming_;
+  std::optional<RedistributeBuffers<T, MemorySpace>> buffers_;
   std::exception_ptr callback_failure_;
 };
 
 }  // namespace
-
-template <class T, class MemorySpace>
-std::int64_t rows_per_chunk(std::int64_t n) {
-  const std::int64_t row_bytes = std::max<std::int64_t>(1, n) * std::int64_t{sizeof(T)};
-  return std::max<std::int64_t>(1, Tuning<MemorySpace>::chunk_bytes / row_bytes);
-}
 
 void require_columns(const std::string& shape, std::int64_t rows, std::int64_t columns, std::int64_t n) {
   if (rows > 0 && columns != n) {
@@ -272,22 +343,20 @@ void require_triangle(Triangle triangle) {
 
 template <class T, class Exec>
 void redistribute_rows(const Exec& exec, const RowSource<T>& source,
-                       ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle) {
+                       ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
+                       Memory<typename Exec::memory_space>& memory) {
   const Region region("tessera::redistribute");
   std::optional<Redistribution<T, Exec>> redistribution;
   collectively(matrix.grid().communicator(),
-               [&] { redistribution.emplace(exec, source, matrix, diag_shift, triangle); });
+               [&] { redistribution.emplace(exec, source, matrix, diag_shift, triangle, memory); });
   redistribution->run();
 }
 
-#define TESSERA_INSTANTIATE_REDISTRIBUTE(T, Exec)                            \
-  template void redistribute_rows<T, Exec>(const Exec&, const RowSource<T>&, \
-                                           ShardedMatrix<T, typename Exec::memory_space>&, double, Triangle);
+#define TESSERA_INSTANTIATE_REDISTRIBUTE(T, Exec)                                                            \
+  template void redistribute_rows<T, Exec>(const Exec&, const RowSource<T>&,                                 \
+                                           ShardedMatrix<T, typename Exec::memory_space>&, double, Triangle, \
+                                           Memory<typename Exec::memory_space>&);
 #define TESSERA_INSTANTIATE_REDISTRIBUTES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_REDISTRIBUTE, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_REDISTRIBUTES)
-
-#define TESSERA_INSTANTIATE_CHUNK(T, MemorySpace) template std::int64_t rows_per_chunk<T, MemorySpace>(std::int64_t);
-#define TESSERA_INSTANTIATE_CHUNKS(MemorySpace) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CHUNK, MemorySpace)
-TESSERA_FOR_EACH_MEMORY_SPACE(TESSERA_INSTANTIATE_CHUNKS)
 
 }  // namespace tessera::detail

@@ -9,38 +9,45 @@
 #include <string>
 
 namespace tessera {
-namespace {
+namespace detail {
 
 void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t slab) {
   // Index arithmetic stays exact, and gemm's dimensions are ints.
   constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
-  if (n < 0 || n > most) detail::throw_misuse("n", "extent must be from 0 to 2^31 - 1, got " + std::to_string(n));
-  if (tile_size < 1) detail::throw_misuse("tile", "extent must be at least 1, got " + std::to_string(tile_size));
-  if (slab < 0) detail::throw_misuse("slab", "extent must not be negative, got " + std::to_string(slab));
+  if (n < 0 || n > most) throw_misuse("n", "extent must be from 0 to 2^31 - 1, got " + std::to_string(n));
+  if (tile_size < 1) throw_misuse("tile", "extent must be at least 1, got " + std::to_string(tile_size));
+  if (slab < 0) throw_misuse("slab", "extent must not be negative, got " + std::to_string(slab));
 }
 
 template <class T, class MemorySpace>
-SlabLayout make_layout(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size, std::int64_t slab) {
+SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab) {
   const std::int64_t tile = std::clamp<std::int64_t>(tile_size, 1, std::max<std::int64_t>(n, 1));
-  SlabLayout layout{{n, tile, grid.rows(), grid.row()}, {n, tile, grid.cols(), grid.col()}};
-  if (slab == 0) slab = detail::Tuning<MemorySpace>::slab((n + grid.cols() - 1) / grid.cols());
+  SlabLayout layout{{n, tile, grid.rows, rank / grid.cols}, {n, tile, grid.cols, rank % grid.cols}};
+  if (slab == 0) slab = Tuning<MemorySpace>::slab((n + grid.cols - 1) / grid.cols);
   const std::int64_t whole = std::clamp<std::int64_t>(slab, 1, std::max<std::int64_t>(n, 1));
   layout.slab = std::min((whole + tile - 1) / tile * tile, std::max<std::int64_t>(n, 1));
-  layout.row_alignment =
-      std::max<std::int64_t>(1, detail::Tuning<MemorySpace>::row_alignment / std::int64_t{sizeof(T)});
+  layout.row_alignment = std::max<std::int64_t>(1, Tuning<MemorySpace>::row_alignment / std::int64_t{sizeof(T)});
   return layout;
 }
 
-}  // namespace
+}  // namespace detail
 
 template <Scalar T, class MemorySpace>
 ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size,
                                              std::int64_t slab)
     : grid_(grid) {
+  detail::Memory<MemorySpace> memory;
+  *this = ShardedMatrix(grid, n, tile_size, slab, memory);
+}
+
+template <Scalar T, class MemorySpace>
+ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size,
+                                             std::int64_t slab, detail::Memory<MemorySpace>& memory)
+    : grid_(grid) {
   const detail::Communicator& communicator = grid_.communicator();
   detail::Agreement agreement("ShardedMatrix");
   agreement.check([] { detail::require_kokkos(); });
-  agreement.check([&] { require_dimensions(n, tile_size, slab); });
+  agreement.check([&] { detail::require_dimensions(n, tile_size, slab); });
   agreement.same("scalar", detail::scalar_name<T>());
   agreement.same("memory space", std::string(MemorySpace::name()));
   agreement.same("n", std::to_string(n) + " rows");
@@ -48,22 +55,23 @@ ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64
   agreement.same("slab", slab);
   agreement.settle(communicator);
 
-  layout_ = make_layout<T, MemorySpace>(grid_, n, tile_size, slab);
+  layout_ = detail::make_layout<T, MemorySpace>(grid_.shape(), grid_.rank(), n, tile_size, slab);
   detail::collectively(communicator, [&] {
     if (layout_.size() > std::numeric_limits<std::int64_t>::max() / std::int64_t{sizeof(T)}) throw std::bad_alloc();
-    storage_ =
-        Kokkos::View<T*, MemorySpace>(Kokkos::view_alloc("tessera::ShardedMatrix::tiles", Kokkos::WithoutInitializing),
-                                      static_cast<std::size_t>(layout_.size()));
+    storage_ = detail::Memory<MemorySpace>::reserve(memory.tiles, "tessera::ShardedMatrix::tiles", bytes());
+    T* const data = reinterpret_cast<T*>(storage_.data());
     std::int64_t offset = 0;
     for (std::int64_t s = 0; s < layout_.count(); ++s) {
-      slabs_.push_back(make_matrix_view<MemorySpace>(storage_.data() + offset, layout_.height(s), layout_.width(s),
+      slabs_.push_back(make_matrix_view<MemorySpace>(data + offset, layout_.height(s), layout_.width(s),
                                                      layout_.leading_dimension(s)));
       offset += layout_.leading_dimension(s) * layout_.width(s);
     }
   });
 }
 
-#define TESSERA_INSTANTIATE_MATRIX(T, MemorySpace) template class ShardedMatrix<T, MemorySpace>;
+#define TESSERA_INSTANTIATE_MATRIX(T, MemorySpace)                                                                   \
+  template SlabLayout detail::make_layout<T, MemorySpace>(GridShape, int, std::int64_t, std::int64_t, std::int64_t); \
+  template class ShardedMatrix<T, MemorySpace>;
 #define TESSERA_INSTANTIATE_MATRICES(MemorySpace) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_MATRIX, MemorySpace)
 TESSERA_FOR_EACH_MEMORY_SPACE(TESSERA_INSTANTIATE_MATRICES)
 

@@ -1,170 +1,313 @@
-#include "core/block_columns.hpp"
+#include "core/exchange.hpp"
+#include "core/factorize_memory.hpp"
+#include "core/program.hpp"
 #include "core/ring.hpp"
+#include "core/solve_memory.hpp"
+#include "core/timed.hpp"
+#include "core/tuning.hpp"
+#include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
 
+#include <algorithm>
+#include <memory>
 #include <optional>
+#include <vector>
 
 namespace tessera::detail {
 
 /// L L^H x = b for n x nrhs right-hand sides. L stays where it is; partial sums travel, each along a process row or
 /// column to the owner of a diagonal tile, always in the same order.
+///
+/// Each sweep halves the tiles again and again: solve for one half, subtract it from the other in one large product,
+/// solve for that. Chunks of right-hand sides go through it side by side: one works while another waits for a message.
 template <class T, class Exec>
 class Solve {
  public:
   using MemorySpace = typename Exec::memory_space;
   using View = MatrixView<T, MemorySpace>;
-  using Buffer = Kokkos::View<T*, MemorySpace>;
+  using Buffers = SolveBuffers<T, Exec>;
+  using Message = typename Transfers<Exec>::Message;
 
-  Solve(const Exec& exec, const CholeskyFactor<T, MemorySpace>& factor, T* b, std::int64_t nrhs)
-      : factor_(factor),
-        l_(factor.l_),
+  Solve(const Exec& exec, const CholeskyFactor<T, MemorySpace>& factor, T* b, std::int64_t nrhs, const Buffers& buffers)
+      : l_(factor.l_),
+        inverses_(factor.inverses()),
         grid_(l_.grid()),
         rows_(l_.rows()),
         columns_(l_.columns()),
         nrhs_(nrhs),
-        queue_(exec, std::int64_t{sizeof(T)} * kernels::trsm_workspace<Exec>(nrhs)),
+        buffers_(buffers),
+        queue_(exec, buffers.queue),
         transfers_(grid_.communicator(), exec),
-        b_(make_matrix_view<MemorySpace>(b, rows_.n, nrhs, std::max<std::int64_t>(1, rows_.n))),
-        y_storage_(buffer("tessera::solve::y", columns_.local_extent())),
-        x_storage_(buffer("tessera::solve::x", rows_.local_extent())),
-        sum_(buffer("tessera::solve::sum", rows_.tile)),
-        arriving_(buffer("tessera::solve::arriving", rows_.tile)),
-        tile_(buffer("tessera::solve::tile", rows_.tile)),
-        y_(whole(y_storage_, columns_.local_extent())),
-        x_(whole(x_storage_, rows_.local_extent())) {}
+        b_(whole(b, rows_.n)),
+        at_rows_(whole(buffers.rows, rows_.local_extent())),
+        at_columns_(whole(buffers.columns, columns_.local_extent())) {}
 
   void run() {
-    for (GlobalTile k{0}; k < rows_.tiles_end(); ++k) {
-      forward(k);  // y(k) = L(k,k)^-1 (b(k) - L(k,0:k) y(0:k))
-    }
-    for (GlobalTile k = rows_.tiles_end(); k > GlobalTile{0};) {
-      backward(--k);  // x(k) = L(k,k)^-H (y(k) - L(k+1:,k)^H x(k+1:))
-    }
+    const TileRange all{GlobalTile{0}, rows_.tiles_end()};
+    const auto make = [&](std::int64_t i, int slot) {
+      Program program;
+      const auto chunk =
+          std::make_shared<Chunk>(Chunk{i * buffers_.chunk, std::min(nrhs_, (i + 1) * buffers_.chunk), slot});
+      program.then([this, chunk] { take_in(*chunk); });
+      sweep(program, chunk, kernels::Op::none, all);  // L y = b
+      program.then([this, chunk] { turn_round(*chunk); });
+      sweep(program, chunk, kernels::Op::conj_transpose, all);  // L^H x = y
+      replicate(program, chunk);
+      return program;
+    };
+    run_programs(
+        buffers_.chunks, static_cast<int>(buffers_.slots.size()), make,
+        [&] {
+          if (transfers_.idle()) return;
+          const Region region("tessera::solve::exchange");
+          transfers_.progress();
+        },
+        [&] {
+          const Region region("tessera::solve::waiting");
+          transfers_.wait_some();
+        });
+    transfers_.wait();
   }
 
  private:
-  Buffer buffer(const char* label, std::int64_t rows) const {
-    return Buffer(Kokkos::view_alloc(std::string(label), Kokkos::WithoutInitializing),
-                  static_cast<std::size_t>(rows * nrhs_));
-  }
-  View whole(const Buffer& buffer, std::int64_t rows) const {
-    return make_matrix_view<MemorySpace>(buffer.data(), rows, nrhs_, std::max<std::int64_t>(1, rows));
-  }
-  View of_rows(const View& a, LocalIndex begin, std::int64_t count) const {
-    return block(a, begin.value, begin.value + count, 0, nrhs_);
-  }
-  bool is_owner(GlobalTile k) const { return rows_.is_mine(k) && columns_.is_mine(k); }
-  int owner(GlobalTile k) const { return grid_.rank_of(rows_.owner(k), columns_.owner(k)); }
-  View b(GlobalTile k) const { return of_rows(b_, LocalIndex{rows_.begin(k).value}, rows_.extent(k)); }
-  bool has_rows_below(int row, GlobalTile k) const {
-    const BlockCyclic rows = rows_.seen_from(row);
-    return rows.local_begin(k + 1).value < rows.local_extent();
-  }
-  bool has_columns_left(int col, GlobalTile k) const { return columns_.seen_from(col).local_begin(k).value > 0; }
+  /// Right-hand sides [begin, end), on their way through the sweeps.
+  struct Chunk {
+    std::int64_t begin;
+    std::int64_t end;
+    int slot;
+    int turn = 0;  // of the two buffers each way
+    Message received[2] = {};
+    std::vector<Message> sent[2] = {};
+    std::int64_t size() const { return end - begin; }
+  };
+  using ChunkPointer = std::shared_ptr<Chunk>;
 
-  void forward(GlobalTile k) {
-    const std::int64_t m = rows_.extent(k);
-    const View y = of_rows(y_, columns_.local_begin(k), columns_.is_mine(k) ? m : 0);
-    if (rows_.is_mine(k) && (is_owner(k) || has_columns_left(grid_.col(), k))) {
-      const View sum = whole(sum_, m);
-      T beta(0);
-      if (is_owner(k)) {
-        kernels::copy<T>(queue_, b(k), sum);
-        beta = T(1);
+  View whole(T* data, std::int64_t rows) const {
+    return make_matrix_view<MemorySpace>(data, rows, nrhs_, std::max<std::int64_t>(1, rows));
+  }
+  static View of(const Chunk& chunk, const View& a, std::int64_t first, std::int64_t count) {
+    return block(a, first, first + count, chunk.begin, chunk.end);
+  }
+  View at_rows(const Chunk& chunk, GlobalTile k) const {
+    return of(chunk, at_rows_, rows_.local_begin(k).value, rows_.extent(k));
+  }
+  View at_columns(const Chunk& chunk, GlobalTile k) const {
+    return of(chunk, at_columns_, columns_.local_begin(k).value, columns_.extent(k));
+  }
+  View b(const Chunk& chunk, GlobalTile k) const { return of(chunk, b_, rows_.begin(k).value, rows_.extent(k)); }
+
+  typename Buffers::Slot& slot_of(const Chunk& chunk) { return buffers_.slots[static_cast<std::size_t>(chunk.slot)]; }
+
+  /// b, less what has been subtracted, stands on one rank of a process row.
+  void take_in(const Chunk& chunk) {
+    for (GlobalTile k{0}; k < rows_.tiles_end(); ++k) {
+      if (!rows_.is_mine(k)) continue;
+      if (columns_.is_mine(k)) {
+        kernels::copy<T>(queue_, b(chunk, k), at_rows(chunk, k));
+      } else {
+        kernels::set_zero<T>(queue_, at_rows(chunk, k));
       }
-      l_.layout().for_each_slab(LocalIndex{0}, columns_.local_begin(k), [&](LocalIndex from, LocalIndex to) {
-        kernels::gemm<T>(queue_, T(-1), kernels::Op::none,
-                         l_.view(rows_.local_begin(k), rows_.local_begin(k + 1), from, to), kernels::Op::none,
-                         of_rows(y_, from, to - from), beta, sum);
-        beta = T(1);
+    }
+  }
+
+  /// y, less what has been subtracted, stands on one rank of a process column.
+  void turn_round(const Chunk& chunk) {
+    for (GlobalTile k{0}; k < columns_.tiles_end(); ++k) {
+      if (columns_.is_mine(k) && !rows_.is_mine(k)) kernels::set_zero<T>(queue_, at_columns(chunk, k));
+    }
+  }
+
+  /// L(k,k) x(k) = b(k), or with L(k,k)^H, for these tiles, from the first or from the last on.
+  void sweep(Program& program, const ChunkPointer& chunk, kernels::Op op, TileRange k) {
+    if (k.empty()) return;
+    if (k.size() == 1) return solve_tile(program, chunk, op, k.begin);
+    const GlobalTile middle = k.begin + k.size() / 2;
+    const TileRange upper{k.begin, middle};
+    const TileRange lower{middle, k.end};
+    sweep(program, chunk, op, op == kernels::Op::none ? upper : lower);
+    subtract(program, chunk, op, lower, upper);
+    sweep(program, chunk, op, op == kernels::Op::none ? lower : upper);
+  }
+
+  /// b(i) -= L(i,j) y(j), or y(j) -= L(i,j)^H x(i), for this rank's rows of i and columns of j.
+  void subtract(Program& program, const ChunkPointer& chunk, kernels::Op op, TileRange i, TileRange j) {
+    const LocalIndex first = rows_.local_begin(i.begin);
+    const LocalIndex last = rows_.local_begin(i.end);
+    if (first == last) return;
+    l_.layout().for_each_slab(columns_.local_begin(j.begin), columns_.local_begin(j.end),
+                              [&](LocalIndex from, LocalIndex to) {
+                                program.then([this, chunk, op, first, last, from, to] {
+                                  const Region region("tessera::solve::update");
+                                  const View rows = of(*chunk, at_rows_, first.value, last - first);
+                                  const View columns = of(*chunk, at_columns_, from.value, to - from);
+                                  const bool forward = op == kernels::Op::none;
+                                  kernels::gemm<T>(queue_, T(-1), op, l_.view(first, last, from, to), kernels::Op::none,
+                                                   forward ? columns : rows, T(1), forward ? rows : columns);
+                                });
+                              });
+  }
+
+  /// What this rank does for one tile in one sweep: a sum goes along a process row (forward) or column (backward) to
+  /// the tile's owner, and the solution from there along the process column or row.
+  struct Part {
+    bool owns = false;
+    int source = -1;                 // of what arrives, if anything does
+    bool receives_solution = false;  // then that is what arrives, else a sum
+    std::vector<int> destinations;   // of the solution, at the owner, else of the sum
+  };
+
+  /// None, if there is nothing for this rank to do.
+  std::optional<Part> part_in(kernels::Op op, GlobalTile k) const {
+    const bool forward = op == kernels::Op::none;
+    const int owner = grid_.rank_of(rows_.owner(k), columns_.owner(k));
+    const auto has_rows_below = [&](int row) {
+      const BlockCyclic rows = rows_.seen_from(row);
+      return rows.local_begin(k + 1).value < rows.local_extent();
+    };
+    const auto has_columns_left = [&](int col) { return columns_.seen_from(col).local_begin(k).value > 0; };
+    const auto in_row = [&](int col) { return grid_.rank_of(grid_.row(), col); };
+    const auto in_column = [&](int row) { return grid_.rank_of(row, grid_.col()); };
+    Part part;
+    part.owns = owner == grid_.rank();
+    if (forward ? rows_.is_mine(k) : columns_.is_mine(k)) {
+      const Ring ring = forward ? make_ring(columns_.owner(k), grid_.cols(), has_columns_left, in_row)
+                                : make_ring(rows_.owner(k), grid_.rows(), has_rows_below, in_column);
+      const auto me = std::find(ring.begin(), ring.end(), grid_.rank());
+      if (me == ring.end()) return std::nullopt;
+      if (me != ring.begin()) part.source = *(me - 1);
+      if (me + 1 != ring.end()) part.destinations.push_back(*(me + 1));
+    } else if (forward ? columns_.is_mine(k) && has_rows_below(grid_.row()) : rows_.is_mine(k)) {
+      part.source = owner;
+      part.receives_solution = true;
+    } else {
+      return std::nullopt;
+    }
+    if (part.owns) {
+      for (int other = 0; other < (forward ? grid_.rows() : grid_.cols()); ++other) {
+        const int rank = forward ? in_column(other) : in_row(other);
+        if (rank != owner && (!forward || has_rows_below(other))) part.destinations.push_back(rank);
+      }
+    }
+    return part;
+  }
+
+  void solve_tile(Program& program, const ChunkPointer& chunk, kernels::Op op, GlobalTile k) {
+    const std::optional<Part> part = part_in(op, k);
+    if (!part) return;
+    const int turn = chunk->turn;
+    chunk->turn = 1 - turn;
+    const std::int64_t m = rows_.extent(k);
+    const std::int64_t count = m * chunk->size();
+    if (part->source >= 0) {
+      program.then([this, chunk, turn, count, source = part->source] {
+        chunk->received[turn] =
+            transfers_.receive(slot_of(*chunk).received[turn], count, source, {Tag::solution, chunk->slot});
       });
-      const Ring ring = make_ring(
-          columns_.owner(k), grid_.cols(), [&](int col) { return has_columns_left(col, k); },
-          [&](int col) { return grid_.rank_of(grid_.row(), col); });
-      sum_along<T>(ring, grid_.rank(), queue_, transfers_, Tag::sum, sum, arriving_.data());
-      if (is_owner(k)) divide(k, kernels::Op::none, sum, y);
     }
-    if (!columns_.is_mine(k)) return;
-    send_tile(k, y,
-              [&](int rank) { return rank % grid_.cols() == grid_.col() && has_rows_below(rank / grid_.cols(), k); });
-  }
-
-  void backward(GlobalTile k) {
-    const std::int64_t m = rows_.extent(k);
-    if (columns_.is_mine(k) && (is_owner(k) || has_rows_below(grid_.row(), k))) {
-      const View sum = whole(sum_, m);
-      const LocalIndex column = columns_.local_begin(k);
-      const LocalIndex below = rows_.local_begin(k + 1);
-      if (is_owner(k)) kernels::copy<T>(queue_, of_rows(y_, column, m), sum);
-      const std::int64_t height = rows_.local_extent() - below.value;
-      kernels::gemm<T>(queue_, T(-1), kernels::Op::conj_transpose, l_.view(below, below + height, column, column + m),
-                       kernels::Op::none, of_rows(x_, below, height), T(is_owner(k) ? 1 : 0), sum);
-      const Ring ring = make_ring(
-          rows_.owner(k), grid_.rows(), [&](int row) { return has_rows_below(row, k); },
-          [&](int row) { return grid_.rank_of(row, grid_.col()); });
-      sum_along<T>(ring, grid_.rank(), queue_, transfers_, Tag::sum, sum, arriving_.data());
-      if (is_owner(k)) divide(k, kernels::Op::conj_transpose, sum, b(k));
-    }
-    send_tile(k, b(k), [](int) { return true; });
-    if (rows_.is_mine(k)) kernels::copy<T>(queue_, b(k), of_rows(x_, rows_.local_begin(k), m));
-  }
-
-  /// result = op(L(k,k))^-1 v, on the owner; v is overwritten.
-  void divide(GlobalTile k, kernels::Op op, const View& v, const View& result) {
-    kernels::trsm<T>(queue_, kernels::Side::left, op, l_.tile(k, k), inverses_of(l_, factor_.inverses_, k), v);
-    kernels::copy<T>(queue_, v, result);
-  }
-
-  /// `tile` from the owner of tile (k,k) to the other ranks that need it.
-  template <class Needs>
-  void send_tile(GlobalTile k, const View& tile, const Needs& needs) {
-    const std::int64_t m = rows_.extent(k);
-    const View message = whole(tile_, m);
-    if (is_owner(k)) {
-      kernels::copy<T>(queue_, tile, message);
-      for (int rank = 0; rank < grid_.size(); ++rank) {
-        if (rank != grid_.rank() && needs(rank)) {
-          transfers_.send(static_cast<const T*>(tile_.data()), m * nrhs_, rank, Tag::solution);
-        }
+    const auto ready = [this, chunk, turn] {
+      return transfers_.done(chunk->received[turn]) &&
+             std::all_of(chunk->sent[turn].begin(), chunk->sent[turn].end(),
+                         [this](Message message) { return transfers_.done(message); });
+    };
+    program.when(ready, [this, chunk, op, k, turn, m, part = *part] {
+      const bool forward = op == kernels::Op::none;
+      const View arrived = make_matrix_view<MemorySpace>(slot_of(*chunk).received[turn], m, chunk->size(), m);
+      if (part.receives_solution) {
+        const Region region("tessera::solve::exchange");
+        kernels::copy<T>(queue_, arrived, forward ? at_columns(*chunk, k) : at_rows(*chunk, k));
+        return;
       }
-      transfers_.wait();
-    } else if (needs(grid_.rank())) {
-      transfers_.receive(tile_.data(), m * nrhs_, owner(k), Tag::solution);
-      transfers_.wait();
-      kernels::copy<T>(queue_, message, tile);
+      const View sum = forward ? at_rows(*chunk, k) : at_columns(*chunk, k);
+      if (part.source >= 0) kernels::add<T>(queue_, arrived, sum);
+      if (part.owns) {
+        const Region region("tessera::solve::diagonal");
+        kernels::trsm<T>(queue_, kernels::Side::left, op, l_.tile(k, k),
+                         inverses_of<T, MemorySpace>(l_.layout(), inverses_, k), sum);
+        kernels::copy<T>(queue_, sum, forward ? at_columns(*chunk, k) : at_rows(*chunk, k));
+      }
+      send(*chunk, turn, sum, part.destinations);
+    });
+  }
+
+  void send(Chunk& chunk, int turn, const View& what, const std::vector<int>& destinations) {
+    if (destinations.empty()) return;
+    const Region region("tessera::solve::exchange");
+    const auto rows = static_cast<std::int64_t>(what.extent(0));
+    T* const buffer = slot_of(chunk).sent[turn];
+    kernels::copy<T>(queue_, what, make_matrix_view<MemorySpace>(buffer, rows, chunk.size(), rows));
+    chunk.sent[turn].clear();
+    for (const int destination : destinations) {
+      chunk.sent[turn].push_back(transfers_.send(static_cast<const T*>(buffer), rows * chunk.size(), destination,
+                                                 {Tag::solution, chunk.slot}));
     }
   }
 
-  const CholeskyFactor<T, MemorySpace>& factor_;
+  /// x from this rank's rows, and from those of the other process rows, into b.
+  void replicate(Program& program, const ChunkPointer& chunk) {
+    program.then([this, chunk] { scatter(*chunk, grid_.row(), of(*chunk, at_rows_, 0, rows_.local_extent())); });
+    for (int step = 1; step < grid_.rows(); ++step) {
+      const int to = (grid_.row() + step) % grid_.rows();
+      const int from = (grid_.row() - step + grid_.rows()) % grid_.rows();
+      const std::int64_t height = rows_.seen_from(from).local_extent();
+      program.then([this, chunk, to, from, height] {
+        const Region region("tessera::solve::exchange");
+        chunk->received[0] = transfers_.receive(slot_of(*chunk).others, height * chunk->size(),
+                                                grid_.rank_of(from, grid_.col()), {Tag::rows, chunk->slot});
+        const View mine = of(*chunk, at_rows_, 0, rows_.local_extent());
+        transfers_.send(static_cast<const T*>(mine.data()), static_cast<std::int64_t>(mine.size()),
+                        grid_.rank_of(to, grid_.col()), {Tag::rows, chunk->slot});
+      });
+      program.when([this, chunk] { return transfers_.done(chunk->received[0]); },
+                   [this, chunk, from, height] {
+                     scatter(*chunk, from,
+                             make_matrix_view<MemorySpace>(slot_of(*chunk).others, height, chunk->size(),
+                                                           std::max<std::int64_t>(1, height)));
+                     queue_.exec().fence();  // the next message arrives in the same memory
+                   });
+    }
+  }
+
+  /// x at the rows of a process row into b.
+  void scatter(const Chunk& chunk, int row, const View& x) {
+    const Region region("tessera::solve::exchange");
+    const BlockCyclic rows = rows_.seen_from(row);
+    for (GlobalTile k{0}; k < rows.tiles_end(); ++k) {
+      if (!rows.is_mine(k)) continue;
+      const std::int64_t first = rows.local_begin(k).value;
+      kernels::copy<T>(queue_, block(x, first, first + rows.extent(k), 0, chunk.size()), b(chunk, k));
+    }
+  }
+
   const ShardedMatrix<T, MemorySpace>& l_;
+  T* inverses_;
   const ProcessGrid& grid_;
   BlockCyclic rows_;
   BlockCyclic columns_;
   std::int64_t nrhs_;
+  Buffers buffers_;
   kernels::Queue<Exec> queue_;
   Transfers<Exec> transfers_;
-  View b_;  // b, and in the end x, of all rows
-  Buffer y_storage_;
-  Buffer x_storage_;
-  Buffer sum_;
-  Buffer arriving_;
-  Buffer tile_;
-  View y_;  // y at this rank's columns
-  View x_;  // x at this rank's rows
+  View b_;           // b, and in the end x, of all rows
+  View at_rows_;     // forward: b less what has been subtracted; backward: x; at this rank's rows
+  View at_columns_;  // forward: y; backward: y less what has been subtracted; at this rank's columns
 };
 
 template <class T, class Exec>
-void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor, T* b, std::int64_t nrhs) {
+void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor, T* b, std::int64_t nrhs,
+           Memory<typename Exec::memory_space>& memory, const Schedule& schedule) {
   if (nrhs == 0) return;
   const Region region("tessera::solve");
   std::optional<Solve<T, Exec>> solve;
-  collectively(factor.grid().communicator(), [&] { solve.emplace(exec, factor, b, nrhs); });
+  collectively(factor.grid().communicator(), [&] {
+    solve.emplace(exec, factor, b, nrhs, take<SolveBuffers<T, Exec>>(memory, factor.matrix().layout(), nrhs, schedule));
+  });
   solve->run();
 }
 
-#define TESSERA_INSTANTIATE_SOLVE(T, Exec) \
-  template void solve<T, Exec>(const Exec&, const CholeskyFactor<T, typename Exec::memory_space>&, T*, std::int64_t);
+#define TESSERA_INSTANTIATE_SOLVE(T, Exec)                                                                           \
+  template void solve<T, Exec>(const Exec&, const CholeskyFactor<T, typename Exec::memory_space>&, T*, std::int64_t, \
+                               Memory<typename Exec::memory_space>&, const Schedule&);
 #define TESSERA_INSTANTIATE_SOLVES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_SOLVE, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_SOLVES)
 

@@ -12,12 +12,17 @@ template <class MemorySpace>
 struct Tuning {
   static constexpr bool host = Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
 
-  /// The largest tile that default_tile_size picks. On the host a tile is factored by one rank while others wait.
-  static constexpr std::int64_t tile_cap = host ? 128 : 1024;
+  /// The largest tile that default_tile_size picks. On the host a tile is factored by one rank while others wait; but
+  /// between process columns a block column is one tile wide, and narrow ones cost messages and time in gemm.
+  static constexpr std::int64_t tile_cap(int process_columns) { return !host ? 1024 : process_columns > 1 ? 256 : 128; }
 
   /// Columns that are updated in one call where one process column owns them all; narrower calls lose their time to
   /// packing.
   static constexpr std::int64_t update_width = host ? 512 : 1024;
+
+  /// Real multiplications and additions in one call on a rank that has others to talk to: about 10 ms on a core, as
+  /// messages only make progress in between. A device works beside its host.
+  static constexpr double call_flops = host ? 5e8 : 1e18;
 
   /// Slab columns, from this rank's own: wide enough for a long K in gemm, narrow enough to cost little above one half.
   static constexpr std::int64_t slab(std::int64_t local_columns) {

@@ -19,12 +19,8 @@ class Queue {
  public:
   using memory_space = typename Exec::memory_space;
 
-  /// With a workspace of so many bytes: what the kernels to be enqueued say that they need.
-  explicit Queue(const Exec& exec, std::int64_t workspace_bytes = 0)
-      : exec_(exec),
-        blas_(exec),
-        workspace_(Kokkos::view_alloc("tessera::Queue::workspace", Kokkos::WithoutInitializing),
-                   static_cast<std::size_t>(workspace_bytes)) {}
+  /// With as much workspace as the kernels to be enqueued say that they need.
+  explicit Queue(const Exec& exec, void* workspace = nullptr) : exec_(exec), blas_(exec), workspace_(workspace) {}
 
   const Exec& exec() const { return exec_; }
   const VendorBlas<Exec>& blas() const { return blas_; }
@@ -32,13 +28,13 @@ class Queue {
   /// Uninitialised memory, the same for each kernel in turn.
   template <class T>
   T* workspace() const {
-    return reinterpret_cast<T*>(workspace_.data());
+    return static_cast<T*>(workspace_);
   }
 
  private:
   Exec exec_;
   VendorBlas<Exec> blas_;
-  Kokkos::View<char*, memory_space> workspace_;
+  void* workspace_;
 };
 
 }  // namespace tessera::kernels

@@ -17,6 +17,7 @@ template <class Exec>
 class VendorBlas {
  public:
   static constexpr bool has_gemm = false;
+  static constexpr std::int64_t workspace_bytes = 0;
   explicit VendorBlas(const Exec&) {}
 };
 
@@ -25,6 +26,7 @@ template <>
 class VendorBlas<Kokkos::Cuda> {
  public:
   static constexpr bool has_gemm = true;
+  static constexpr std::int64_t workspace_bytes = std::int64_t{32} << 20;  ///< what cuBLAS asks for on Hopper
 
   explicit VendorBlas(const Kokkos::Cuda& exec);
   ~VendorBlas();

@@ -5,6 +5,7 @@
 #include "perf/program.hpp"
 #include "perf/progress_bar.hpp"
 #include "perf/report.hpp"
+#include "perf/timeline.hpp"
 
 #include <tessera/tessera.hpp>
 
@@ -67,9 +68,9 @@ Report fit(MPI_Comm comm, Settings settings) {
   const std::int64_t n = settings.n;
 
   const ProcessGrid grid = settings.grid ? ProcessGrid(comm, *settings.grid) : ProcessGrid(comm);
-  const std::int64_t tile = settings.tile != 0
-                                ? settings.tile
-                                : default_tile_size(n, grid.size(), detail::default_tile_cap<T, MemorySpace>());
+  const std::int64_t tile =
+      settings.tile != 0 ? settings.tile
+                         : default_tile_size(n, grid.size(), detail::default_tile_cap<T, MemorySpace>(grid.shape()));
   ShardedMatrix<T> matrix(grid, n, tile, settings.slab);
 
   Covariance<T, MemorySpace> covariance{{}, kernel_of(settings.kernel), settings.length_scale, settings.noise};
@@ -109,6 +110,8 @@ Report fit(MPI_Comm comm, Settings settings) {
     bar.emplace();
     progress = [&bar](std::int64_t done, std::int64_t all) { bar->show(done, all); };
   }
+  std::optional<Timeline> timeline;
+  if (!settings.timeline.empty() && grid.rank() == settings.timeline_rank) timeline.emplace();
   const CholeskyFactor<T> factor = factorize<T>(exec, std::move(matrix), progress);
   report.factorize_seconds = watch.lap();
   bar.reset();
@@ -116,6 +119,8 @@ Report fit(MPI_Comm comm, Settings settings) {
   factor.solve(exec, x);
   exec.fence();
   report.solve_seconds = watch.lap();
+  if (timeline) report.timeline = timeline->events();
+  timeline.reset();
 
   report.log_determinant = factor.log_determinant();
   report.log_likelihood =

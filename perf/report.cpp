@@ -86,4 +86,27 @@ std::string Report::json() const {
   return data.dump(2) + "\n";
 }
 
+std::string Report::timeline_json() const {
+  using Json = nlohmann::ordered_json;
+  const Settings& s = settings;
+  const GridShape grid = s.grid.value_or(GridShape{});
+  Json events = Json::array();
+  for (const Timeline::Event& event : timeline) {
+    events.push_back({{"name", event.name}, {"begin", event.begin}, {"end", event.end}, {"depth", event.depth}});
+  }
+  const Json data = {
+      {"program", "tessera-solve"},
+      {"rank", s.timeline_rank},
+      {"ranks", ranks},
+      {"grid", {{"rows", grid.rows}, {"cols", grid.cols}}},
+      {"n", s.n},
+      {"nrhs", s.nrhs},
+      {"tile", s.tile},
+      {"scalar", s.scalar},
+      {"execution_space", execution_space},
+      {"events", events},
+  };
+  return data.dump() + "\n";
+}
+
 }  // namespace tessera::perf

@@ -1,10 +1,13 @@
 #pragma once
 
+#include "perf/timeline.hpp"
+
 #include <tessera/process_grid.hpp>
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace tessera::perf {
 
@@ -21,6 +24,8 @@ struct Settings {
   double noise = 0.01;
   std::uint64_t seed = 1;
   std::string json;
+  std::string timeline;
+  int timeline_rank = 0;
 };
 
 /// What came of it; tile, slab and grid are those used.
@@ -36,12 +41,14 @@ struct Report {
   double log_determinant = 0;
   double log_likelihood = 0;  ///< the sum over the right-hand sides
   double backward_error = 0;
+  std::vector<Timeline::Event> timeline;  ///< of the rank that was asked for, and there only
 
   double factorize_gflops() const;
   double solve_gflops() const;
 
   std::string text() const;
   std::string json() const;
+  std::string timeline_json() const;
 };
 
 }  // namespace tessera::perf

@@ -2,12 +2,14 @@
 
 #include "perf/fit.hpp"
 #include "perf/output_file.hpp"
+#include "perf/plan.hpp"
 #include "perf/program.hpp"
 #include "perf/report.hpp"
 
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,11 +17,24 @@ namespace {
 
 using namespace tessera::perf;
 
+/// One process is enough for a plan, and several print it once.
+void plan(MPI_Comm comm, const Settings& settings, int ranks, std::optional<double> gibibytes_free) {
+  const PlanReport report = plan_memory(settings, ranks, gibibytes_free);
+  everywhere(comm, [&] {
+    if (rank_in(comm) != 0) return;
+    if (!settings.json.empty()) OutputFile(settings.json).write(report.json());
+    std::fputs(report.text().c_str(), stdout);
+  });
+}
+
 void run(MPI_Comm comm, const Settings& settings) {
   const bool first = rank_in(comm) == 0;
+  const bool recorded = !settings.timeline.empty() && rank_in(comm) == settings.timeline_rank;
   std::unique_ptr<OutputFile> json;
+  std::unique_ptr<OutputFile> timeline;
   everywhere(comm, [&] {
     if (first && !settings.json.empty()) json = std::make_unique<OutputFile>(settings.json);
+    if (recorded) timeline = std::make_unique<OutputFile>(settings.timeline);
   });
   Report report;
   with_scalar(settings.scalar, [&](auto scalar) { report = fit<decltype(scalar)>(comm, settings); });
@@ -29,6 +44,7 @@ void run(MPI_Comm comm, const Settings& settings) {
   }
   everywhere(comm, [&] {
     if (json) json->write(report.json());
+    if (timeline) timeline->write(report.timeline_json());
   });
 }
 
@@ -73,6 +89,27 @@ int main(int argc, char** argv) {
       ->type_name("COLUMNS")
       ->capture_default_str();
   app.add_option("--json", settings.json, "write the report to this file as well, as JSON")->type_name("FILE");
+  CLI::Option* timeline =
+      app.add_option("--timeline", settings.timeline,
+                     "write to this file when one rank was where in factorize and solve, as JSON (perf/plot.py)")
+          ->type_name("FILE");
+  app.add_option("--timeline-rank", settings.timeline_rank, "the rank, which is also the one that writes the file")
+      ->needs(timeline)
+      ->type_name("RANK")
+      ->capture_default_str();
+
+  int planned_ranks = 0;
+  double gibibytes_free = 0;
+  CLI::Option* plan_option =
+      app.add_option("--plan", planned_ranks, "solve nothing: print the memory that this takes on so many ranks")
+          ->check(more_than_zero())
+          ->type_name("RANKS")
+          ->excludes(timeline);
+  CLI::Option* free_option =
+      app.add_option("--free", gibibytes_free, "memory that is free on each of them, for a tile and a slab that fit")
+          ->check(more_than_zero())
+          ->type_name("GIB")
+          ->needs(plan_option);
 
   return run_program(app, argc, argv, [&](MPI_Comm comm) {
     if (!std::isfinite(settings.noise)) throw UsageError("--noise: expected a finite number");
@@ -80,6 +117,21 @@ int main(int argc, char** argv) {
       const auto grids = parse_grids(grid);
       if (grids.size() != 1) throw UsageError("--grid: expected one grid");
       settings.grid = grids.front();
+    }
+    if (planned_ranks > 0) {
+      if (settings.grid && std::int64_t{settings.grid->rows} * settings.grid->cols != planned_ranks) {
+        throw UsageError("--grid: rows times columns must be the " + std::to_string(planned_ranks) +
+                         " ranks of --plan");
+      }
+      return plan(comm, settings, planned_ranks,
+                  free_option->empty() ? std::nullopt : std::optional<double>(gibibytes_free));
+    }
+    if (settings.timeline_rank < 0 || settings.timeline_rank >= size_of(comm)) {
+      throw UsageError("--timeline-rank: expected 0 to " + std::to_string(size_of(comm) - 1) + ", got " +
+                       std::to_string(settings.timeline_rank));
+    }
+    if (!settings.timeline.empty() && settings.timeline == settings.json) {
+      throw UsageError("--timeline: expected another file than --json's");
     }
     run(comm, settings);
   });

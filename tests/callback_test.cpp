@@ -1,6 +1,8 @@
 #include "calls.hpp"
 #include "operators.hpp"
 
+#include "core/redistribute_memory.hpp"
+
 #include <cstdint>
 #include <map>
 #include <new>

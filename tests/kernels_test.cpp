@@ -88,7 +88,8 @@ struct Sum {
 template <class T>
 struct KernelsTest : ::testing::Test {
   // as much workspace as the largest matrix here takes
-  kernels::Queue<Exec> queue{Exec{}, std::int64_t{sizeof(T)} * kernels::trsm_by_gemm_workspace(200)};
+  Kokkos::View<T*, Exec::memory_space> workspace{"workspace", kernels::trsm_by_gemm_workspace(200)};
+  kernels::Queue<Exec> queue{Exec{}, workspace.data()};
   kernels::FailingMinor<Exec> failing{"failing"};
 
   KernelsTest() { Kokkos::deep_copy(failing, kernels::no_failure); }

@@ -1,5 +1,7 @@
 #include "mpi_profile.hpp"
 
+#include "mpi_delay.hpp"
+
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -12,6 +14,7 @@ struct State {
   std::mutex mutex;
   Open open;
   Sent sent;
+  std::map<MPI_Request, std::int64_t> persistent;  // the bytes that one sends whenever it is started; none: it receives
   std::map<MPI_Comm, std::int64_t> calls;
   std::set<std::thread::id> threads;
   std::string failing;
@@ -44,6 +47,7 @@ int on(MPI_Comm comm, const char* name, const Call& call) {
     const std::lock_guard lock(state().mutex);
     ++state().calls[comm];
   }
+  delayed::pause();
   return traced(name, call);
 }
 
@@ -67,28 +71,107 @@ int starts(MPI_Comm comm, const char* name, const Call& call) {
   return code;
 }
 
-template <class Call>
-int sends(MPI_Comm comm, int count, MPI_Datatype type, const char* name, const Call& call) {
+constexpr std::int64_t none = -1;
+
+std::int64_t bytes_of(int count, MPI_Datatype type) {
   int size = 0;
   PMPI_Type_size(type, &size);
-  {
-    const std::lock_guard lock(state().mutex);
-    ++state().sent.messages;
-    state().sent.largest = std::max(state().sent.largest, std::int64_t{size} * count);
-  }
+  return std::int64_t{size} * count;
+}
+
+/// The bytes of a message; none where it goes to nobody.
+std::int64_t message(int count, MPI_Datatype type, int to) {
+  return to == MPI_PROC_NULL ? none : bytes_of(count, type);
+}
+
+void add_message(std::int64_t bytes) {
+  if (bytes == none) return;
+  const std::lock_guard lock(state().mutex);
+  Sent& sent = state().sent;
+  ++sent.messages;
+  sent.bytes += bytes;
+  sent.largest = std::max(sent.largest, bytes);
+}
+
+template <class Call>
+int sends(MPI_Comm comm, std::int64_t bytes, const char* name, const Call& call) {
+  add_message(bytes);
+  return on(comm, name, call);
+}
+
+template <class Call>
+int starts_to_send(MPI_Comm comm, std::int64_t bytes, const char* name, const Call& call) {
+  add_message(bytes);
   return starts(comm, name, call);
 }
 
-/// What may complete some of `requests`, which are set to MPI_REQUEST_NULL then. Where it is to fail, it does so too:
-/// messages that were left behind would turn up in a communicator that MPI makes later.
+/// What makes a request that MPI_Start starts, as often as one likes.
 template <class Call>
-int completes(int count, const MPI_Request* requests, const char* name, const Call& call) {
+int prepares(MPI_Comm comm, std::int64_t bytes, MPI_Request* request, const char* name, const Call& call) {
+  const int code = starts(comm, name, call);
+  if (code != MPI_SUCCESS) return code;
+  delayed::exempt(*request);
+  const std::lock_guard lock(state().mutex);
+  state().persistent[*request] = bytes;
+  return code;
+}
+
+void forget(MPI_Request request) {
+  state().persistent.erase(request);
+  delayed::forget(request);
+}
+
+void add_started(MPI_Request request) {
+  const auto found = state().persistent.find(request);
+  if (found != state().persistent.end()) add_message(found->second);
+}
+
+/// The ranks of a collective.
+struct Members {
+  int size = 1;
+  int rank = 0;
+
+  explicit Members(MPI_Comm comm) {
+    PMPI_Comm_size(comm, &size);
+    PMPI_Comm_rank(comm, &rank);
+  }
+  int broadcast(int root) const { return (rank - root + size) % size == size - 1 ? 0 : 1; }
+  int reduce(int root) const { return rank == root ? 0 : 1; }
+  int all_reduce() const { return reduce(0) + broadcast(0); }
+  int to_each() const { return size - 1; }
+};
+
+/// A collective that makes this rank send `messages` of `bytes`.
+void add_collective(int messages, std::int64_t bytes) {
+  const std::lock_guard lock(state().mutex);
+  Sent& sent = state().sent;
+  ++sent.collectives;
+  sent.collective_messages += messages;
+  sent.collective_bytes += messages * bytes;
+}
+
+template <class Call>
+int together(MPI_Comm comm, int messages, std::int64_t bytes, const char* name, const Call& call) {
+  add_collective(messages, bytes);
+  return on(comm, name, call);
+}
+
+template <class Call>
+int starts_together(MPI_Comm comm, int messages, std::int64_t bytes, const char* name, const Call& call) {
+  add_collective(messages, bytes);
+  return starts(comm, name, call);
+}
+
+/// What may complete some of `requests`, which are set to MPI_REQUEST_NULL then. Where it is to fail, all are
+/// completed: messages that were left behind would turn up in a communicator that MPI makes later.
+template <class Call>
+int completes(int count, MPI_Request* requests, const char* name, const Call& call) {
   const auto active = [&] {
     return static_cast<int>(count - std::count(requests, requests + count, MPI_REQUEST_NULL));
   };
   const int before = active();
   const bool failing = fails(name);
-  const int code = call();
+  const int code = failing ? PMPI_Waitall(count, requests, MPI_STATUSES_IGNORE) : call();
   add(&Open::requests, active() - before);
   return failing ? MPI_ERR_OTHER : code;
 }
@@ -118,6 +201,7 @@ using namespace tessera::testing::profile;
 
 // NAME(arguments) as PMPI_NAME(arguments).
 #define PASS_ON(name, ...) #name, [&] { return P##name(__VA_ARGS__); }
+#define DELAYED(name, call, ...) "MPI_" #name, [&] { return delayed::call(__VA_ARGS__); }
 
 extern "C" {
 
@@ -182,33 +266,55 @@ int MPI_Op_create(MPI_User_function* f, int commute, MPI_Op* made) {
 int MPI_Op_free(MPI_Op* op) { return counted(&Open::operations, -1, PASS_ON(MPI_Op_free, op)); }
 
 // Messages.
-int MPI_Isend(const void* data, int n, MPI_Datatype t, int to, int tag, MPI_Comm c, MPI_Request* r) {
-  return sends(c, n, t, PASS_ON(MPI_Isend, data, n, t, to, tag, c, r));
+#define SEND_ARGUMENTS const void *data, int n, MPI_Datatype t, int to, int tag, MPI_Comm c
+#define SEND(name) \
+  int name(SEND_ARGUMENTS) { return sends(c, message(n, t, to), PASS_ON(name, data, n, t, to, tag, c)); }
+#define SEND_STARTED(name)                                                                 \
+  int name(SEND_ARGUMENTS, MPI_Request* r) {                                               \
+    return starts_to_send(c, message(n, t, to), PASS_ON(name, data, n, t, to, tag, c, r)); \
+  }
+#define SEND_PREPARED(name)                                                             \
+  int name(SEND_ARGUMENTS, MPI_Request* r) {                                            \
+    return prepares(c, message(n, t, to), r, PASS_ON(name, data, n, t, to, tag, c, r)); \
+  }
+SEND(MPI_Send)
+SEND(MPI_Ssend)
+SEND(MPI_Rsend)
+SEND(MPI_Bsend)
+SEND_STARTED(MPI_Isend)
+SEND_STARTED(MPI_Issend)
+SEND_STARTED(MPI_Irsend)
+SEND_STARTED(MPI_Ibsend)
+SEND_PREPARED(MPI_Send_init)
+SEND_PREPARED(MPI_Ssend_init)
+SEND_PREPARED(MPI_Rsend_init)
+SEND_PREPARED(MPI_Bsend_init)
+int MPI_Sendrecv(const void* out, int n, MPI_Datatype t, int to, int tag, void* in, int n_in, MPI_Datatype t_in,
+                 int from, int tag_in, MPI_Comm c, MPI_Status* s) {
+  return sends(c, message(n, t, to), PASS_ON(MPI_Sendrecv, out, n, t, to, tag, in, n_in, t_in, from, tag_in, c, s));
 }
-int MPI_Issend(const void* data, int n, MPI_Datatype t, int to, int tag, MPI_Comm c, MPI_Request* r) {
-  return sends(c, n, t, PASS_ON(MPI_Issend, data, n, t, to, tag, c, r));
+int MPI_Sendrecv_replace(void* data, int n, MPI_Datatype t, int to, int tag, int from, int tag_in, MPI_Comm c,
+                         MPI_Status* s) {
+  return sends(c, message(n, t, to), PASS_ON(MPI_Sendrecv_replace, data, n, t, to, tag, from, tag_in, c, s));
 }
-int MPI_Send_init(const void* data, int n, MPI_Datatype t, int to, int tag, MPI_Comm c, MPI_Request* r) {
-  return sends(c, n, t, PASS_ON(MPI_Send_init, data, n, t, to, tag, c, r));
+int MPI_Recv(void* data, int n, MPI_Datatype t, int from, int tag, MPI_Comm c, MPI_Status* s) {
+  return on(c, PASS_ON(MPI_Recv, data, n, t, from, tag, c, s));
 }
 int MPI_Irecv(void* data, int n, MPI_Datatype t, int from, int tag, MPI_Comm c, MPI_Request* r) {
   return starts(c, PASS_ON(MPI_Irecv, data, n, t, from, tag, c, r));
 }
 int MPI_Recv_init(void* data, int n, MPI_Datatype t, int from, int tag, MPI_Comm c, MPI_Request* r) {
-  return starts(c, PASS_ON(MPI_Recv_init, data, n, t, from, tag, c, r));
+  return prepares(c, none, r, PASS_ON(MPI_Recv_init, data, n, t, from, tag, c, r));
 }
-int MPI_Send(const void* data, int n, MPI_Datatype t, int to, int tag, MPI_Comm c) {
-  return on(c, PASS_ON(MPI_Send, data, n, t, to, tag, c));
+int MPI_Start(MPI_Request* r) {
+  delayed::pause();
+  add_started(*r);
+  return traced(PASS_ON(MPI_Start, r));
 }
-int MPI_Ssend(const void* data, int n, MPI_Datatype t, int to, int tag, MPI_Comm c) {
-  return on(c, PASS_ON(MPI_Ssend, data, n, t, to, tag, c));
-}
-int MPI_Recv(void* data, int n, MPI_Datatype t, int from, int tag, MPI_Comm c, MPI_Status* s) {
-  return on(c, PASS_ON(MPI_Recv, data, n, t, from, tag, c, s));
-}
-int MPI_Sendrecv(const void* out, int n, MPI_Datatype t, int to, int tag, void* in, int n_in, MPI_Datatype t_in,
-                 int from, int tag_in, MPI_Comm c, MPI_Status* s) {
-  return on(c, PASS_ON(MPI_Sendrecv, out, n, t, to, tag, in, n_in, t_in, from, tag_in, c, s));
+int MPI_Startall(int n, MPI_Request* r) {
+  delayed::pause();
+  std::for_each(r, r + n, add_started);
+  return traced(PASS_ON(MPI_Startall, n, r));
 }
 int MPI_Probe(int from, int tag, MPI_Comm c, MPI_Status* s) { return on(c, PASS_ON(MPI_Probe, from, tag, c, s)); }
 int MPI_Iprobe(int from, int tag, MPI_Comm c, int* flag, MPI_Status* s) {
@@ -216,55 +322,67 @@ int MPI_Iprobe(int from, int tag, MPI_Comm c, int* flag, MPI_Status* s) {
 }
 
 // Their completion.
-int MPI_Wait(MPI_Request* r, MPI_Status* s) { return completes(1, r, PASS_ON(MPI_Wait, r, s)); }
-int MPI_Waitall(int n, MPI_Request* r, MPI_Status* s) { return completes(n, r, PASS_ON(MPI_Waitall, n, r, s)); }
+int MPI_Wait(MPI_Request* r, MPI_Status* s) { return completes(1, r, DELAYED(Wait, wait, r, s)); }
+int MPI_Waitall(int n, MPI_Request* r, MPI_Status* s) { return completes(n, r, DELAYED(Waitall, waitall, n, r, s)); }
 int MPI_Waitany(int n, MPI_Request* r, int* which, MPI_Status* s) {
-  return completes(n, r, PASS_ON(MPI_Waitany, n, r, which, s));
+  return completes(n, r, DELAYED(Waitany, waitany, n, r, which, s));
 }
 int MPI_Waitsome(int n, MPI_Request* r, int* count, int* which, MPI_Status* s) {
-  return completes(n, r, PASS_ON(MPI_Waitsome, n, r, count, which, s));
+  return completes(n, r, DELAYED(Waitsome, waitsome, n, r, count, which, s));
 }
-int MPI_Test(MPI_Request* r, int* flag, MPI_Status* s) { return completes(1, r, PASS_ON(MPI_Test, r, flag, s)); }
+int MPI_Test(MPI_Request* r, int* flag, MPI_Status* s) { return completes(1, r, DELAYED(Test, test, r, flag, s)); }
 int MPI_Testall(int n, MPI_Request* r, int* flag, MPI_Status* s) {
-  return completes(n, r, PASS_ON(MPI_Testall, n, r, flag, s));
+  return completes(n, r, DELAYED(Testall, testall, n, r, flag, s));
 }
 int MPI_Testany(int n, MPI_Request* r, int* which, int* flag, MPI_Status* s) {
-  return completes(n, r, PASS_ON(MPI_Testany, n, r, which, flag, s));
+  return completes(n, r, DELAYED(Testany, testany, n, r, which, flag, s));
 }
 int MPI_Testsome(int n, MPI_Request* r, int* count, int* which, MPI_Status* s) {
-  return completes(n, r, PASS_ON(MPI_Testsome, n, r, count, which, s));
+  return completes(n, r, DELAYED(Testsome, testsome, n, r, count, which, s));
 }
-int MPI_Request_free(MPI_Request* r) { return completes(1, r, PASS_ON(MPI_Request_free, r)); }
+int MPI_Request_free(MPI_Request* r) {
+  forget(*r);
+  return completes(1, r, PASS_ON(MPI_Request_free, r));
+}
 
 // Collectives.
-int MPI_Barrier(MPI_Comm c) { return on(c, PASS_ON(MPI_Barrier, c)); }
+int MPI_Barrier(MPI_Comm c) { return together(c, Members(c).all_reduce(), 0, PASS_ON(MPI_Barrier, c)); }
 int MPI_Bcast(void* data, int n, MPI_Datatype t, int root, MPI_Comm c) {
-  return on(c, PASS_ON(MPI_Bcast, data, n, t, root, c));
+  return together(c, Members(c).broadcast(root), bytes_of(n, t), PASS_ON(MPI_Bcast, data, n, t, root, c));
 }
 int MPI_Reduce(const void* in, void* out, int n, MPI_Datatype t, MPI_Op op, int root, MPI_Comm c) {
-  return on(c, PASS_ON(MPI_Reduce, in, out, n, t, op, root, c));
+  return together(c, Members(c).reduce(root), bytes_of(n, t), PASS_ON(MPI_Reduce, in, out, n, t, op, root, c));
 }
 int MPI_Allreduce(const void* in, void* out, int n, MPI_Datatype t, MPI_Op op, MPI_Comm c) {
-  return on(c, PASS_ON(MPI_Allreduce, in, out, n, t, op, c));
+  return together(c, Members(c).all_reduce(), bytes_of(n, t), PASS_ON(MPI_Allreduce, in, out, n, t, op, c));
 }
 int MPI_Allgather(const void* in, int n, MPI_Datatype t, void* out, int n_out, MPI_Datatype t_out, MPI_Comm c) {
-  return on(c, PASS_ON(MPI_Allgather, in, n, t, out, n_out, t_out, c));
+  return together(c, Members(c).to_each(), bytes_of(n_out, t_out),
+                  PASS_ON(MPI_Allgather, in, n, t, out, n_out, t_out, c));
 }
 int MPI_Gather(const void* in, int n, MPI_Datatype t, void* out, int n_out, MPI_Datatype t_out, int root, MPI_Comm c) {
-  return on(c, PASS_ON(MPI_Gather, in, n, t, out, n_out, t_out, root, c));
+  const int messages = Members(c).reduce(root);
+  return together(c, messages, messages == 0 ? 0 : bytes_of(n, t),
+                  PASS_ON(MPI_Gather, in, n, t, out, n_out, t_out, root, c));
 }
 int MPI_Scatter(const void* in, int n, MPI_Datatype t, void* out, int n_out, MPI_Datatype t_out, int root, MPI_Comm c) {
-  return on(c, PASS_ON(MPI_Scatter, in, n, t, out, n_out, t_out, root, c));
+  const Members members(c);
+  const bool sends_all = members.rank == root;
+  return together(c, sends_all ? members.to_each() : 0, sends_all ? bytes_of(n, t) : 0,
+                  PASS_ON(MPI_Scatter, in, n, t, out, n_out, t_out, root, c));
 }
 int MPI_Alltoall(const void* in, int n, MPI_Datatype t, void* out, int n_out, MPI_Datatype t_out, MPI_Comm c) {
-  return on(c, PASS_ON(MPI_Alltoall, in, n, t, out, n_out, t_out, c));
+  return together(c, Members(c).to_each(), bytes_of(n_out, t_out),
+                  PASS_ON(MPI_Alltoall, in, n, t, out, n_out, t_out, c));
 }
-int MPI_Ibarrier(MPI_Comm c, MPI_Request* r) { return starts(c, PASS_ON(MPI_Ibarrier, c, r)); }
+int MPI_Ibarrier(MPI_Comm c, MPI_Request* r) {
+  return starts_together(c, Members(c).all_reduce(), 0, PASS_ON(MPI_Ibarrier, c, r));
+}
 int MPI_Ibcast(void* data, int n, MPI_Datatype t, int root, MPI_Comm c, MPI_Request* r) {
-  return starts(c, PASS_ON(MPI_Ibcast, data, n, t, root, c, r));
+  return starts_together(c, Members(c).broadcast(root), bytes_of(n, t), PASS_ON(MPI_Ibcast, data, n, t, root, c, r));
 }
 int MPI_Iallreduce(const void* in, void* out, int n, MPI_Datatype t, MPI_Op op, MPI_Comm c, MPI_Request* r) {
-  return starts(c, PASS_ON(MPI_Iallreduce, in, out, n, t, op, c, r));
+  return starts_together(c, Members(c).all_reduce(), bytes_of(n, t), PASS_ON(MPI_Iallreduce, in, out, n, t, op, c, r));
 }
 
 }  // extern "C"

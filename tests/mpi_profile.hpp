@@ -9,7 +9,7 @@
 #include <thread>
 
 // What a program asks of MPI, seen through MPI's profiling interface: mpi_profile.cpp defines the MPI_ functions of
-// the program that it is linked into, and passes on to PMPI_.
+// the program that it is linked into, and of the shared libraries that it calls, and passes on to PMPI_.
 namespace tessera::testing::profile {
 
 /// What has been made and not yet been freed, or, for requests, not yet been completed.
@@ -31,10 +31,16 @@ Open open();
 /// Messages and collectives on `comm` so far; what makes a new communicator of it is none.
 std::int64_t calls_on(MPI_Comm comm);
 
-/// Messages sent with MPI_Isend and the like since the last reset.
+/// What this rank has sent since the last reset, in whichever way.
 struct Sent {
   std::int64_t messages = 0;
+  std::int64_t bytes = 0;
   std::int64_t largest = 0;  ///< in bytes
+
+  std::int64_t collectives = 0;  ///< calls of MPI_Bcast and the like
+  /// What they make this rank send at the least. MPI_Bcast, MPI_Reduce: were they passed on from rank to rank.
+  std::int64_t collective_messages = 0;
+  std::int64_t collective_bytes = 0;
 };
 Sent sent();
 void reset_sent();
@@ -47,5 +53,10 @@ std::set<std::thread::id> threads();
 void fail(const std::string& name, int skip = 0);
 /// Ends that; whether such a call was made.
 bool has_failed();
+
+/// From now on messages are sent, and found to have completed, at random times and in a random order: whatever moves
+/// messages now and then waits for up to `most_microseconds`, and a request that has completed may be held back for as
+/// long. Different for each seed, and on each rank. delay(0, 0) ends that.
+void delay(std::uint64_t seed, int most_microseconds);
 
 }  // namespace tessera::testing::profile

@@ -1,6 +1,8 @@
 #include "lapack.hpp"
 #include "support.hpp"
 
+#include "core/redistribute_memory.hpp"
+
 #include <algorithm>
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 #include "support.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <type_traits>
 
@@ -58,10 +59,11 @@ struct SolveTest : ::testing::Test {
     EXPECT_EQ(info.diag_shift, options.diag_shift);
     EXPECT_EQ(info.tile_size, options.local_tile_size > 0
                                   ? std::min(options.local_tile_size, n)
-                                  : default_tile_size(n, ranks, detail::default_tile_cap<T, Space>()));
-    for (const double seconds : {info.seconds.redistribute, info.seconds.factorize, info.seconds.solve}) {
-      EXPECT_TRUE(seconds >= 0 && std::isfinite(seconds)) << seconds;
-    }
+                                  : default_tile_size(n, ranks, detail::default_tile_cap<T, Space>(info.grid)));
+    const PhaseSeconds& s = info.seconds;
+    const std::array<double, 7> all{s.redistribute, s.factorize, s.solve, s.update, s.panel, s.exchange, s.waiting};
+    for (const double seconds : all) EXPECT_TRUE(seconds >= 0 && std::isfinite(seconds)) << seconds;
+    EXPECT_LE(s.update + s.panel + s.exchange + s.waiting, s.factorize) << "the parts are parts of it";
     EXPECT_EQ(x.extent(0), b.extent(0));
     EXPECT_EQ(x.extent(1), b.extent(1));
     const auto x_host = to_host(x);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <tessera/cholesky_factor.hpp>
+#include <tessera/detail/kept_memory.hpp>
 #include <tessera/detail/pytree.hpp>
 #include <tessera/options.hpp>
 #include <tessera/redistribute.hpp>
@@ -28,9 +29,9 @@ struct Solution {
 
 namespace detail {
 
-/// The largest tile that default_tile_size picks for a scalar in a memory space.
+/// The largest tile that default_tile_size picks for a scalar in a memory space, on a grid.
 template <class T, class MemorySpace>
-std::int64_t default_tile_cap();
+std::int64_t default_tile_cap(GridShape grid);
 
 /// Checks `options` for n rows on this many ranks and puts them into `agreement`.
 void describe_options(Agreement& agreement, const CholeskyOptions& options, int ranks);
@@ -46,7 +47,8 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
 
 template <class Exec, class A, class B>
 Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_ptr<const Communicator> communicator,
-                                                A& a, const B& b, const CholeskyOptions& options) {
+                                                A& a, const B& b, const CholeskyOptions& options,
+                                                Memory<typename Exec::memory_space>& memory) {
   using T = typename Tree<B>::Scalar;
   using MemorySpace = typename Exec::memory_space;
   static_assert(Scalar<T>, "b holds float, double or Kokkos::complex of these");
@@ -64,35 +66,38 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   CholeskyInfo info;
   info.grid = options.grid.value_or(nearly_square(ranks));
   info.diag_shift = options.diag_shift;
-  info.tile_size = options.local_tile_size > 0 ? std::min(options.local_tile_size, shape.n)
-                                               : default_tile_size(shape.n, ranks, default_tile_cap<T, MemorySpace>());
+  info.tile_size = options.local_tile_size > 0
+                       ? std::min(options.local_tile_size, shape.n)
+                       : default_tile_size(shape.n, ranks, default_tile_cap<T, MemorySpace>(info.grid));
   std::optional<typename Tree<B>::Solution> x;
-  Kokkos::View<T*, MemorySpace> work;
+  T* work = nullptr;
   collectively(*communicator, [&] {
     x = Tree<B>::map(b, [](const auto& leaf) { return make_solution(leaf); });
-    work = Kokkos::View<T*, MemorySpace>(Kokkos::view_alloc("tessera::solve::b", Kokkos::WithoutInitializing),
-                                         static_cast<std::size_t>(shape.n * shape.nrhs));
-    ravel<T>(exec, b, work.data());
+    work = right_hand_sides<T>(memory, shape.n, shape.nrhs);
+    ravel<T>(exec, b, work);
   });
 
   auto start = std::chrono::steady_clock::now();
   const auto lap = [&start] { return seconds_since(std::exchange(start, std::chrono::steady_clock::now())); };
   ShardedMatrix<T, MemorySpace> matrix(ProcessGrid(std::move(communicator), info.grid), shape.n,
-                                       std::max<std::int64_t>(1, info.tile_size));
-  take_in<T>(exec, a, matrix, options.diag_shift, options.triangle);
+                                       std::max<std::int64_t>(1, info.tile_size), 0, memory);
+  take_in<T>(exec, a, matrix, options.diag_shift, options.triangle, memory);
   info.seconds.redistribute = lap();
-  const auto factored = try_factorize<T>(exec, std::move(matrix), {});
+  const auto factored = try_factorize<T>(exec, std::move(matrix), {}, memory);
   info.leading_minor = factored.leading_minor;
   info.seconds.factorize = lap();
+  info.seconds.update = factored.seconds.update;
+  info.seconds.panel = factored.seconds.panel;
+  info.seconds.exchange = factored.seconds.exchange;
+  info.seconds.waiting = factored.seconds.waiting;
   if (info.leading_minor == 0) {
-    solve<T>(exec, factored.factor, work.data(), shape.nrhs);
+    solve<T>(exec, factored.factor, work, shape.nrhs, memory);
   } else if (options.on_failure == Failure::raise) {
     throw NotPositiveDefinite(info.leading_minor);
   } else {
-    fill("tessera::solve::fill_nan", exec, work.data(), shape.n * shape.nrhs,
-         T(std::numeric_limits<RealOf<T>>::quiet_NaN()));
+    fill("tessera::solve::fill_nan", exec, work, shape.n * shape.nrhs, T(std::numeric_limits<RealOf<T>>::quiet_NaN()));
   }
-  unravel<T>(exec, static_cast<const T*>(work.data()), *x);
+  unravel<T>(exec, static_cast<const T*>(work), *x);
   exec.fence();
   info.seconds.solve = lap();
   return {std::move(*x), info};
@@ -119,31 +124,47 @@ requires Kokkos::is_execution_space<Exec>::value auto cholesky_distributed(const
                                                                            const B& b,
                                                                            const CholeskyOptions& options = {},
                                                                            const X0& /*x0*/ = std::nullopt) {
-  return detail::solve_once(exec, detail::begin_call(comm), a, b, options);
+  detail::Memory<typename Exec::memory_space> memory;
+  return detail::solve_once(exec, detail::begin_call(comm), a, b, options, memory);
 }
 
 template <class A, class B, class X0 = std::nullopt_t>
 auto cholesky_distributed(MPI_Comm comm, A&& a, const B& b, const CholeskyOptions& options = {},
                           const X0& /*x0*/ = std::nullopt) {
   auto communicator = detail::begin_call(comm);  // before a space is made, which needs a running Kokkos
-  return detail::solve_once(Kokkos::DefaultExecutionSpace{}, std::move(communicator), a, b, options);
+  detail::Memory<Kokkos::DefaultExecutionSpace::memory_space> memory;
+  return detail::solve_once(Kokkos::DefaultExecutionSpace{}, std::move(communicator), a, b, options, memory);
 }
 
 /// cholesky_distributed as an object, to be handed to a driver as its linear solver.
+///
+/// It keeps the memory of a call, so that the next one with the same shapes allocates nothing but x, until clear()
+/// gives it back. Copies keep their own. Call clear(), or let it end, before Kokkos::finalize.
 struct CholeskyDistributed {
   MPI_Comm comm = MPI_COMM_NULL;
   CholeskyOptions options = {};
+  mutable detail::KeptMemory memory = {};  ///< not for use from outside
+
+  void clear() { memory.clear(); }
 
   template <class A, class B, class X0 = std::nullopt_t>
   requires(!Kokkos::is_execution_space<std::remove_cvref_t<A>>::value) auto operator()(
-      A&& a, const B& b, const X0& x0 = std::nullopt) const {
-    return cholesky_distributed(comm, a, b, options, x0);
+      A&& a, const B& b, const X0& /*x0*/ = std::nullopt) const {
+    auto communicator = detail::begin_call(comm);  // before a space is made, which needs a running Kokkos
+    return call(Kokkos::DefaultExecutionSpace{}, std::move(communicator), a, b);
   }
 
   template <class Exec, class A, class B, class X0 = std::nullopt_t>
   requires Kokkos::is_execution_space<Exec>::value auto operator()(const Exec& exec, A&& a, const B& b,
-                                                                   const X0& x0 = std::nullopt) const {
-    return cholesky_distributed(exec, comm, a, b, options, x0);
+                                                                   const X0& /*x0*/ = std::nullopt) const {
+    return call(exec, detail::begin_call(comm), a, b);
+  }
+
+ private:
+  template <class Exec, class A, class B>
+  auto call(const Exec& exec, std::shared_ptr<const detail::Communicator> communicator, A& a, const B& b) const {
+    const detail::KeptMemory::Loan<typename Exec::memory_space> loan(memory);
+    return detail::solve_once(exec, std::move(communicator), a, b, options, *loan);
   }
 };
 

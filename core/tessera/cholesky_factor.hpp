@@ -1,7 +1,10 @@
 #pragma once
 
+#include <tessera/detail/memory.hpp>
+#include <tessera/detail/schedule.hpp>
 #include <tessera/detail/strided.hpp>
 #include <tessera/errors.hpp>
+#include <tessera/options.hpp>
 #include <tessera/sharded_matrix.hpp>
 
 #include <Kokkos_Core.hpp>
@@ -61,8 +64,11 @@ class CholeskyFactor {
 
   explicit CholeskyFactor(ShardedMatrix<T, MemorySpace>&& a) : l_(std::move(a)) {}
 
+  /// Of the diagonal blocks of the diagonal tiles that this rank owns.
+  T* inverses() const { return reinterpret_cast<T*>(inverses_.data()); }
+
   ShardedMatrix<T, MemorySpace> l_;
-  Kokkos::View<T*, MemorySpace> inverses_;  // of the diagonal blocks of the diagonal tiles that this rank owns
+  Kokkos::View<char*, MemorySpace> inverses_;
   double log_determinant_ = 0;
 };
 
@@ -73,17 +79,29 @@ template <class T, class MemorySpace>
 struct Factored {
   CholeskyFactor<T, MemorySpace> factor;
   std::int64_t leading_minor = 0;
+  PhaseSeconds seconds = {};  ///< of the parts of the factorisation
 };
 
-/// Collective. factorize, but that failure is a value.
+/// Collective. factorize, but that failure is a value, and that it takes its memory from `memory`.
 template <class T, class Exec>
 Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        ShardedMatrix<T, typename Exec::memory_space>&& a,
-                                                       const Progress& progress);
+                                                       const Progress& progress,
+                                                       Memory<typename Exec::memory_space>& memory,
+                                                       const Schedule& schedule = {});
+
+/// Room for n x nrhs numbers.
+template <class T, class MemorySpace>
+T* right_hand_sides(Memory<MemorySpace>& memory, std::int64_t n, std::int64_t nrhs) {
+  return reinterpret_cast<T*>(
+      Memory<MemorySpace>::reserve(memory.right_hand_sides, "tessera::solve::b", n * nrhs * std::int64_t{sizeof(T)})
+          .data());
+}
 
 /// Collective. b = A^-1 b for the n x nrhs column-major `b` in the memory of `exec`.
 template <class T, class Exec>
-void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor, T* b, std::int64_t nrhs);
+void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor, T* b, std::int64_t nrhs,
+           Memory<typename Exec::memory_space>& memory, const Schedule& schedule = {});
 
 }  // namespace detail
 
@@ -104,7 +122,8 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
   agreement.same("tile", a.tile_size());
   agreement.same("slab", a.slab());
   agreement.settle(a.grid().communicator());
-  auto factored = detail::try_factorize<T>(exec, std::move(a), progress);
+  detail::Memory<typename Exec::memory_space> memory;
+  auto factored = detail::try_factorize<T>(exec, std::move(a), progress, memory);
   if (factored.leading_minor > 0) throw NotPositiveDefinite(factored.leading_minor);
   return std::move(factored.factor);
 }
@@ -135,14 +154,14 @@ void CholeskyFactor<T, MemorySpace>::solve(const Exec& exec, const B& b) const {
   agreement.settle(grid().communicator());
 
   columns = detail::transposed(columns);
-  Kokkos::View<T*, MemorySpace> work;
+  detail::Memory<MemorySpace> memory;
+  T* work = nullptr;
   detail::collectively(grid().communicator(), [&] {
-    work = Kokkos::View<T*, MemorySpace>(Kokkos::view_alloc("tessera::solve::b", Kokkos::WithoutInitializing),
-                                         static_cast<std::size_t>(n() * nrhs));
-    detail::gather_from<typename B::memory_space, T>(exec, detail::read_only(columns), work.data());
+    work = detail::right_hand_sides<T>(memory, n(), nrhs);
+    detail::gather_from<typename B::memory_space, T>(exec, detail::read_only(columns), work);
   });
-  detail::solve<T>(exec, *this, work.data(), nrhs);
-  detail::scatter_to<typename B::memory_space, T>(exec, work.data(), columns);
+  detail::solve<T>(exec, *this, work, nrhs, memory);
+  detail::scatter_to<typename B::memory_space, T>(exec, work, columns);
   // The scatter is still at work on memory that ends here.
   exec.fence();
 }

@@ -25,11 +25,16 @@ struct CholeskyOptions {
   Triangle triangle = Triangle::lower;
 };
 
-/// Wall-clock seconds of this rank in each phase.
+/// Wall-clock seconds of this rank in each phase, and in what it did while it factorised: `factorize` is about the sum
+/// of the last four. On a device, update and panel are the seconds that it took to enqueue them.
 struct PhaseSeconds {
   double redistribute = 0;
   double factorize = 0;
   double solve = 0;
+  double update = 0;    ///< A(k:,k) -= L(k:,0:k) L(k,0:k)^H
+  double panel = 0;     ///< L(k:,k) from A(k:,k)
+  double exchange = 0;  ///< packing, adding and starting messages
+  double waiting = 0;   ///< for messages, with nothing else to do
 };
 
 /// What happened, the same on every rank but for the seconds.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/detail/memory.hpp>
 #include <tessera/detail/strided.hpp>
 #include <tessera/options.hpp>
 #include <tessera/sharded_matrix.hpp>
@@ -21,13 +22,10 @@ namespace detail {
 template <class T>
 struct RowSource {
   std::int64_t count = 0;
-  /// Rows [first, first + count) of this rank's, each with all columns; what it returns is good until the next call.
-  std::function<Strided<const T>(std::int64_t first, std::int64_t count)> rows;
+  bool buffered = false;  ///< whether it takes a buffer: room for `count` rows of n numbers
+  /// Rows [first, first + count) of this rank's, each with all columns; good until the next call.
+  std::function<Strided<const T>(T* buffer, std::int64_t first, std::int64_t count)> rows;
 };
-
-/// Rows served at a time, so that a buffer of them, and one message of them, have a bounded size.
-template <class T, class MemorySpace>
-std::int64_t rows_per_chunk(std::int64_t n);
 
 template <class A>
 inline constexpr bool is_view = Kokkos::is_view<std::remove_cvref_t<A>>::value;
@@ -79,32 +77,21 @@ Strided<T> row_range(Strided<T> s, std::int64_t first, std::int64_t count) {
 /// The rows of a View or of an operator. It refers to `a`.
 template <class T, class Exec, class A>
 RowSource<T> row_source(const Exec& exec, A& a, std::int64_t n, int ranks, int rank) {
-  using MemorySpace = typename Exec::memory_space;
-  const auto chunk_rows = [n](std::int64_t rows) {
-    return static_cast<std::size_t>(std::min(rows_per_chunk<T, MemorySpace>(n), rows));
-  };
   if constexpr (is_view<A>) {
     using Space = typename std::remove_cvref_t<A>::memory_space;
     const Strided<const T> all = read_only(strided(a));
-    if constexpr (accessible<Exec, Space>) {
-      return {all.extent[0], [all](std::int64_t first, std::int64_t count) { return row_range(all, first, count); }};
-    } else {
-      const Kokkos::View<T*, MemorySpace> chunk(
-          Kokkos::view_alloc("tessera::redistribute::rows", Kokkos::WithoutInitializing),
-          chunk_rows(all.extent[0]) * static_cast<std::size_t>(n));
-      return {all.extent[0], [exec, all, chunk, n](std::int64_t first, std::int64_t count) {
-                gather_from<Space, T>(exec, row_range(all, first, count), chunk.data());
-                return Strided<const T>{chunk.data(), 2, {count, n}, {n, 1}};
-              }};
-    }
+    return {all.extent[0], !accessible<Exec, Space>,
+            [exec, all, n](T* buffer, std::int64_t first, std::int64_t count) -> Strided<const T> {
+              const Strided<const T> some = row_range(all, first, count);
+              if constexpr (accessible<Exec, Space>) return some;
+              gather_from<Space, T>(exec, some, buffer);
+              return {buffer, 2, {count, n}, {n, 1}};
+            }};
   } else {
     const std::int64_t begin = operator_row_begin(n, ranks, rank);
-    const std::int64_t count = operator_row_begin(n, ranks, rank + 1) - begin;
-    const RowsView<T, Exec> chunk(Kokkos::view_alloc("tessera::redistribute::rows", Kokkos::WithoutInitializing),
-                                  chunk_rows(count), static_cast<std::size_t>(n));
-    return {count, [exec, &a, begin, chunk](std::int64_t first, std::int64_t rows) {
-              const RowsView<T, Exec> some =
-                  Kokkos::subview(chunk, Kokkos::make_pair(std::int64_t{0}, rows), Kokkos::ALL());
+    return {operator_row_begin(n, ranks, rank + 1) - begin, true,
+            [exec, &a, begin, n](T* buffer, std::int64_t first, std::int64_t count) {
+              const RowsView<T, Exec> some(buffer, static_cast<std::size_t>(count), static_cast<std::size_t>(n));
               a.to_dense(exec, begin + first, some);
               return read_only(strided(some));
             }};
@@ -114,16 +101,17 @@ RowSource<T> row_source(const Exec& exec, A& a, std::int64_t n, int ranks, int r
 /// Collective. Every rank's rows into the matrix's tiles; arguments have been agreed on.
 template <class T, class Exec>
 void redistribute_rows(const Exec& exec, const RowSource<T>& source,
-                       ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle);
+                       ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
+                       Memory<typename Exec::memory_space>& memory);
 
 /// Collective. redistribute, but for the checks.
 template <class T, class Exec, class A>
 void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
-             Triangle triangle) {
+             Triangle triangle, Memory<typename Exec::memory_space>& memory) {
   const ProcessGrid& grid = matrix.grid();
   RowSource<T> source;
   collectively(grid.communicator(), [&] { source = row_source<T>(exec, a, matrix.n(), grid.size(), grid.rank()); });
-  redistribute_rows(exec, source, matrix, diag_shift, triangle);
+  redistribute_rows(exec, source, matrix, diag_shift, triangle, memory);
 }
 
 /// `most`: the largest finite number of A's scalar.
@@ -156,7 +144,8 @@ void redistribute(const Exec& exec, A&& a, ShardedMatrix<T, typename Exec::memor
   agreement.same("diag_shift", diag_shift);
   agreement.same("triangle", static_cast<int>(triangle));
   agreement.settle(communicator);
-  detail::take_in<T>(exec, a, matrix, diag_shift, triangle);
+  detail::Memory<typename Exec::memory_space> memory;
+  detail::take_in<T>(exec, a, matrix, diag_shift, triangle, memory);
 }
 
 }  // namespace tessera

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/detail/memory.hpp>
 #include <tessera/distribution.hpp>
 #include <tessera/matrix_view.hpp>
 #include <tessera/process_grid.hpp>
@@ -30,6 +31,13 @@ struct FillSlab {
     slab(row, column) = i > j ? T(f(i, j)) : i == j ? T(real(T(f(i, j)))) : T(0);
   }
 };
+
+/// Throws Misuse for what is no size of a matrix.
+void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t slab);
+
+/// What `rank` keeps of a matrix; the arguments are those of ShardedMatrix.
+template <class T, class MemorySpace>
+SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab);
 
 }  // namespace detail
 
@@ -110,10 +118,14 @@ class ShardedMatrix {
                  column_end - column);
   }
 
+  // Below the public interface: a matrix in memory that may be there already.
+  ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
+                detail::Memory<MemorySpace>& memory);
+
  private:
   ProcessGrid grid_;
   SlabLayout layout_;
-  Kokkos::View<T*, MemorySpace> storage_;
+  Kokkos::View<char*, MemorySpace> storage_;
   std::vector<MatrixView<T, MemorySpace>> slabs_;
 };
 

@@ -16,7 +16,7 @@ std::string describe(GridShape grid, std::int64_t tile) {
 template <class T>
 std::int64_t tile_or_default(const Problem<T>& problem, GridShape grid, std::int64_t tile) {
   if (tile != 0) return tile;
-  return default_tile_size(problem.n, grid.rows * grid.cols, detail::default_tile_cap<T, Kokkos::HostSpace>());
+  return default_tile_size(problem.n, grid.rows * grid.cols, detail::default_tile_cap<T, Kokkos::HostSpace>(grid));
 }
 
 }  // namespace

@@ -1,0 +1,138 @@
+#include "tessera/memory_plan.hpp"
+
+#include "core/factorize_memory.hpp"
+#include "core/redistribute_memory.hpp"
+#include "core/solve_memory.hpp"
+#include "core/tuning.hpp"
+#include "kernels/instantiate.hpp"
+#include "tessera/redistribute.hpp"
+#include "tessera/sharded_matrix.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <string>
+
+namespace tessera {
+namespace {
+
+/// What `Buffers` takes.
+template <class Buffers, class Exec, class... Arguments>
+std::int64_t bytes_of(const Arguments&... arguments) {
+  detail::Workspace<typename Exec::memory_space> query;
+  Buffers(query, arguments...);
+  return query.bytes() + kernels::VendorBlas<Exec>::workspace_bytes;
+}
+
+/// Kokkos allocates multiples of 8 bytes.
+constexpr std::int64_t allocated(std::int64_t bytes) { return (bytes + 7) / 8 * 8; }
+
+template <class T, class Exec>
+RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const MemoryPlanOptions& options) {
+  using MemorySpace = typename Exec::memory_space;
+  const std::int64_t nrhs = options.nrhs;
+  const SlabLayout layout =
+      detail::make_layout<T, MemorySpace>(grid, rank, n, std::max<std::int64_t>(1, options.tile_size), options.slab);
+  constexpr std::int64_t size{sizeof(T)};
+  const detail::Schedule schedule;
+  const bool one_call = options.source != Source::fill;
+  const int ranks = grid.rows * grid.cols;
+  RankMemory memory;
+  memory.matrix = allocated(layout.size() * size);
+  memory.inverses = allocated(detail::inverses_size(layout) * size);
+  memory.right_hand_sides = allocated(n * nrhs * size) * (one_call ? 2 : 1);
+  if (one_call) {
+    const std::int64_t rows =
+        detail::operator_row_begin(n, ranks, rank + 1) - detail::operator_row_begin(n, ranks, rank);
+    memory.redistribute = bytes_of<detail::RedistributeBuffers<T, MemorySpace>, Exec>(
+        layout, options.triangle == Triangle::upper, options.source == Source::buffered_rows ? rows : 0);
+  }
+  memory.factorize = bytes_of<detail::FactorizeBuffers<T, Exec>, Exec>(layout, schedule);
+  if (nrhs > 0) memory.solve = bytes_of<detail::SolveBuffers<T, Exec>, Exec>(layout, nrhs, schedule);
+  // One call takes its workspace from phase to phase, and has the right-hand sides from the first on.
+  memory.peak = memory.matrix + memory.inverses +
+                (one_call ? memory.right_hand_sides + std::max({memory.redistribute, memory.factorize, memory.solve})
+                          : std::max(memory.factorize, memory.right_hand_sides + memory.solve));
+  return memory;
+}
+
+template <class T, class Exec>
+MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
+  MemoryPlan plan;
+  plan.grid = grid;
+  plan.tile_size = std::min(options.tile_size, n);
+  const int ranks = grid.rows * grid.cols;
+  plan.slab = detail::make_layout<T, typename Exec::memory_space>(
+                  grid, 0, n, std::max<std::int64_t>(1, options.tile_size), options.slab)
+                  .slab;
+  for (int rank = 0; rank < ranks; ++rank) plan.ranks.push_back(memory_of_rank<T, Exec>(n, grid, rank, options));
+  plan.fits = !options.bytes_free || plan.peak() <= *options.bytes_free;
+  return plan;
+}
+
+}  // namespace
+
+std::int64_t MemoryPlan::peak() const {
+  std::int64_t most = 0;
+  for (const RankMemory& rank : ranks) most = std::max(most, rank.peak);
+  return most;
+}
+
+std::int64_t MemoryPlan::total() const {
+  return std::accumulate(ranks.begin(), ranks.end(), std::int64_t{0},
+                         [](std::int64_t sum, const RankMemory& rank) { return sum + rank.peak; });
+}
+
+template <Scalar T, class Exec>
+MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
+  using detail::throw_misuse;
+  if (grid.rows < 1 || grid.cols < 1) {
+    throw_misuse("grid", "must have at least 1 row and 1 column, got " + std::to_string(grid.rows) + " x " +
+                             std::to_string(grid.cols));
+  }
+  if (std::int64_t{grid.rows} * grid.cols > std::numeric_limits<int>::max()) {
+    throw_misuse("grid",
+                 "has more ranks than an int holds: " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols));
+  }
+  const int ranks = grid.rows * grid.cols;
+  if (options.tile_size < 0) {
+    throw_misuse("tile_size", "extent must not be negative, got " + std::to_string(options.tile_size));
+  }
+  detail::require_dimensions(n, std::max<std::int64_t>(1, options.tile_size), options.slab);
+  if (options.nrhs < 0) throw_misuse("nrhs", "must not be negative, got " + std::to_string(options.nrhs));
+  detail::require_triangle(options.triangle);
+
+  MemoryPlanOptions asked = options;
+  if (options.tile_size == 0) {
+    asked.tile_size = default_tile_size(n, ranks, detail::Tuning<typename Exec::memory_space>::tile_cap(grid.cols));
+  }
+  MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
+  // Narrower slabs store less above the diagonal, smaller tiles have smaller slots; each makes the products narrower.
+  constexpr std::int64_t least_tile = 32;
+  while (!plan.fits) {
+    const bool slab_is_free = options.slab == 0 && options.source == Source::fill;
+    if (slab_is_free && plan.slab > asked.tile_size) {
+      asked.slab = std::max(asked.tile_size, plan.slab / 2);
+    } else if (options.tile_size == 0 && asked.tile_size > least_tile) {
+      asked.tile_size /= 2;
+    } else {
+      break;
+    }
+    plan = plan_for<T, Exec>(n, grid, asked);
+  }
+  return plan;
+}
+
+template <Scalar T, class Exec>
+MemoryPlan memory_plan(std::int64_t n, int ranks, const MemoryPlanOptions& options) {
+  if (ranks < 1) detail::throw_misuse("ranks", "must be at least 1, got " + std::to_string(ranks));
+  return memory_plan<T, Exec>(n, nearly_square(ranks), options);
+}
+
+#define TESSERA_INSTANTIATE_PLAN(T, Exec)                                                      \
+  template MemoryPlan memory_plan<T, Exec>(std::int64_t, GridShape, const MemoryPlanOptions&); \
+  template MemoryPlan memory_plan<T, Exec>(std::int64_t, int, const MemoryPlanOptions&);
+#define TESSERA_INSTANTIATE_PLANS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_PLAN, Exec)
+TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_PLANS)
+
+}  // namespace tessera

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "core/workspace.hpp"
+#include "kernels/blas.hpp"
+#include "tessera/detail/schedule.hpp"
+#include "tessera/distribution.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace tessera::detail {
+
+/// The memory of a solve beside the factor and the right-hand sides.
+template <class T, class Exec>
+struct SolveBuffers {
+  using MemorySpace = typename Exec::memory_space;
+
+  /// What travels for some right-hand sides: a tile's sum or solution, in two buffers by turns each way.
+  struct Slot {
+    T* sent[2] = {};
+    T* received[2] = {};
+    T* others = nullptr;  // x at the rows of another process row
+  };
+
+  SolveBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, std::int64_t nrhs, const Schedule& schedule)
+      : chunk(std::clamp<std::int64_t>(schedule.chunk_columns, 1, std::max<std::int64_t>(1, nrhs))),
+        chunks((nrhs + chunk - 1) / chunk) {
+    const int most = schedule.slots_on(layout.rows.processes, layout.columns.processes);
+    slots.resize(static_cast<std::size_t>(std::min<std::int64_t>(most, chunks)));
+    queue = workspace.template take<T>(kernels::trsm_workspace<Exec>(chunk));
+    rows = workspace.template take<T>(layout.rows.local_extent() * nrhs);
+    columns = workspace.template take<T>(layout.columns.local_extent() * nrhs);
+    if (layout.rows.processes * layout.columns.processes == 1) return;
+    for (Slot& slot : slots) {
+      for (T*& buffer : slot.sent) buffer = workspace.template take<T>(layout.rows.tile * chunk);
+      for (T*& buffer : slot.received) buffer = workspace.template take<T>(layout.rows.tile * chunk);
+      if (layout.rows.processes > 1) slot.others = workspace.template take<T>(most_rows(layout) * chunk);
+    }
+  }
+
+  static std::int64_t most_rows(const SlabLayout& layout) { return layout.rows.seen_from(0).local_extent(); }
+
+  std::int64_t chunk;   // right-hand sides that are solved for together
+  std::int64_t chunks;  // of them
+  std::vector<Slot> slots;
+  T* queue;
+  T* rows;
+  T* columns;
+};
+
+}  // namespace tessera::detail

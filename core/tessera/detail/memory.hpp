@@ -1,0 +1,31 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace tessera::detail {
+
+/// The memory of one call of the solver; a later call takes what is left here if it is large enough.
+template <class MemorySpace>
+struct Memory {
+  using Bytes = Kokkos::View<char*, MemorySpace>;
+
+  Bytes tiles;
+  Bytes inverses;
+  Bytes right_hand_sides;
+  Bytes workspace;
+
+  /// Makes `kept` hold at least so many bytes; what was in it is lost.
+  static const Bytes& reserve(Bytes& kept, const char* label, std::int64_t bytes) {
+    if (static_cast<std::int64_t>(kept.extent(0)) < bytes) {
+      kept = Bytes();  // first, so that the old and the new one never exist together
+      kept =
+          Bytes(Kokkos::view_alloc(std::string(label), Kokkos::WithoutInitializing), static_cast<std::size_t>(bytes));
+    }
+    return kept;
+  }
+};
+
+}  // namespace tessera::detail

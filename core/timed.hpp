@@ -1,0 +1,25 @@
+#pragma once
+
+#include "core/region.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace tessera::detail {
+
+/// A region whose wall-clock time on this thread is added to `seconds`.
+class Timed {
+ public:
+  Timed(double& seconds, const std::string& label)
+      : seconds_(seconds), region_(label), begin_(std::chrono::steady_clock::now()) {}
+  ~Timed() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+
+ private:
+  double& seconds_;
+  Region region_;
+  std::chrono::steady_clock::time_point begin_;
+};
+
+}  // namespace tessera::detail

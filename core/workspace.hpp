@@ -1,0 +1,46 @@
+#pragma once
+
+#include "tessera/detail/memory.hpp"
+
+#include <Kokkos_Core.hpp>
+
+#include <cstdint>
+
+namespace tessera::detail {
+
+/// The buffers of one phase, carved out of one allocation in the order in which they are taken. Without memory it only
+/// counts: what a phase needs is told by the code that takes it (compare LAPACK's workspace query).
+template <class MemorySpace>
+class Workspace {
+ public:
+  Workspace() = default;
+  explicit Workspace(const Kokkos::View<char*, MemorySpace>& memory) : memory_(memory) {}
+
+  /// `count` uninitialised elements; a null pointer while it counts.
+  template <class T>
+  T* take(std::int64_t count) {
+    const std::int64_t begin = bytes_;
+    bytes_ += (count * std::int64_t{sizeof(T)} + alignment - 1) / alignment * alignment;
+    return memory_.data() == nullptr ? nullptr : reinterpret_cast<T*>(memory_.data() + begin);
+  }
+
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  static constexpr std::int64_t alignment = 256;
+
+  Kokkos::View<char*, MemorySpace> memory_;
+  std::int64_t bytes_ = 0;
+};
+
+/// The buffers of a phase, made by Buffers(workspace, arguments...), in the workspace that `memory` has or is given.
+template <class Buffers, class MemorySpace, class... Arguments>
+Buffers take(Memory<MemorySpace>& memory, const Arguments&... arguments) {
+  Workspace<MemorySpace> query;
+  Buffers(query, arguments...);
+  Workspace<MemorySpace> space(
+      Memory<MemorySpace>::reserve(memory.workspace, "tessera::Memory::workspace", query.bytes()));
+  return Buffers(space, arguments...);
+}
+
+}  // namespace tessera::detail

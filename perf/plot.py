@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""Draws what tessera-solve --timeline and tessera-compare --json have written, as PNG."""
+
+import argparse
+import json
+import sys
+
+# Okabe and Ito's colours, which the colour-blind tell apart.
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442")
+BARS = (BLUE, ORANGE, GREEN, SKY, PURPLE, VERMILION, YELLOW)
+GREY, DARK = "#BBBBBB", "#444444"
+
+LANES = {"update": BLUE, "panel": ORANGE, "exchange": GREEN, "waiting": VERMILION, "other": GREY}
+LANE_OF = {"update": "update", "diagonal": "panel", "panel": "panel", "exchange": "exchange", "waiting": "waiting"}
+OTHERS = ("LAPACK", "ScaLAPACK")
+
+
+class Complaint(Exception):
+    """What is wrong, to be told in one line."""
+
+
+def pyplot():
+    try:
+        import matplotlib
+    except ImportError:
+        raise Complaint(f"{sys.executable} has no matplotlib: apt-get install python3-matplotlib") from None
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    plt.rcParams.update({
+        "font.size": 9, "axes.titlesize": 10, "axes.edgecolor": DARK, "axes.spines.top": False,
+        "axes.spines.right": False, "axes.axisbelow": True, "grid.color": "#E4E4E4", "grid.linewidth": 0.7,
+        "legend.frameon": False, "savefig.dpi": 150, "figure.constrained_layout.use": True,
+    })
+    return plt
+
+
+def load(path, program):
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file)
+    except OSError as e:
+        raise Complaint(f"cannot read {path}: {e.strerror}") from None
+    except ValueError as e:
+        raise Complaint(f"{path} is no JSON: {e}") from None
+    if not isinstance(data, dict) or data.get("program") != program:
+        raise Complaint(f"{path} is not from {program}")
+    return data
+
+
+def save(figure, path):
+    try:
+        figure.savefig(path, format="png", pil_kwargs={"optimize": True})
+    except OSError as e:
+        raise Complaint(f"cannot write {path}: {e.strerror}") from None
+
+
+def count(number, noun):
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def percent(share):
+    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+# ---- one rank's timeline
+
+
+def own_time(events, phase):
+    """The intervals of each lane, without those of the regions inside; and the phase's own begin and end."""
+    whole = f"tessera::{phase}"
+    phases = [e for e in events if e["name"] == whole]
+    if not phases:
+        return None
+    begin, end = phases[0]["begin"], phases[-1]["end"]
+    lanes = {lane: [] for lane in LANES}
+    stack = []
+    now = begin
+
+    def until(time):
+        """Gives the time up to here to the innermost region."""
+        nonlocal now
+        if stack and time > now:
+            lanes[stack[-1][0]].append((now, time))
+        now = max(now, time)
+
+    for event in events:  # in the order in which they begin
+        name = event["name"]
+        if name != whole and not name.startswith(whole + "::"):
+            continue  # a kernel library's region: its time is that of the region around it
+        while stack and stack[-1][1] <= event["begin"]:
+            until(stack[-1][1])
+            stack.pop()
+        until(event["begin"])
+        stack.append((LANE_OF.get(name[len(whole) + 2:], "other"), event["end"]))
+    while stack:
+        until(stack[-1][1])
+        stack.pop()
+    return lanes, begin, end
+
+
+def bars(intervals, least):
+    """Begins and lengths, to be drawn: none is shorter than what can be seen, nor is any gap."""
+    result = []
+    for begin, end in intervals:
+        if result and begin - result[-1][1] < least:
+            result[-1][1] = end
+        else:
+            result.append([begin, end])
+    return [(begin, max(end - begin, least)) for begin, end in result]
+
+
+def draw_timeline(args):
+    data = load(args.timeline, "tessera-solve")
+    if "events" not in data:
+        raise Complaint(f"{args.timeline} is a report, not a timeline (tessera-solve --timeline)")
+    found = {phase: own_time(data["events"], phase) for phase in ("factorize", "solve")}
+    found = {phase: times for phase, times in found.items() if times}
+    if not found:
+        raise Complaint(f"{args.timeline} has no region of Tessera's")
+    plt = pyplot()
+    from matplotlib.patches import Patch
+
+    def share(phase, lane):
+        lanes, begin, end = found[phase]
+        return sum(e - b for b, e in lanes[lane]) / max(end - begin, 1e-9)
+
+    least = dict.fromkeys(LANES, 0.0005) | {"other": 0.005}
+    shown = [lane for lane in LANES if any(share(phase, lane) > least[lane] for phase in found)]
+    figure, axes = plt.subplots(1, len(found), sharey=True, squeeze=False, figsize=(10, 3),
+                                gridspec_kw={"width_ratios": [1.7, 1][:len(found)]})
+    for ax, (phase, (lanes, begin, end)) in zip(axes[0], found.items()):
+        length = max(end - begin, 1e-9)
+        unit, name = (1, "s") if length >= 1 else (1e3, "ms")
+        ax.broken_barh([(0, length * unit)], (-0.4, 0.8), color="#D9D9D9", linewidth=0)
+        ax.text(length * unit / 2, 0, f"{phase}  {length * unit:.3g} {name}", ha="center", va="center", weight="bold")
+        for row, lane in enumerate(shown, start=1):
+            spans = [((b - begin) * unit, w * unit) for b, w in bars(lanes[lane], length / 2000)]
+            ax.broken_barh(spans, (row - 0.4, 0.8), color=LANES[lane], linewidth=0, snap=False)  # which drops thin ones
+        ax.set_xlim(-0.005 * length * unit, 1.005 * length * unit)
+        ax.set_xlabel(f"{name} since {phase} began")
+        ax.grid(axis="x")
+        ax.tick_params(axis="y", length=0)
+        columns = len(shown) if phase == "factorize" else (len(shown) + 1) // 2  # there is less room beside it
+        ax.legend(handles=[Patch(color=LANES[lane], label=f"{lane} {percent(share(phase, lane))}") for lane in shown],
+                  loc="lower center", bbox_to_anchor=(0.5, 1), ncol=columns, fontsize=8.5, handlelength=1,
+                  columnspacing=1.2)
+    axes[0][0].set_yticks(range(len(shown) + 1), ["phase", *shown])
+    axes[0][0].set_ylim(len(shown) + 0.6, -0.6)
+    grid = data["grid"]
+    figure.suptitle(f"Rank {data['rank']} of {data['ranks']} ({grid['rows']} x {grid['cols']} grid), "
+                    f"n = {data['n']}, {data['scalar']}, tile {data['tile']}", fontsize=11)
+    save(figure, args.out)
+
+
+# ---- tessera-compare
+
+
+def best_step(data, names, step):
+    """The median seconds and the contender's name of the fastest at that step, or None."""
+    steps = [(s["median_seconds"], c["name"], s) for c in data["contenders"] if c["name"] in names
+             for s in c["steps"] if s["name"] == step]
+    return min(steps, key=lambda s: s[0], default=None)
+
+
+def machine(data):
+    blas = " ".join(data["blas"].split()[:2])
+    return f"{data['cpu']}, {count(data['cores'], 'core')}, {blas}, {data['mpi']}, {data['date'][:10]}"
+
+
+def layout(data):
+    threads = data["blas_threads"]
+    return count(data["ranks"], "rank") + (f" x {count(threads, 'BLAS thread')}" if threads else "")
+
+
+def title_of_step(step):
+    kind, _, columns = step.partition(" ")
+    return f"solve,\n{count(int(columns), 'right-hand side')}" if kind == "solve" and columns.isdigit() else step
+
+
+def draw_compare(args):
+    series = []
+    for path in args.runs:
+        data = load(path, "tessera-compare")
+        ratios, others = {}, set()
+        for step in (s["name"] for c in data["contenders"] if c["name"] == "Tessera" for s in c["steps"]):
+            theirs = best_step(data, OTHERS, step)
+            if theirs:
+                ratios[step] = theirs[0] / best_step(data, ("Tessera",), step)[0]
+                others.add(theirs[1])
+        if ratios:
+            series.append((f"{data['scalar']}, n = {data['n']}, {layout(data)}: {' and '.join(sorted(others))}",
+                           ratios, data))
+        else:
+            print(f"plot.py: {path} has nothing to compare Tessera with", file=sys.stderr)
+    if not series:
+        raise Complaint("nothing to draw")
+    plt = pyplot()
+
+    if len(series) > len(BARS):
+        raise Complaint(f"more than {len(BARS)} runs: their colours could not be told apart")
+    steps = list(dict.fromkeys(step for _, ratios, _ in series for step in ratios))
+    figure, ax = plt.subplots(figsize=(10, 4.4))
+    labels = {i: label for i, (label, _, _) in enumerate(series)}
+    top = 1.08 * max(1, *(ratio for _, ratios, _ in series for ratio in ratios.values()))
+    left, ticks = 0, []
+    for step in steps:
+        here = [(i, ratios[step]) for i, (_, ratios, _) in enumerate(series) if step in ratios]
+        for place, (i, ratio) in enumerate(here):
+            ax.bar(left + place, ratio, width=0.86, color=BARS[i], label=labels.pop(i, None))
+            above = 1 if 1 - 0.05 * top < ratio < 1 else ratio  # the line would go through it
+            ax.text(left + place, above + 0.01 * top, f"{ratio:.2f}", ha="center", va="bottom", fontsize=8.5)
+        ticks.append(left + (len(here) - 1) / 2)
+        left += len(here) + 1
+    ax.axhline(1, color=DARK, linewidth=1.2)
+    ax.set_xlim(-1, left - 1)
+    ax.set_ylim(0, top)
+    ax.set_xticks(ticks, [title_of_step(step) for step in steps])
+    ax.tick_params(axis="x", length=0)
+    ax.grid(axis="y")
+    ax.set_ylabel("times as fast as the best\nLAPACK or ScaLAPACK")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=2, fontsize=8.5)
+    figure.supxlabel(machine(series[0][2]), fontsize=7.5, color="#666666")
+    save(figure, args.out)
+
+
+def draw_growth(args):
+    panels = {}
+    for path in args.runs:
+        data = load(path, "tessera-compare")
+        lines = panels.setdefault((data["scalar"], data["ranks"]), {"data": data, "lines": {}})["lines"]
+        for names, step in ((("Tessera",), "factorize"), (OTHERS, "factorize"), (("gemm",), "panel gemm")):
+            fastest = best_step(data, names, step)
+            if fastest:
+                lines.setdefault(fastest[1], {})[data["n"]] = fastest[2]["gflops"]
+    plt = pyplot()
+    from matplotlib.ticker import NullLocator
+
+    styles = {"gemm": (GREY, "^", "--", "gemm, n / 2 x 512 x n / 2"), "LAPACK": (VERMILION, "s", "-", "LAPACK"),
+              "ScaLAPACK": (VERMILION, "s", "-", "best ScaLAPACK"), "Tessera": (BLUE, "o", "-", "Tessera")}
+    figure, axes = plt.subplots(1, len(panels), sharey=True, squeeze=False, figsize=(1 + 4.5 * len(panels), 3.8))
+    for ax, ((scalar, _), panel) in zip(axes[0], sorted(panels.items())):
+        for name, (color, marker, dashes, label) in styles.items():
+            line = sorted(panel["lines"].get(name, {}).items())
+            if line:
+                ax.plot(*zip(*line), color=color, marker=marker, linestyle=dashes, markersize=5, label=label)
+        sizes = sorted({n for line in panel["lines"].values() for n in line})
+        ax.set_xscale("log")
+        ax.set_xticks(sizes, [str(n) for n in sizes])
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_ylim(bottom=0)
+        ax.set_title(f"{scalar}, {layout(panel['data'])}", pad=22)
+        ax.set_xlabel("n")
+        ax.grid()
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3, fontsize=8.5)
+    axes[0][0].set_ylabel("GF/s of the factorisation")
+    figure.supxlabel(machine(next(iter(panels.values()))["data"]), fontsize=7.5, color="#666666")
+    save(figure, args.out)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="plot.py", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="WHAT")
+    timeline = commands.add_parser("timeline", help="where one rank was in factorize and solve")
+    timeline.add_argument("timeline", metavar="TIMELINE.json", help="from tessera-solve --timeline")
+    timeline.set_defaults(draw=draw_timeline)
+    compare = commands.add_parser("compare", help="how many times as fast as LAPACK or ScaLAPACK each step is")
+    compare.set_defaults(draw=draw_compare)
+    growth = commands.add_parser("growth", help="GF/s of the factorisation against n")
+    growth.set_defaults(draw=draw_growth)
+    for command in (compare, growth):
+        command.add_argument("runs", nargs="+", metavar="RUN.json", help="from tessera-compare --json")
+    for command in (timeline, compare, growth):
+        command.add_argument("out", metavar="OUT.png")
+    args = parser.parse_args()
+    try:
+        args.draw(args)
+    except Complaint as e:
+        sys.exit(f"plot.py: {e}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+#include "calls.hpp"
+#include "operators.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// What is allocated: what the memory plan says, to the byte, and nothing anew where a solver is called again.
+namespace tessera::testing {
+namespace {
+
+namespace tools = Kokkos::Tools::Experimental;
+using Exec = Kokkos::DefaultExecutionSpace;
+
+/// Tessera's allocations while it lives, as Kokkos's tools see them.
+class Watch {
+ public:
+  Watch() {
+    watching() = this;
+    tools::set_allocate_data_callback(
+        [](Kokkos_Profiling_SpaceHandle, const char* label, const void* data, std::uint64_t bytes) {
+          if (std::string(label).starts_with("tessera::")) watching()->allocated(label, data, bytes);
+        });
+    tools::set_deallocate_data_callback(
+        [](Kokkos_Profiling_SpaceHandle, const char*, const void* data, std::uint64_t) { watching()->freed(data); });
+  }
+  ~Watch() {
+    tools::set_allocate_data_callback(nullptr);
+    tools::set_deallocate_data_callback(nullptr);
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  std::int64_t now() const { return now_; }
+  std::int64_t peak() const { return peak_; }
+  /// The labels of what has been allocated since the last time.
+  std::vector<std::string> labels() { return std::exchange(labels_, {}); }
+
+ private:
+  static Watch*& watching() {
+    static Watch* watch = nullptr;
+    return watch;
+  }
+  void allocated(const std::string& label, const void* data, std::uint64_t bytes) {
+    labels_.push_back(label);
+    sizes_[data] = static_cast<std::int64_t>(bytes);
+    now_ += sizes_[data];
+    peak_ = std::max(peak_, now_);
+  }
+  void freed(const void* data) {
+    const auto found = sizes_.find(data);
+    if (found == sizes_.end()) return;
+    now_ -= found->second;
+    sizes_.erase(found);
+  }
+
+  std::map<const void*, std::int64_t> sizes_;
+  std::vector<std::string> labels_;
+  std::int64_t now_ = 0;
+  std::int64_t peak_ = 0;
+};
+
+template <class T>
+struct MemoryTest : ::testing::Test {
+  MPI_Comm comm = MPI_COMM_WORLD;
+  int rank = rank_in(comm);
+  int ranks = size_of(comm);
+
+  std::int64_t planned(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) const {
+    const MemoryPlan plan = memory_plan<T, Exec>(n, grid, options);
+    EXPECT_EQ(plan.ranks.size(), static_cast<std::size_t>(ranks));
+    EXPECT_EQ(plan.grid, grid);
+    return plan.ranks[static_cast<std::size_t>(rank)].peak;
+  }
+};
+TYPED_TEST_SUITE(MemoryTest, Scalars);
+
+TYPED_TEST(MemoryTest, ThePlanOfThePiecesIsRight) {
+  using T = TypeParam;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    for (const std::int64_t n : {0, 5, 203, 700}) {
+      for (const auto [tile, slab, nrhs] : {std::array<std::int64_t, 3>{16, 0, 1}, {7, 30, 300}, {64, 64, 3}}) {
+        SCOPED_TRACE(::testing::Message()
+                     << "n " << n << ", " << shape.rows << " x " << shape.cols << ", tile " << tile);
+        const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), static_cast<std::size_t>(nrhs));
+        Watch watch;
+        ShardedMatrix<T> matrix(grid, n, tile, slab);
+        matrix.fill(Exec{}, Dominant<T>{n});
+        factorize(Exec{}, std::move(matrix)).solve(Exec{}, b);
+        EXPECT_EQ(watch.peak(), this->planned(n, shape, {.nrhs = nrhs, .tile_size = tile, .slab = slab}));
+      }
+    }
+  }
+}
+
+TYPED_TEST(MemoryTest, ThePlanOfOneCallIsRight) {
+  using T = TypeParam;
+  for (const GridShape grid : all_grids(this->ranks)) {
+    for (const std::int64_t n : {5, 203}) {
+      const System<T> system(this->comm, n);
+      for (const std::int64_t tile : {std::int64_t{0}, std::int64_t{9}}) {
+        SCOPED_TRACE(::testing::Message() << "n " << n << ", " << grid.rows << " x " << grid.cols << ", tile " << tile);
+        const CholeskyOptions options{.local_tile_size = tile, .grid = grid};
+        MemoryPlanOptions asked{.tile_size = tile, .source = Source::rows};
+        {
+          Watch watch;
+          cholesky_distributed(this->comm, system.a, system.b, options);
+          EXPECT_EQ(watch.peak(), this->planned(n, grid, asked));
+        }
+        Operator<Dominant<T>> op{system.f};
+        asked.source = Source::buffered_rows;
+        Watch watch;
+        cholesky_distributed(this->comm, op, system.b, options);
+        EXPECT_EQ(watch.peak(), this->planned(n, grid, asked));
+      }
+    }
+  }
+}
+
+TYPED_TEST(MemoryTest, ASolverThatIsCalledAgainAllocatesXAlone) {
+  using T = TypeParam;
+  const System<T> system(this->comm, 120);
+  System<T> spoilt(this->comm, 120);
+  spoilt.spoil();
+  const System<T> larger(this->comm, 150);
+  Operator<Dominant<T>> op{system.f};
+  CholeskyDistributed solver{.comm = this->comm, .options = {.local_tile_size = 16}};
+  Watch watch;
+  solver(system.a, system.b);
+  solver(op, system.b);
+  watch.labels();
+  const std::vector<std::string> x_alone{"tessera::solve::solution"};
+  for (int again = 0; again < 3; ++again) {
+    const auto solution = solver(system.a, system.b);
+    EXPECT_TRUE(system.is_solved_by(to_host(solution.x)));
+    EXPECT_EQ(watch.labels(), x_alone);
+    EXPECT_TRUE(system.is_solved_by(to_host(solver(op, system.b).x)));
+    EXPECT_EQ(watch.labels(), x_alone);
+    EXPECT_THROW(solver(spoilt.a, spoilt.b), NotPositiveDefinite);
+    EXPECT_EQ(watch.labels(), x_alone);
+  }
+  EXPECT_GT(watch.now(), 0);
+
+  const CholeskyDistributed copy = solver;  // has memory of its own
+  solver.clear();
+  EXPECT_EQ(watch.now(), 0);
+  EXPECT_TRUE(system.is_solved_by(to_host(copy(system.a, system.b).x)));
+  EXPECT_TRUE(larger.is_solved_by(to_host(copy(larger.a, larger.b).x)));
+  EXPECT_TRUE(system.is_solved_by(to_host(solver(system.a, system.b).x)));
+}
+
+TEST(MemoryPlanTest, FitsWhatItCan) {
+  const std::int64_t n = 20000;
+  const GridShape grid{2, 2};
+  const MemoryPlan roomy = memory_plan<double>(n, grid);
+  ASSERT_TRUE(roomy.fits);
+  EXPECT_EQ(roomy.tile_size, default_tile_size(n, 4, detail::default_tile_cap<double, Exec::memory_space>(grid)));
+  EXPECT_GT(roomy.peak(), n * n / 2 * 8 / 4);
+
+  const MemoryPlan tight = memory_plan<double>(n, grid, {.bytes_free = roomy.peak() - 1});
+  EXPECT_TRUE(tight.fits);
+  EXPECT_LT(tight.peak(), roomy.peak());
+  EXPECT_TRUE(tight.slab < roomy.slab || tight.tile_size < roomy.tile_size);
+  // and what it names is what was planned
+  const MemoryPlan named = memory_plan<double>(n, grid, {.tile_size = tight.tile_size, .slab = tight.slab});
+  EXPECT_EQ(named.peak(), tight.peak());
+
+  const MemoryPlan hopeless = memory_plan<double>(n, grid, {.bytes_free = n * n / 2 * 8 / 4});
+  EXPECT_FALSE(hopeless.fits);
+  EXPECT_LT(hopeless.peak(), roomy.peak());
+}
+
+TEST(MemoryPlanTest, Misuse) {
+  const auto expect = [](const std::string& argument, std::int64_t n, GridShape grid,
+                         const MemoryPlanOptions& options) {
+    const Thrown thrown = thrown_by([&] { memory_plan<float>(n, grid, options); });
+    EXPECT_EQ(thrown.kind, Kind::invalid_argument) << thrown;
+    EXPECT_NE(thrown.message.find(argument), std::string::npos) << thrown;
+  };
+  expect("n", -1, {1, 1}, {});
+  expect("grid", 10, {0, 3}, {});
+  expect("grid", 10, {100000, 100000}, {});
+  expect("tile_size", 10, {1, 1}, {.tile_size = -4});
+  expect("slab", 10, {1, 1}, {.slab = -4});
+  expect("nrhs", 10, {1, 1}, {.nrhs = -1});
+  EXPECT_EQ(thrown_by([] { memory_plan<float>(10, 0); }).kind, Kind::invalid_argument);
+  EXPECT_EQ(memory_plan<float>(10, 6).grid, (GridShape{3, 2}));
+}
+
+}  // namespace
+}  // namespace tessera::testing

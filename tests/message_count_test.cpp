@@ -1,0 +1,128 @@
+#include "mpi_profile.hpp"
+#include "perf/compare_host/contenders.hpp"
+#include "support.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+// What a factorisation sends, next to ScaLAPACK's on the same grid. Nothing of it depends on time.
+namespace tessera::testing {
+namespace {
+
+/// What one rank sends, or several do. Data counts whether it goes in messages or in collectives; messages are compared
+/// without the collectives, as nobody knows how many of its own each is to MPI.
+struct Load {
+  std::int64_t bytes = 0;
+  std::int64_t messages = 0;
+  std::int64_t collectives = 0;
+  std::int64_t collective_messages = 0;  ///< at the least
+};
+
+struct Traffic {
+  Load all;      ///< the ranks' together
+  Load busiest;  ///< the most of any rank: of each number for itself
+
+  void print(const std::string& name) const {
+    if (std::getenv("TESSERA_TEST_VERBOSE") == nullptr || rank_in(MPI_COMM_WORLD) != 0) return;
+    for (const auto& [who, load] : {std::pair("all ranks", all), std::pair("the busiest", busiest)}) {
+      std::printf("%-22s %-12s %9.3f MB, %5.0f messages, and %3.0f collectives: at least %3.0f more\n", name.c_str(),
+                  who, 1e-6 * static_cast<double>(load.bytes), static_cast<double>(load.messages),
+                  static_cast<double>(load.collectives), static_cast<double>(load.collective_messages));
+    }
+  }
+};
+
+/// Collective.
+template <class Call>
+Traffic traffic_of(const std::string& name, const Call& call) {
+  profile::reset_sent();
+  call();
+  const profile::Sent sent = profile::sent();
+  const Load mine{sent.bytes + sent.collective_bytes, sent.messages, sent.collectives, sent.collective_messages};
+  Traffic traffic;
+  constexpr int count = sizeof(Load) / sizeof(std::int64_t);
+  MPI_Allreduce(&mine, &traffic.all, count, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(&mine, &traffic.busiest, count, MPI_INT64_T, MPI_MAX, MPI_COMM_WORLD);
+  traffic.print(name);
+  return traffic;
+}
+
+/// The least of each number.
+Load best(const Load& a, const Load& b) {
+  return {std::min(a.bytes, b.bytes), std::min(a.messages, b.messages), std::min(a.collectives, b.collectives),
+          std::min(a.collective_messages, b.collective_messages)};
+}
+
+struct MessageCountTest : ::testing::Test {
+  static constexpr std::int64_t n = 3000;  // more than 20 of the largest tiles, and a ragged one
+  const GridShape shape = nearly_square(size_of(MPI_COMM_WORLD));
+
+  Traffic ours(std::int64_t size = n) const {
+    const perf::Problem<double> problem{MPI_COMM_WORLD, size, {}, {size, 1}};
+    const std::int64_t cap = detail::default_tile_cap<double, Kokkos::HostSpace>(shape);
+    const std::int64_t tile = default_tile_size(size, size_of(MPI_COMM_WORLD), cap);
+    ShardedMatrix<double, Kokkos::HostSpace> a(ProcessGrid(MPI_COMM_WORLD, shape), size, tile);
+    a.fill(problem.exec, problem.a);
+    return traffic_of("Tessera, tile " + std::to_string(tile), [&] { factorize<double>(problem.exec, std::move(a)); });
+  }
+
+  Traffic scalapack(int block) const {
+    const perf::Problem<double> problem{MPI_COMM_WORLD, n, {}, {n, 1}};
+    perf::Contender contender = perf::scalapack_contender(problem, shape, block);
+    contender.prepare();
+    const Traffic traffic = traffic_of("ScaLAPACK, block " + std::to_string(block), contender.steps.front().run);
+    contender.clear();
+    return traffic;
+  }
+  Traffic best_scalapack() const {
+    const Traffic narrow = scalapack(64);
+    const Traffic wide = scalapack(128);
+    return {best(narrow.all, wide.all), best(narrow.busiest, wide.busiest)};
+  }
+
+  /// Each number of the factor goes down a process column once, and each one of A along a process row, as a sum.
+  double bytes_computed() const {
+    return 0.5 * sizeof(double) * static_cast<double>(n) * static_cast<double>(n) * (shape.rows + shape.cols - 2);
+  }
+};
+
+TEST_F(MessageCountTest, AsManyBytesAsComputed) {
+  const double computed = bytes_computed();
+  const auto bytes = static_cast<double>(ours().all.bytes);
+  EXPECT_LE(bytes, 1.05 * computed);
+  EXPECT_GE(bytes, 0.80 * computed);  // the first block columns have little to their left
+}
+
+// It sends no less: were its calls not seen here, nothing below would mean anything.
+TEST_F(MessageCountTest, ScalapackSendsAsManyBytes) {
+  const double computed = bytes_computed();
+  for (const int block : {64, 128}) {
+    EXPECT_NEAR(static_cast<double>(scalapack(block).all.bytes), computed, 0.12 * computed) << block;
+  }
+}
+
+TEST_F(MessageCountTest, NoMoreBytesThanScalapack) {
+  const Traffic mine = ours();
+  const Traffic theirs = best_scalapack();
+  EXPECT_LE(static_cast<double>(mine.all.bytes), 1.05 * static_cast<double>(theirs.all.bytes));
+  EXPECT_LE(static_cast<double>(mine.busiest.bytes), 1.05 * static_cast<double>(theirs.busiest.bytes));
+}
+
+TEST_F(MessageCountTest, HalfOfScalapacksMessages) {
+  const Traffic mine = ours();
+  const Traffic theirs = best_scalapack();
+  EXPECT_LE(2 * mine.all.messages, theirs.all.messages);
+  EXPECT_LE(2 * mine.busiest.messages, theirs.busiest.messages);
+}
+
+// So that the messages are all that there is to compare.
+TEST_F(MessageCountTest, AsManyCollectivesForAnyMatrix) {
+  EXPECT_EQ(ours().busiest.collectives, ours(n / 2).busiest.collectives);
+}
+
+}  // namespace
+}  // namespace tessera::testing

@@ -1,0 +1,121 @@
+#include "calls.hpp"
+#include "mpi_profile.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+// The factorisation and the solve come to the same bits however far they run ahead, and in whatever order messages
+// arrive; and they come to an end.
+namespace tessera::testing {
+namespace {
+
+using Exec = Kokkos::DefaultExecutionSpace;
+using Space = Exec::memory_space;
+
+template <class T>
+struct Result {
+  std::vector<T> factor;  // the lower triangle of this rank's tiles
+  std::vector<T> x;
+  double log_determinant = 0;
+  std::int64_t leading_minor = 0;
+
+  bool same_bits(const Result& other) const {
+    const auto same = [](const std::vector<T>& a, const std::vector<T>& b) {
+      return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+    };
+    return same(factor, other.factor) && same(x, other.x) && leading_minor == other.leading_minor &&
+           std::memcmp(&log_determinant, &other.log_determinant, sizeof(double)) == 0;
+  }
+};
+
+template <class T>
+std::vector<T> lower_tiles(const ShardedMatrix<T>& l) {
+  std::vector<T> numbers;
+  for (GlobalTile j{0}; j < l.columns().tiles_end(); ++j) {
+    for (GlobalTile i = j; i < l.rows().tiles_end(); ++i) {
+      if (!l.has_tile(i, j)) continue;
+      const auto tile = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, l.tile(i, j));
+      for (std::size_t c = 0; c < tile.extent(1); ++c) {
+        for (std::size_t r = i == j ? c : 0; r < tile.extent(0); ++r) numbers.push_back(tile(r, c));
+      }
+    }
+  }
+  return numbers;
+}
+
+template <class T>
+struct ScheduleTest : ::testing::Test {
+  MPI_Comm comm = MPI_COMM_WORLD;
+  int ranks = size_of(comm);
+
+  Result<T> run(const ProcessGrid& grid, std::int64_t n, std::int64_t tile, const detail::Schedule& schedule) const {
+    const std::int64_t nrhs = 5;
+    ShardedMatrix<T> matrix(grid, n, tile, 3 * tile);
+    matrix.fill(Exec{}, Dominant<T>{n});
+    detail::Memory<Space> memory;
+    const auto factored = detail::try_factorize<T>(Exec{}, std::move(matrix), {}, memory, schedule);
+    const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), static_cast<std::size_t>(nrhs));
+    set_noise(b, 3);
+    detail::solve<T>(Exec{}, factored.factor, b.data(), nrhs, memory, schedule);
+    Exec{}.fence();
+    const auto x = to_host(b);
+    Result<T> result;
+    result.factor = lower_tiles(factored.factor.matrix());
+    result.log_determinant = factored.factor.log_determinant();
+    result.leading_minor = factored.leading_minor;
+    for (std::int64_t c = 0; c < nrhs; ++c) {
+      for (std::int64_t i = 0; i < n; ++i) result.x.push_back(x(i, c));
+    }
+    EXPECT_LE(backward_error(n, Dominant<T>{n}, 0, x, noise_of(n, nrhs)), 10 * epsilon<T>());
+    return result;
+  }
+
+  static HostMatrix<T> noise_of(std::int64_t n, std::int64_t nrhs) {
+    const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), static_cast<std::size_t>(nrhs));
+    set_noise(b, 3);
+    return to_host(b);
+  }
+};
+TYPED_TEST_SUITE(ScheduleTest, Scalars);
+
+TYPED_TEST(ScheduleTest, SlotsAndChunksDoNotChangeTheBits) {
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    const auto expected = this->run(grid, 131, 8, {});
+    EXPECT_EQ(expected.leading_minor, 0);
+    for (const int slots : {1, 2, 3, 4, 9}) {
+      for (const std::int64_t chunk_rows : {1, 7, 50, 8192}) {
+        SCOPED_TRACE(::testing::Message() << shape.rows << " x " << shape.cols << ", " << slots << " slots, chunks of "
+                                          << chunk_rows << " rows");
+        EXPECT_TRUE(this->run(grid, 131, 8, {.slots = slots, .chunk_rows = chunk_rows}).same_bits(expected));
+      }
+    }
+  }
+}
+
+TYPED_TEST(ScheduleTest, LateMessagesDoNotChangeTheBits) {
+  if (this->ranks == 1) GTEST_SKIP() << "one rank sends none";
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    // Chunks of two right-hand sides, of three: those of one are solved by other kernels.
+    const std::vector<detail::Schedule> schedules{
+        {}, {.slots = 1, .chunk_rows = 11, .chunk_columns = 3}, {.slots = 4, .chunk_rows = 30, .chunk_columns = 2}};
+    for (const detail::Schedule& schedule : schedules) {
+      const auto expected = this->run(grid, 77, 5, schedule);
+      for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        SCOPED_TRACE(::testing::Message()
+                     << shape.rows << " x " << shape.cols << ", " << schedule.slots << " slots, seed " << seed);
+        profile::delay(seed, 200);
+        const auto late = this->run(grid, 77, 5, schedule);
+        profile::delay(0, 0);
+        EXPECT_TRUE(late.same_bits(expected));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tessera::testing
