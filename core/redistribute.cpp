@@ -77,7 +77,7 @@ struct TakeInBlocks {
   std::int64_t columns = static_cast<std::int64_t>(whole.to.extent(1));
   bool down = whole.from.row_stride() < whole.from.column_stride();  ///< lines of A lie along columns
   std::int64_t height = down ? 64 : line;
-  std::int64_t width = down ? 512 : 128;
+  std::int64_t width = 1024 / height;
   std::int64_t blocks_down = (rows + height - 1) / height;
   std::int64_t blocks = blocks_down * ((columns + width - 1) / width);
 
