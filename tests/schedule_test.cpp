@@ -24,7 +24,7 @@ struct Result {
 
   bool same_bits(const Result& other) const {
     const auto same = [](const std::vector<T>& a, const std::vector<T>& b) {
-      return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+      return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
     };
     return same(factor, other.factor) && same(x, other.x) && leading_minor == other.leading_minor &&
            std::memcmp(&log_determinant, &other.log_determinant, sizeof(double)) == 0;
