@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -74,7 +75,7 @@ class BlockColumns {
           own.sum_is_new = true;
           Program program;
           make(step, program);
-          program.when([this, &own] { return all_done(own.sent); }, [] {});
+          program.when([this, &own] { return transfers_.done(own.sent); }, [] {});
           return program;
         },
         [&] {
@@ -100,8 +101,7 @@ class BlockColumns {
   void subtract(Program& program, const Step& step, TileRange k, TileRange left) {
     const LocalIndex begin = columns_.local_begin(left.begin);
     const LocalIndex end = columns_.local_begin(left.end);
-    const std::int64_t height = rows_.local_extent() - rows_.local_begin(k.begin).value;
-    if (begin == end || height == 0) return;
+    if (begin == end || rows_below(grid_.row(), k.begin) == 0) return;
     const View row = send_row(program, step, k, begin, end);
     const View target = share(step, k);
     a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
@@ -118,23 +118,20 @@ class BlockColumns {
         columns_.owner(k.begin), grid_.cols(),
         [&](int col) { return columns_.seen_from(col).local_begin(k.begin).value > 0; },
         [&](int col) { return grid_.rank_of(grid_.row(), col); });
-    const auto me = std::find(ring.begin(), ring.end(), grid_.rank());
+    const auto beside = neighbours(ring, grid_.rank());
     const View mine = share(step, k);
-    if (me == ring.end() || ring.size() == 1 || mine.extent(0) == 0) return;
-    pass_on(program, step, mine, me == ring.begin() ? -1 : *(me - 1), me + 1 == ring.end() ? -1 : *(me + 1));
+    if (!beside || ring.size() == 1 || mine.extent(0) == 0) return;
+    pass_on(program, step, mine, beside->previous, beside->next);
   }
 
-  /// A(t,t) = L(t,t) L(t,t)^H on its owner, from where L(t,t) goes down the process column.
-  void factor_diagonal(Program& program, const Step& step, GlobalTile t) {
-    if (!columns_.is_mine(t)) return;
+  /// A(t,t) = L(t,t) L(t,t)^H on its owner, from where L(t,t) goes down the process column: as the message returned.
+  Message factor_diagonal(Program& program, const Step& step, GlobalTile t) {
+    if (!columns_.is_mine(t)) return {};
     const std::int64_t m = rows_.extent(t);
     if (!rows_.is_mine(t)) {
-      diagonal_arrives_ = 0;
-      if (rows_below(grid_.row(), t + 1) > 0) {
-        diagonal_arrives_ = transfers_.receive(diagonal(step, t).data(), diagonal_size(m),
-                                               grid_.rank_of(rows_.owner(t), grid_.col()), {Tag::diagonal, step.slot});
-      }
-      return;
+      if (rows_below(grid_.row(), t + 1) == 0) return {};
+      return transfers_.receive(diagonal(step, t).data(), diagonal_size(m), grid_.rank_of(rows_.owner(t), grid_.col()),
+                                {Tag::diagonal, step.slot});
     }
     program.then([this, step, t, m] {
       const View tile = a_.tile(t, t);
@@ -149,14 +146,14 @@ class BlockColumns {
       if (!kernels::on_host<Exec>) kernels::copy<T>(queue_, inverses, diagonal_inverses(step, t));
       send_down(step, t + 1, diagonal(step, t).data(), diagonal_size(m), Tag::diagonal);
     });
+    return {};
   }
 
-  /// A(i,t) = A(i,t) L(t,t)^-H for the tiles i > t.
-  void divide_below(Program& program, const Step& step, GlobalTile t) {
+  /// A(i,t) = A(i,t) L(t,t)^-H for the tiles i > t, when L(t,t), in `message`, is there.
+  void divide_below(Program& program, const Step& step, GlobalTile t, Message message) {
     if (!columns_.is_mine(t)) return;
-    const Message arrives = rows_.is_mine(t) ? 0 : diagonal_arrives_;
     // A rank without rows here must not run ahead of its own columns before.
-    program.when([this, arrives, t] { return transfers_.done(arrives) && !(factored_ < columns_.local_begin(t)); },
+    program.when([this, message, t] { return transfers_.done(message) && !(factored_ < columns_.local_begin(t)); },
                  [this, step, t] {
                    const Timed timed(seconds_.panel, "tessera::factorize::panel");
                    const bool mine = rows_.is_mine(t);
@@ -189,10 +186,6 @@ class BlockColumns {
   };
 
   Slot& slot_of(const Step& step) { return slots_[static_cast<std::size_t>(step.slot)]; }
-
-  bool all_done(const std::vector<Message>& messages) const {
-    return std::all_of(messages.begin(), messages.end(), [this](Message m) { return transfers_.done(m); });
-  }
 
   std::int64_t rows_below(int row, GlobalTile k) const {
     const BlockCyclic rows = rows_.seen_from(row);
@@ -264,7 +257,7 @@ class BlockColumns {
         send_down(step, k.begin, part, count, Tag::factor_row);
       });
     }
-    program.when([this, final, arriving] { return final() && all_done(arriving); }, [] {});
+    program.when([this, final, arriving] { return final() && transfers_.done(arriving); }, [] {});
     return make_matrix_view<MemorySpace>(row, depth, columns_.extent_of(k), depth);
   }
 
@@ -385,8 +378,7 @@ class BlockColumns {
   Schedule schedule_;
   PhaseSeconds& seconds_;
   std::vector<Slot> slots_;
-  LocalIndex factored_{0};        // of this rank's columns, those that are columns of L
-  Message diagonal_arrives_ = 0;  // of the tile whose verbs are being appended
+  LocalIndex factored_{0};  // of this rank's columns, those that are columns of L
 };
 
 }  // namespace tessera::detail

@@ -192,22 +192,12 @@ typename Transfers<Exec>::Message Transfers<Exec>::send_bytes(const char* data, 
 
 template <class Exec>
 void Transfers<Exec>::progress() {
-  int count = 0;
-  completed_.resize(requests_.size());
-  check(MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, completed_.data(),
-                     MPI_STATUSES_IGNORE),
-        "MPI_Testsome");
-  complete(count);
+  complete(MPI_Testsome, "MPI_Testsome");
 }
 
 template <class Exec>
 void Transfers<Exec>::wait_some() {
-  int count = 0;
-  completed_.resize(requests_.size());
-  check(MPI_Waitsome(static_cast<int>(requests_.size()), requests_.data(), &count, completed_.data(),
-                     MPI_STATUSES_IGNORE),
-        "MPI_Waitsome");
-  complete(count);
+  complete(MPI_Waitsome, "MPI_Waitsome");
 }
 
 template <class Exec>
@@ -215,9 +205,12 @@ void Transfers<Exec>::wait() {
   while (!requests_.empty()) wait_some();
 }
 
-/// Takes note of the first `count` of completed_.
 template <class Exec>
-void Transfers<Exec>::complete(int count) {
+void Transfers<Exec>::complete(SomeCall call, const char* name) {
+  int count = 0;
+  completed_.resize(requests_.size());
+  check(call(static_cast<int>(requests_.size()), requests_.data(), &count, completed_.data(), MPI_STATUSES_IGNORE),
+        name);
   if (count <= 0) return;
   for (int i = 0; i < count; ++i) {
     const Message message = parts_[static_cast<std::size_t>(completed_[static_cast<std::size_t>(i)])].message;

@@ -6,6 +6,7 @@
 #include <mpi.h>
 #include <Kokkos_Core.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -90,6 +91,9 @@ class Transfers {
   }
 
   bool done(Message message) const { return open_.count(message) == 0; }
+  bool done(const std::vector<Message>& messages) const {
+    return std::all_of(messages.begin(), messages.end(), [this](Message message) { return done(message); });
+  }
   bool idle() const { return requests_.empty(); }  ///< no message is on its way
   void progress();                                 ///< notes what is done by now
   void wait_some();                                ///< returns when at least one more part of a message is done
@@ -112,7 +116,9 @@ class Transfers {
   Message send_bytes(const char* data, std::int64_t bytes, int destination, Tag tag);
   template <class Start>
   Message start(Open open, std::int64_t bytes, bool receives, const Start& start_part);
-  void complete(int count);
+  /// MPI_Testsome or MPI_Waitsome, on all requests.
+  using SomeCall = int (*)(int, MPI_Request*, int*, int*, MPI_Status*);
+  void complete(SomeCall call, const char* name);
   void give_up() noexcept;
 
   const Communicator& communicator_;

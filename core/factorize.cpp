@@ -57,8 +57,8 @@ class Factorization {
   /// A step of several tiles is the same again, on its own columns.
   void factor(Program& program, const Step& step, TileRange k) {
     if (k.size() == 1) {
-      columns_.factor_diagonal(program, step, k.begin);  // A(k,k) = L(k,k) L(k,k)^H
-      columns_.divide_below(program, step, k.begin);     // A(i,k) = A(i,k) L(k,k)^-H, i > k
+      const auto diagonal = columns_.factor_diagonal(program, step, k.begin);  // A(k,k) = L(k,k) L(k,k)^H
+      columns_.divide_below(program, step, k.begin, diagonal);                 // A(i,k) = A(i,k) L(k,k)^-H, i > k
       return;
     }
     const GlobalTile middle = k.begin + k.size() / 2;

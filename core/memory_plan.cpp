@@ -86,15 +86,12 @@ std::int64_t MemoryPlan::total() const {
 template <Scalar T, class Exec>
 MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
   using detail::throw_misuse;
-  if (grid.rows < 1 || grid.cols < 1) {
-    throw_misuse("grid", "must have at least 1 row and 1 column, got " + std::to_string(grid.rows) + " x " +
-                             std::to_string(grid.cols));
-  }
   if (std::int64_t{grid.rows} * grid.cols > std::numeric_limits<int>::max()) {
     throw_misuse("grid",
                  "has more ranks than an int holds: " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols));
   }
   const int ranks = grid.rows * grid.cols;
+  detail::require_grid("grid", grid, ranks);
   if (options.tile_size < 0) {
     throw_misuse("tile_size", "extent must not be negative, got " + std::to_string(options.tile_size));
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace tessera::detail {
@@ -18,6 +20,19 @@ Ring make_ring(int owner, int size, const Contributes& contributes, const RankAt
   }
   ring.push_back(rank_at(owner));
   return ring;
+}
+
+/// The ranks before and after one in a ring; -1 where there is none.
+struct Neighbours {
+  int previous = -1;
+  int next = -1;
+};
+
+/// None, if `rank` is not in the ring.
+inline std::optional<Neighbours> neighbours(const Ring& ring, int rank) {
+  const auto me = std::find(ring.begin(), ring.end(), rank);
+  if (me == ring.end()) return std::nullopt;
+  return Neighbours{me == ring.begin() ? -1 : *(me - 1), me + 1 == ring.end() ? -1 : *(me + 1)};
 }
 
 }  // namespace tessera::detail

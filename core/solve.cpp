@@ -4,7 +4,6 @@
 #include "core/ring.hpp"
 #include "core/solve_memory.hpp"
 #include "core/timed.hpp"
-#include "core/tuning.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
@@ -173,10 +172,10 @@ class Solve {
     if (forward ? rows_.is_mine(k) : columns_.is_mine(k)) {
       const Ring ring = forward ? make_ring(columns_.owner(k), grid_.cols(), has_columns_left, in_row)
                                 : make_ring(rows_.owner(k), grid_.rows(), has_rows_below, in_column);
-      const auto me = std::find(ring.begin(), ring.end(), grid_.rank());
-      if (me == ring.end()) return std::nullopt;
-      if (me != ring.begin()) part.source = *(me - 1);
-      if (me + 1 != ring.end()) part.destinations.push_back(*(me + 1));
+      const auto beside = neighbours(ring, grid_.rank());
+      if (!beside) return std::nullopt;
+      part.source = beside->previous;
+      if (beside->next >= 0) part.destinations.push_back(beside->next);
     } else if (forward ? columns_.is_mine(k) && has_rows_below(grid_.row()) : rows_.is_mine(k)) {
       part.source = owner;
       part.receives_solution = true;
@@ -206,9 +205,7 @@ class Solve {
       });
     }
     const auto ready = [this, chunk, turn] {
-      return transfers_.done(chunk->received[turn]) &&
-             std::all_of(chunk->sent[turn].begin(), chunk->sent[turn].end(),
-                         [this](Message message) { return transfers_.done(message); });
+      return transfers_.done(chunk->received[turn]) && transfers_.done(chunk->sent[turn]);
     };
     program.when(ready, [this, chunk, op, k, turn, m, part = *part] {
       const bool forward = op == kernels::Op::none;

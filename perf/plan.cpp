@@ -1,12 +1,11 @@
 #include "perf/plan.hpp"
 
+#include "perf/print.hpp"
 #include "perf/program.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -36,13 +35,6 @@ std::size_t bytes_per_number(const std::string& scalar) {
   return bytes;
 }
 
-template <class... Values>
-std::string line(const char* format, Values... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
-
 }  // namespace
 
 PlanReport plan_memory(const Settings& settings, int ranks, std::optional<double> gibibytes_free) {
@@ -58,23 +50,24 @@ PlanReport plan_memory(const Settings& settings, int ranks, std::optional<double
 std::string PlanReport::text() const {
   const double numbers = static_cast<double>(settings.n) * static_cast<double>(settings.n);
   const double whole = numbers * static_cast<double>(bytes_per_number(settings.scalar));
-  std::string text = line("Memory for n = %lld, %s, %lld right-hand sides on %d ranks, a grid of %d x %d\n\n",
-                          static_cast<long long>(settings.n), settings.scalar.c_str(),
-                          static_cast<long long>(settings.nrhs), ranks, plan.grid.rows, plan.grid.cols);
-  text += line("  tile, slab         %lld, %lld columns\n\n", static_cast<long long>(plan.tile_size),
-               static_cast<long long>(plan.slab));
-  text += line("  GiB per rank       %10s %10s\n", "least", "most");
+  std::string text;
+  print(text, "Memory for n = %lld, %s, %lld right-hand sides on %d ranks, a grid of %d x %d\n\n",
+        static_cast<long long>(settings.n), settings.scalar.c_str(), static_cast<long long>(settings.nrhs), ranks,
+        plan.grid.rows, plan.grid.cols);
+  print(text, "  tile, slab         %lld, %lld columns\n\n", static_cast<long long>(plan.tile_size),
+        static_cast<long long>(plan.slab));
+  print(text, "  GiB per rank       %10s %10s\n", "least", "most");
   for (const auto& [name, field] : fields) {
     const auto [least, most] = range(plan, field);
     std::string words = name;
     std::replace(words.begin(), words.end(), '_', ' ');
-    text += line("  %-18s %10.4f %10.4f\n", words.c_str(), static_cast<double>(least) / gibibyte,
-                 static_cast<double>(most) / gibibyte);
+    print(text, "  %-18s %10.4f %10.4f\n", words.c_str(), static_cast<double>(least) / gibibyte,
+          static_cast<double>(most) / gibibyte);
   }
   const auto total = static_cast<double>(plan.total());
-  text += line("\n  all ranks          %10.4f GiB, %.3f of the full matrix\n", total / gibibyte, total / whole);
+  print(text, "\n  all ranks          %10.4f GiB, %.3f of the full matrix\n", total / gibibyte, total / whole);
   if (gibibytes_free) {
-    text += line("  %s in %g GiB per rank\n", plan.fits ? "fits" : "does not fit", *gibibytes_free);
+    print(text, "  %s in %g GiB per rank\n", plan.fits ? "fits" : "does not fit", *gibibytes_free);
   }
   return text;
 }

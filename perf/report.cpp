@@ -1,21 +1,11 @@
 #include "perf/report.hpp"
 
-#include <nlohmann/json.hpp>
+#include "perf/print.hpp"
 
-#include <cstdarg>
-#include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace tessera::perf {
 namespace {
-
-[[gnu::format(printf, 2, 3)]] void print(std::string& text, const char* format, ...) {
-  char line[256];
-  std::va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(line, sizeof line, format, arguments);
-  va_end(arguments);
-  text += line;
-}
 
 double gflops(const Settings& settings, double flops, double seconds) {
   const double per_real = settings.scalar.rfind("complex", 0) == 0 ? 4 : 1;

@@ -58,7 +58,7 @@ Load best(const Load& a, const Load& b) {
 }
 
 struct MessageCountTest : ::testing::Test {
-  static constexpr std::int64_t n = 3000;  // more than 20 of the largest tiles, and a ragged one
+  static constexpr std::int64_t n = 3000;  // a dozen of the largest tiles, the last one ragged
   const GridShape shape = nearly_square(size_of(MPI_COMM_WORLD));
 
   Traffic ours(std::int64_t size = n) const {

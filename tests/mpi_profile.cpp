@@ -171,7 +171,7 @@ int completes(int count, MPI_Request* requests, const char* name, const Call& ca
   };
   const int before = active();
   const bool failing = fails(name);
-  const int code = failing ? PMPI_Waitall(count, requests, MPI_STATUSES_IGNORE) : call();
+  const int code = failing ? delayed::waitall(count, requests, MPI_STATUSES_IGNORE) : call();
   add(&Open::requests, active() - before);
   return failing ? MPI_ERR_OTHER : code;
 }
