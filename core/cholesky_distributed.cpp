@@ -13,8 +13,9 @@ std::int64_t default_tile_size(std::int64_t n, int ranks, std::int64_t cap) {
 namespace detail {
 
 template <class T, class MemorySpace>
-std::int64_t default_tile_cap(GridShape grid) {
-  return Tuning<MemorySpace>::tile_cap(grid.cols);
+std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid) {
+  return asked != 0 ? std::min(asked, n)
+                    : default_tile_size(n, grid.rows * grid.cols, Tuning<MemorySpace>::tile_cap(grid.cols));
 }
 
 int size_of(const Communicator& communicator) { return communicator.size(); }
@@ -46,9 +47,10 @@ void describe_options(Agreement& agreement, const CholeskyOptions& options, int 
   agreement.same("triangle", static_cast<int>(options.triangle));
 }
 
-#define TESSERA_INSTANTIATE_CAP(T, MemorySpace) template std::int64_t default_tile_cap<T, MemorySpace>(GridShape);
-#define TESSERA_INSTANTIATE_CAPS(MemorySpace) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CAP, MemorySpace)
-TESSERA_FOR_EACH_MEMORY_SPACE(TESSERA_INSTANTIATE_CAPS)
+#define TESSERA_INSTANTIATE_TILE(T, MemorySpace) \
+  template std::int64_t tile_size_for<T, MemorySpace>(std::int64_t, std::int64_t, GridShape);
+#define TESSERA_INSTANTIATE_TILES(MemorySpace) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_TILE, MemorySpace)
+TESSERA_FOR_EACH_MEMORY_SPACE(TESSERA_INSTANTIATE_TILES)
 
 }  // namespace detail
 }  // namespace tessera

@@ -3,8 +3,8 @@
 #include "core/factorize_memory.hpp"
 #include "core/redistribute_memory.hpp"
 #include "core/solve_memory.hpp"
-#include "core/tuning.hpp"
 #include "kernels/instantiate.hpp"
+#include "tessera/cholesky_distributed.hpp"
 #include "tessera/redistribute.hpp"
 #include "tessera/sharded_matrix.hpp"
 
@@ -60,7 +60,7 @@ template <class T, class Exec>
 MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
   MemoryPlan plan;
   plan.grid = grid;
-  plan.tile_size = std::min(options.tile_size, n);
+  plan.tile_size = options.tile_size;
   const int ranks = grid.rows * grid.cols;
   plan.slab = detail::make_layout<T, typename Exec::memory_space>(
                   grid, 0, n, std::max<std::int64_t>(1, options.tile_size), options.slab)
@@ -100,9 +100,7 @@ MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   detail::require_triangle(options.triangle);
 
   MemoryPlanOptions asked = options;
-  if (options.tile_size == 0) {
-    asked.tile_size = default_tile_size(n, ranks, detail::Tuning<typename Exec::memory_space>::tile_cap(grid.cols));
-  }
+  asked.tile_size = detail::tile_size_for<T, typename Exec::memory_space>(options.tile_size, n, grid);
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
   // Narrower slabs store less above the diagonal, smaller tiles have smaller slots; each makes the products narrower.
   constexpr std::int64_t least_tile = 32;

@@ -39,8 +39,8 @@ class Solve {
         queue_(exec, buffers.queue),
         transfers_(grid_.communicator(), exec),
         b_(whole(b, rows_.n)),
-        at_rows_(whole(buffers.rows, rows_.local_extent())),
-        at_columns_(whole(buffers.columns, columns_.local_extent())) {}
+        at_rows_(grid_.rows() == 1 ? b_ : whole(buffers.rows, rows_.local_extent())),
+        at_columns_(grid_.cols() == 1 ? b_ : whole(buffers.columns, columns_.local_extent())) {}
 
   void run() {
     const TileRange all{GlobalTile{0}, rows_.tiles_end()};
@@ -96,6 +96,11 @@ class Solve {
   }
   View b(const Chunk& chunk, GlobalTile k) const { return of(chunk, b_, rows_.begin(k).value, rows_.extent(k)); }
 
+  /// Nothing, where both are the same memory.
+  void copy(const View& from, const View& to) {
+    if (from.data() != to.data()) kernels::copy<T>(queue_, from, to);
+  }
+
   typename Buffers::Slot& slot_of(const Chunk& chunk) { return buffers_.slots[static_cast<std::size_t>(chunk.slot)]; }
 
   /// b, less what has been subtracted, stands on one rank of a process row.
@@ -103,7 +108,7 @@ class Solve {
     for (GlobalTile k{0}; k < rows_.tiles_end(); ++k) {
       if (!rows_.is_mine(k)) continue;
       if (columns_.is_mine(k)) {
-        kernels::copy<T>(queue_, b(chunk, k), at_rows(chunk, k));
+        copy(b(chunk, k), at_rows(chunk, k));
       } else {
         kernels::set_zero<T>(queue_, at_rows(chunk, k));
       }
@@ -221,7 +226,7 @@ class Solve {
         const Region region("tessera::solve::diagonal");
         kernels::trsm<T>(queue_, kernels::Side::left, op, l_.tile(k, k),
                          inverses_of<T, MemorySpace>(l_.layout(), inverses_, k), sum);
-        kernels::copy<T>(queue_, sum, forward ? at_columns(*chunk, k) : at_rows(*chunk, k));
+        copy(sum, forward ? at_columns(*chunk, k) : at_rows(*chunk, k));
       }
       send(*chunk, turn, sum, part.destinations);
     });
@@ -272,7 +277,7 @@ class Solve {
     for (GlobalTile k{0}; k < rows.tiles_end(); ++k) {
       if (!rows.is_mine(k)) continue;
       const std::int64_t first = rows.local_begin(k).value;
-      kernels::copy<T>(queue_, block(x, first, first + rows.extent(k), 0, chunk.size()), b(chunk, k));
+      copy(block(x, first, first + rows.extent(k), 0, chunk.size()), b(chunk, k));
     }
   }
 
@@ -285,7 +290,7 @@ class Solve {
   Buffers buffers_;
   kernels::Queue<Exec> queue_;
   Transfers<Exec> transfers_;
-  View b_;           // b, and in the end x, of all rows
+  View b_;           // b, and in the end x, of all rows; those below are the same where a rank has them all
   View at_rows_;     // forward: b less what has been subtracted; backward: x; at this rank's rows
   View at_columns_;  // forward: y; backward: y less what has been subtracted; at this rank's columns
 };

@@ -29,8 +29,8 @@ struct SolveBuffers {
     const int most = schedule.slots_on(layout.rows.processes, layout.columns.processes);
     slots.resize(static_cast<std::size_t>(std::min<std::int64_t>(most, chunks)));
     queue = workspace.template take<T>(kernels::trsm_workspace<Exec>(chunk));
-    rows = workspace.template take<T>(layout.rows.local_extent() * nrhs);
-    columns = workspace.template take<T>(layout.columns.local_extent() * nrhs);
+    if (layout.rows.processes > 1) rows = workspace.template take<T>(layout.rows.local_extent() * nrhs);
+    if (layout.columns.processes > 1) columns = workspace.template take<T>(layout.columns.local_extent() * nrhs);
     if (layout.rows.processes * layout.columns.processes == 1) return;
     for (Slot& slot : slots) {
       for (T*& buffer : slot.sent) buffer = workspace.template take<T>(layout.rows.tile * chunk);
@@ -45,8 +45,8 @@ struct SolveBuffers {
   std::int64_t chunks;  // of them
   std::vector<Slot> slots;
   T* queue;
-  T* rows;
-  T* columns;
+  T* rows = nullptr;     // where there are several process rows
+  T* columns = nullptr;  // where there are several process columns
 };
 
 }  // namespace tessera::detail

@@ -19,6 +19,21 @@ struct Scatter {
   KOKKOS_FUNCTION void operator()(std::int64_t k) const { to[k] = from[k]; }
 };
 
+/// The same elements in the same order, by as few extents as that takes.
+template <class T>
+Strided<T> collapsed(const Strided<T>& s) {
+  Strided<T> result{s.data};
+  for (int r = 0; r < s.rank; ++r) {
+    if (result.rank > 0 && result.stride[result.rank - 1] == s.extent[r] * s.stride[r]) {
+      result.extent[result.rank - 1] *= s.extent[r];
+    } else {
+      result.extent[result.rank++] = s.extent[r];
+    }
+    result.stride[result.rank - 1] = s.stride[r];
+  }
+  return result;
+}
+
 template <class Exec>
 using Range = Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>;
 
@@ -27,13 +42,13 @@ using Range = Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>;
 template <class T, class Exec>
 void gather(const Exec& exec, const Strided<const T>& from, T* to) {
   if (from.size() == 0) return;
-  Kokkos::parallel_for("tessera::solve::gather", Range<Exec>(exec, 0, from.size()), Gather<T>{from, to});
+  Kokkos::parallel_for("tessera::solve::gather", Range<Exec>(exec, 0, from.size()), Gather<T>{collapsed(from), to});
 }
 
 template <class T, class Exec>
 void scatter(const Exec& exec, const T* from, const Strided<T>& to) {
   if (to.size() == 0) return;
-  Kokkos::parallel_for("tessera::solve::scatter", Range<Exec>(exec, 0, to.size()), Scatter<T>{from, to});
+  Kokkos::parallel_for("tessera::solve::scatter", Range<Exec>(exec, 0, to.size()), Scatter<T>{from, collapsed(to)});
 }
 
 #define TESSERA_INSTANTIATE_STRIDED(T, Exec)                               \

@@ -68,10 +68,8 @@ Report fit(MPI_Comm comm, Settings settings) {
   const std::int64_t n = settings.n;
 
   const ProcessGrid grid = settings.grid ? ProcessGrid(comm, *settings.grid) : ProcessGrid(comm);
-  const std::int64_t tile =
-      settings.tile != 0 ? settings.tile
-                         : default_tile_size(n, grid.size(), detail::default_tile_cap<T, MemorySpace>(grid.shape()));
-  ShardedMatrix<T> matrix(grid, n, tile, settings.slab);
+  ShardedMatrix<T> matrix(grid, n, detail::tile_size_for<T, MemorySpace>(settings.tile, n, grid.shape()),
+                          settings.slab);
 
   Covariance<T, MemorySpace> covariance{{}, kernel_of(settings.kernel), settings.length_scale, settings.noise};
   Kokkos::View<T**, Kokkos::LayoutLeft, MemorySpace> b;

@@ -160,7 +160,7 @@ TEST(MemoryPlanTest, FitsWhatItCan) {
   const GridShape grid{2, 2};
   const MemoryPlan roomy = memory_plan<double>(n, grid);
   ASSERT_TRUE(roomy.fits);
-  EXPECT_EQ(roomy.tile_size, default_tile_size(n, 4, detail::default_tile_cap<double, Exec::memory_space>(grid)));
+  EXPECT_EQ(roomy.tile_size, (detail::tile_size_for<double, Exec::memory_space>(0, n, grid)));
   EXPECT_GT(roomy.peak(), n * n / 2 * 8 / 4);
 
   const MemoryPlan tight = memory_plan<double>(n, grid, {.bytes_free = roomy.peak() - 1});

@@ -63,8 +63,7 @@ struct MessageCountTest : ::testing::Test {
 
   Traffic ours(std::int64_t size = n) const {
     const perf::Problem<double> problem{MPI_COMM_WORLD, size, {}, {size, 1}};
-    const std::int64_t cap = detail::default_tile_cap<double, Kokkos::HostSpace>(shape);
-    const std::int64_t tile = default_tile_size(size, size_of(MPI_COMM_WORLD), cap);
+    const std::int64_t tile = detail::tile_size_for<double, Kokkos::HostSpace>(0, size, shape);
     ShardedMatrix<double, Kokkos::HostSpace> a(ProcessGrid(MPI_COMM_WORLD, shape), size, tile);
     a.fill(problem.exec, problem.a);
     return traffic_of("Tessera, tile " + std::to_string(tile), [&] { factorize<double>(problem.exec, std::move(a)); });

@@ -57,9 +57,12 @@ struct SolveTest : ::testing::Test {
     EXPECT_EQ(info.leading_minor, 0);
     EXPECT_EQ(info.grid, options.grid.value_or(nearly_square(ranks)));
     EXPECT_EQ(info.diag_shift, options.diag_shift);
-    EXPECT_EQ(info.tile_size, options.local_tile_size > 0
-                                  ? std::min(options.local_tile_size, n)
-                                  : default_tile_size(n, ranks, detail::default_tile_cap<T, Space>(info.grid)));
+    if (options.local_tile_size > 0) {
+      EXPECT_EQ(info.tile_size, std::min(options.local_tile_size, n));
+    } else {
+      const std::int64_t cap = detail::tile_size_for<T, Space>(0, std::int64_t{1} << 30, info.grid);
+      EXPECT_EQ(info.tile_size, default_tile_size(n, ranks, cap));
+    }
     const PhaseSeconds& s = info.seconds;
     const std::array<double, 7> all{s.redistribute, s.factorize, s.solve, s.update, s.panel, s.exchange, s.waiting};
     for (const double seconds : all) EXPECT_TRUE(seconds >= 0 && std::isfinite(seconds)) << seconds;

@@ -29,9 +29,10 @@ struct Solution {
 
 namespace detail {
 
-/// The largest tile that default_tile_size picks for a scalar in a memory space, on a grid.
+/// The tile size that was asked for, at most n, or, for 0, default_tile_size with the cap that is fastest for the
+/// scalar, the memory space and the grid.
 template <class T, class MemorySpace>
-std::int64_t default_tile_cap(GridShape grid);
+std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid);
 
 /// Checks `options` for n rows on this many ranks and puts them into `agreement`.
 void describe_options(Agreement& agreement, const CholeskyOptions& options, int ranks);
@@ -66,9 +67,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   CholeskyInfo info;
   info.grid = options.grid.value_or(nearly_square(ranks));
   info.diag_shift = options.diag_shift;
-  info.tile_size = options.local_tile_size > 0
-                       ? std::min(options.local_tile_size, shape.n)
-                       : default_tile_size(shape.n, ranks, default_tile_cap<T, MemorySpace>(info.grid));
+  info.tile_size = tile_size_for<T, MemorySpace>(options.local_tile_size, shape.n, info.grid);
   std::optional<typename Tree<B>::Solution> x;
   T* work = nullptr;
   collectively(*communicator, [&] {
@@ -82,14 +81,12 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   ShardedMatrix<T, MemorySpace> matrix(ProcessGrid(std::move(communicator), info.grid), shape.n,
                                        std::max<std::int64_t>(1, info.tile_size), 0, memory);
   take_in<T>(exec, a, matrix, options.diag_shift, options.triangle, memory);
-  info.seconds.redistribute = lap();
+  const double redistribute_seconds = lap();
   const auto factored = try_factorize<T>(exec, std::move(matrix), {}, memory);
   info.leading_minor = factored.leading_minor;
+  info.seconds = factored.seconds;
+  info.seconds.redistribute = redistribute_seconds;
   info.seconds.factorize = lap();
-  info.seconds.update = factored.seconds.update;
-  info.seconds.panel = factored.seconds.panel;
-  info.seconds.exchange = factored.seconds.exchange;
-  info.seconds.waiting = factored.seconds.waiting;
   if (info.leading_minor == 0) {
     solve<T>(exec, factored.factor, work, shape.nrhs, memory);
   } else if (options.on_failure == Failure::raise) {

@@ -13,12 +13,6 @@ std::string describe(GridShape grid, std::int64_t tile) {
   return std::to_string(grid.rows) + " x " + std::to_string(grid.cols) + ", tile " + std::to_string(tile);
 }
 
-template <class T>
-std::int64_t tile_or_default(const Problem<T>& problem, GridShape grid, std::int64_t tile) {
-  if (tile != 0) return tile;
-  return default_tile_size(problem.n, grid.rows * grid.cols, detail::default_tile_cap<T, Kokkos::HostSpace>(grid));
-}
-
 }  // namespace
 
 template <class T>
@@ -31,7 +25,7 @@ Contender tessera_contender(const Problem<T>& problem, GridShape shape, std::int
     typename Problem<T>::Matrix x;
   };
   const auto state = std::make_shared<State>(State{ProcessGrid(problem.comm, shape), {}, {}, {}});
-  const std::int64_t tile = tile_or_default(problem, shape, wished_tile);
+  const std::int64_t tile = detail::tile_size_for<T, Space>(wished_tile, problem.n, shape);
 
   Contender contender;
   contender.name = "Tessera";
@@ -69,7 +63,7 @@ Contender one_call_contender(const Problem<T>& problem, GridShape shape, std::in
 
   Contender contender;
   contender.name = "cholesky_distributed";
-  contender.detail = describe(shape, tile_or_default(problem, shape, tile));
+  contender.detail = describe(shape, detail::tile_size_for<T, Kokkos::HostSpace>(tile, problem.n, shape));
   contender.prepare = [=] {
     int rank = 0;
     MPI_Comm_rank(problem.comm, &rank);

@@ -7,6 +7,9 @@
 
 namespace tessera::detail {
 
+/// Asks the system for large pages in this new memory, of which it then makes fewer when it is first written.
+void prefer_large_pages(void* data, std::int64_t bytes) noexcept;
+
 /// The memory of one call of the solver; a later call takes what is left here if it is large enough.
 template <class MemorySpace>
 struct Memory {
@@ -23,6 +26,9 @@ struct Memory {
       kept = Bytes();  // first, so that the old and the new one never exist together
       kept =
           Bytes(Kokkos::view_alloc(std::string(label), Kokkos::WithoutInitializing), static_cast<std::size_t>(bytes));
+      if constexpr (Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible) {
+        prefer_large_pages(kept.data(), bytes);
+      }
     }
     return kept;
   }

@@ -28,11 +28,11 @@ struct Strided {
   /// Element k in C order.
   KOKKOS_FUNCTION T& operator[](std::int64_t k) const {
     std::int64_t offset = 0;
-    for (int r = rank; r-- > 0;) {
+    for (int r = rank; r-- > 1;) {
       offset += k % extent[r] * stride[r];
       k /= extent[r];
     }
-    return data[offset];
+    return data[offset + k * stride[0]];
   }
 };
 
