@@ -54,12 +54,12 @@ for size in $((n / 8)) $((n / 4)) $((n / 2)) $((n + n / 2)); do
   done
 done
 
-run 2 solve-2 tessera-solve --n "$n" --timeline "$out/timeline-2.json"
+run 2 solve-2 tessera-solve --n "$n" --timeline build/host/timeline-2.json
 
 if [ -n "$python" ]; then
   "$python" perf/plot.py compare "${compared[@]}" "$out/compare.png"
   "$python" perf/plot.py growth "${grown[@]}" "$out/growth.png"
-  "$python" perf/plot.py timeline "$out/timeline-2.json" "$out/timeline.png"
+  "$python" perf/plot.py timeline build/host/timeline-2.json "$out/timeline.png"
 fi
 echo
 echo "Written to $out"
