@@ -1,13 +1,16 @@
 #pragma once
 
+#include "core/diagonal_blocks.hpp"
 #include "core/exchange.hpp"
 #include "core/factorize_memory.hpp"
+#include "core/pass_on.hpp"
 #include "core/program.hpp"
 #include "core/ring.hpp"
 #include "core/timed.hpp"
 #include "core/tuning.hpp"
 #include "kernels/blas.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/instances.hpp"
 #include "kernels/potrf.hpp"
 #include "tessera/detail/strided.hpp"
 #include "tessera/options.hpp"
@@ -15,7 +18,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -39,6 +42,7 @@ class BlockColumns {
   struct Step {
     TileRange k;
     TileRange previous;  // of the step before
+    std::int64_t number = 0;
     int slot = 0;
   };
 
@@ -48,14 +52,19 @@ class BlockColumns {
         grid_(a.grid()),
         rows_(a.rows()),
         columns_(a.columns()),
-        queue_(exec, buffers.queue),
+        updates_(exec, buffers.blas_of_queues[0]),
         transfers_(grid_.communicator(), exec),
         failing_(buffers.failing),
-        inverses_(inverses),
+        diagonal_(a.layout(), buffers, inverses),
         schedule_(schedule),
         seconds_(seconds) {
     for (const auto& slot : buffers.slots) slots_.push_back({slot, {}, 0, true});
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
+    if (buffers.has_two_queues(a.layout())) {
+      beside_.emplace(exec, buffers.blas_of_queues[1]);
+      beside_->updated.record(exec);
+      beside_->updated.hold_back(panels().exec());
+    }
   }
 
   std::int64_t n() const { return rows_.n; }
@@ -64,18 +73,22 @@ class BlockColumns {
   /// Carries out a program for each of the steps, as make(step, program) writes it.
   template <class Make>
   void run(const std::vector<TileRange>& steps, const Make& make) {
+    steps_ = steps;
     run_programs(
         static_cast<std::int64_t>(steps.size()), static_cast<int>(slots_.size()),
         [&](std::int64_t i, int slot) {
           const auto number = static_cast<std::size_t>(i);
-          const Step step{steps[number], i > 0 ? steps[number - 1] : TileRange{}, slot};
+          const Step step{steps[number], i > 0 ? steps[number - 1] : TileRange{}, i, slot};
           Slot& own = slot_of(step);
           own.sent.clear();
           own.row_used = 0;
           own.sum_is_new = true;
           Program program;
           make(step, program);
-          program.when([this, &own] { return transfers_.done(own.sent); }, [] {});
+          program.when([this, &own] { return transfers_.done(own.sent); },
+                       [this, step] {
+                         if (beside_) beside_->factored[step.number % 2].record(panels().exec());
+                       });
           return program;
         },
         [&] {
@@ -90,24 +103,29 @@ class BlockColumns {
   }
 
   /// The block column before k, where it is this rank's: it may still be factored while those before it are subtracted.
-  /// None on one rank, which has nothing to do meanwhile.
+  /// None on a rank that has nothing to do meanwhile: the only one, without a device that works on two things.
   TileRange newest(const Step& step) const {
     const GlobalTile k = step.k.begin;
     const bool is_mine = k > GlobalTile{0} && columns_.is_mine(step.previous.begin);
-    return grid_.size() > 1 && is_mine ? step.previous : TileRange{k, k};
+    return (grid_.size() > 1 || beside_) && is_mine ? step.previous : TileRange{k, k};
+  }
+
+  /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share, for the block columns that are left of the newest one, while
+  /// that is still being factored.
+  void subtract_ahead(Program& program, const Step& step, TileRange left) {
+    if (!beside_) return subtract(program, step, step.k, left);
+    if (left.empty()) return;
+    program.then([this, step] { take_over(step.number - 2); });
+    subtract(program, step, step.k, left, updates_);
+    program.then([this] {
+      beside_->updated.record(updates_.exec());
+      beside_->updated.hold_back(panels().exec());
+    });
   }
 
   /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share; k is the step's or a part of it.
   void subtract(Program& program, const Step& step, TileRange k, TileRange left) {
-    const LocalIndex begin = columns_.local_begin(left.begin);
-    const LocalIndex end = columns_.local_begin(left.end);
-    if (begin == end || rows_below(grid_.row(), k.begin) == 0) return;
-    const View row = send_row(program, step, k, begin, end);
-    const View target = share(step, k);
-    a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
-      const bool is_new = !columns_.is_mine(k.begin) && std::exchange(slot_of(step).sum_is_new, false);
-      subtract_slab(program, k, from, to, row, from - begin, T(is_new ? 0 : 1), target);
-    });
+    subtract(program, step, k, left, panels());
   }
 
   /// Adds what the other process columns have subtracted, on the way to k's owner, in chunks of rows.
@@ -121,7 +139,15 @@ class BlockColumns {
     const auto beside = neighbours(ring, grid_.rank());
     const View mine = share(step, k);
     if (!beside || ring.size() == 1 || mine.extent(0) == 0) return;
-    pass_on(program, step, mine, beside->previous, beside->next);
+    Slot& slot = slot_of(step);
+    pass_on<T>(program, transfers_, panels().exec(),
+               {mine,
+                beside->previous,
+                beside->next,
+                Tag(Tag::sum, step.slot),
+                schedule_.chunk_rows,
+                {slot.memory.chunks[0], slot.memory.chunks[1]}},
+               slot.sent, seconds_.exchange);
   }
 
   /// A(t,t) = L(t,t) L(t,t)^H on its owner, from where L(t,t) goes down the process column: as the message returned.
@@ -130,21 +156,19 @@ class BlockColumns {
     const std::int64_t m = rows_.extent(t);
     if (!rows_.is_mine(t)) {
       if (rows_below(grid_.row(), t + 1) == 0) return {};
-      return transfers_.receive(diagonal(step, t).data(), diagonal_size(m), grid_.rank_of(rows_.owner(t), grid_.col()),
-                                {Tag::diagonal, step.slot});
+      return transfers_.receive(tile_message(step, t), diagonal_.message_size(m),
+                                grid_.rank_of(rows_.owner(t), grid_.col()), {Tag::diagonal, step.slot});
     }
     program.then([this, step, t, m] {
       const View tile = a_.tile(t, t);
-      const View inverses = inverses_of<T, MemorySpace>(a_.layout(), inverses_, t);
       {
         const Timed timed(seconds_.panel, "tessera::factorize::diagonal");
-        kernels::potrf<T>(queue_, tile, inverses, rows_.begin(t).value, failing_);
+        kernels::potrf<T>(panels(), tile, diagonal_.inverses(step.k, step.number, {t, t + 1}), rows_.begin(t).value,
+                          failing_);
       }
-      if (grid_.rows() == 1) return;
-      const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
-      kernels::copy<T>(queue_, tile, diagonal(step, t));
-      if (!kernels::on_host<Exec>) kernels::copy<T>(queue_, inverses, diagonal_inverses(step, t));
-      send_down(step, t + 1, diagonal(step, t).data(), diagonal_size(m), Tag::diagonal);
+      if (grid_.rows() > 1) send_diagonal(step, t);
+      const Timed timed(seconds_.panel, "tessera::factorize::invert");
+      if (!beside_) diagonal_.invert(updates_, a_, step.k, step.number, {t, t + 1});
     });
     return {};
   }
@@ -157,11 +181,11 @@ class BlockColumns {
                  [this, step, t] {
                    const Timed timed(seconds_.panel, "tessera::factorize::panel");
                    const bool mine = rows_.is_mine(t);
-                   kernels::trsm<T>(
-                       queue_, kernels::Side::right, kernels::Op::conj_transpose,
-                       mine ? a_.tile(t, t) : diagonal(step, t),
-                       mine ? inverses_of<T, MemorySpace>(a_.layout(), inverses_, t) : diagonal_inverses(step, t),
-                       below({t, t + 1}, t + 1));
+                   kernels::trsm<T>(panels(), kernels::Side::right, kernels::Op::conj_transpose,
+                                    mine ? a_.tile(t, t) : diagonal_.tile_in(slot_of(step).memory.diagonal, step.k, t),
+                                    mine ? diagonal_.inverses(step.k, step.number, {t, t + 1})
+                                         : diagonal_.inverses_in(slot_of(step).memory.diagonal, step.k, t),
+                                    below({t, t + 1}, t + 1));
                    factored_ = columns_.local_begin(t + 1);
                  });
   }
@@ -169,15 +193,30 @@ class BlockColumns {
   /// Collective. 0, or the order of the first leading minor that is not positive definite.
   std::int64_t leading_minor() {
     std::int64_t minor = 0;
-    Kokkos::deep_copy(queue_.exec(),
-                      Kokkos::View<std::int64_t, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(&minor),
-                      failing_);
-    queue_.exec().fence();
+    const Exec& exec = updates_.exec();
+    if (beside_) {
+      const auto count = static_cast<std::int64_t>(steps_.size());
+      for (std::int64_t i = std::max<std::int64_t>(0, count - 2); i < count; ++i) take_over(i);
+    }
+    Kokkos::deep_copy(
+        exec, Kokkos::View<std::int64_t, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(&minor), failing_);
+    exec.fence();
     grid_.communicator().all_reduce_min(&minor, 1);
     return minor == kernels::no_failure ? 0 : minor;
   }
 
  private:
+  /// What factors block columns while the device updates others, and their order.
+  struct Beside {
+    Beside(const Exec& exec, void* workspace) : urgent(exec), queue(urgent.exec(), workspace) {}
+    kernels::UrgentInstance<Exec> urgent;
+    kernels::Queue<Exec> queue;
+    kernels::Event<Exec> updated;
+    kernels::Event<Exec> factored[2];  // of the steps by turns
+  };
+
+  kernels::Queue<Exec>& panels() { return beside_ ? beside_->queue : updates_; }
+
   struct Slot {
     typename FactorizeBuffers<T, Exec>::Slot memory;
     std::vector<Message> sent;
@@ -192,16 +231,24 @@ class BlockColumns {
     return rows.local_extent() - rows.local_begin(k).value;
   }
 
-  static std::int64_t diagonal_size(std::int64_t m) { return m * FactorizeBuffers<T, Exec>::diagonal_columns(m); }
-  View diagonal(const Step& step, GlobalTile t) {
-    const std::int64_t m = rows_.extent(t);
-    const std::int64_t before = (t - step.k.begin) * diagonal_size(rows_.tile);
-    return make_matrix_view<MemorySpace>(slot_of(step).memory.diagonal + before, m, m, m);
+  void subtract(Program& program, const Step& step, TileRange k, TileRange left, kernels::Queue<Exec>& queue) {
+    const LocalIndex begin = columns_.local_begin(left.begin);
+    const LocalIndex end = columns_.local_begin(left.end);
+    if (begin == end || rows_below(grid_.row(), k.begin) == 0) return;
+    const View row = send_row(program, step, k, begin, end);
+    const View target = share(step, k);
+    a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
+      const bool is_new = !columns_.is_mine(k.begin) && std::exchange(slot_of(step).sum_is_new, false);
+      subtract_slab(program, queue, k, from, to, row, from - begin, T(is_new ? 0 : 1), target);
+    });
   }
-  View diagonal_inverses(const Step& step, GlobalTile t) {
-    const std::int64_t m = rows_.extent(t);
-    return make_matrix_view<MemorySpace>(diagonal(step, t).data() + m * m, m,
-                                         kernels::on_host<Exec> ? 0 : kernels::potrf_block, m);
+
+  /// Lets the updates have a step that the panels have finished.
+  void take_over(std::int64_t number) {
+    beside_->factored[number % 2].hold_back(updates_.exec());
+    const TileRange k = steps_[static_cast<std::size_t>(number)];
+    const Timed timed(seconds_.panel, "tessera::factorize::invert");
+    diagonal_.invert(updates_, a_, k, number, k);
   }
 
   /// This rank's rows from tile `top` on, in the block column `k`, which it owns.
@@ -216,6 +263,22 @@ class BlockColumns {
     const std::int64_t height = rows_below(grid_.row(), k.begin);
     return make_matrix_view<MemorySpace>(slot_of(step).memory.sum, height, columns_.extent_of(k),
                                          std::max<std::int64_t>(1, height));
+  }
+
+  void send_diagonal(const Step& step, GlobalTile t) {
+    const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
+    T* const messages = slot_of(step).memory.diagonal;
+    const Exec& exec = panels().exec();
+    kernels::copy<T>(exec, a_.tile(t, t), diagonal_.tile_in(messages, step.k, t));
+    if (!kernels::on_host<Exec>) {
+      kernels::copy<T>(exec, diagonal_.inverses(step.k, step.number, {t, t + 1}),
+                       diagonal_.inverses_in(messages, step.k, t));
+    }
+    send_down(step, t + 1, tile_message(step, t), diagonal_.message_size(rows_.extent(t)), Tag::diagonal);
+  }
+
+  T* tile_message(const Step& step, GlobalTile t) {
+    return diagonal_.tile_in(slot_of(step).memory.diagonal, step.k, t).data();
   }
 
   /// To the ranks of this process column that have rows from tile `top` on.
@@ -251,7 +314,7 @@ class BlockColumns {
         const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
         const View transposed = make_matrix_view<MemorySpace>(part, depth, rows_.extent(t), depth);
         a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
-          kernels::conj_transpose<T>(queue_, a_.view(rows_.local_begin(t), rows_.local_begin(t + 1), from, to),
+          kernels::conj_transpose<T>(panels().exec(), a_.view(rows_.local_begin(t), rows_.local_begin(t + 1), from, to),
                                      block(transposed, from - begin, to - begin, 0, rows_.extent(t)));
         });
         send_down(step, k.begin, part, count, Tag::factor_row);
@@ -264,39 +327,41 @@ class BlockColumns {
   /// target = beta target - L(k:, c) L(k, c)^H for the local columns c = [from, to), which lie in one slab; L(k, c)^H
   /// stands in `row` from line `at` on, unless this rank has all rows. On the diagonal only the lower triangle is
   /// computed: by herk where one rank has all rows of k, else tile by tile.
-  void subtract_slab(Program& program, TileRange k, LocalIndex from, LocalIndex to, const View& row, std::int64_t at,
-                     T beta, const View& target) {
+  void subtract_slab(Program& program, kernels::Queue<Exec>& queue, TileRange k, LocalIndex from, LocalIndex to,
+                     const View& row, std::int64_t at, T beta, const View& target) {
     const LocalIndex top = rows_.local_begin(k.begin);
-    const auto multiply = [this, k, from, to, row, at, beta, target, top](LocalIndex first, LocalIndex last,
-                                                                          std::int64_t width) {
+    const auto multiply = [this, &queue, k, from, to, row, at, beta, target, top](LocalIndex first, LocalIndex last,
+                                                                                  std::int64_t width) {
       const View l = a_.view(first, last, from, to);
       const View c = block(target, first - top, last - top, 0, width);
       if (grid_.rows() == 1) {
         const LocalIndex begin = rows_.local_begin(k.begin);
-        kernels::gemm<T>(queue_, T(-1), kernels::Op::none, l, kernels::Op::conj_transpose,
+        kernels::gemm<T>(queue, T(-1), kernels::Op::none, l, kernels::Op::conj_transpose,
                          a_.view(begin, begin + width, from, to), beta, c);
       } else {
-        kernels::gemm<T>(queue_, T(-1), kernels::Op::none, l, kernels::Op::none,
+        kernels::gemm<T>(queue, T(-1), kernels::Op::none, l, kernels::Op::none,
                          block(row, at, at + (to - from), 0, width), beta, c);
       }
     };
     const std::int64_t run = grid_.rows() == 1 ? k.size() : 1;
+    // A device is not filled by a block on the diagonal alone: there it goes with those below.
+    const bool alone = kernels::on_host<Exec> || grid_.rows() > 1;
     for (GlobalTile t = k.begin; t < k.end; t = t + run) {
-      if (!rows_.is_mine(t)) continue;
-      program.then([this, multiply, k, t, run, from, to, beta, target, top] {
+      if (!alone || !rows_.is_mine(t)) continue;
+      program.then([this, &queue, multiply, k, t, run, from, to, beta, target, top] {
         const Timed timed(seconds_.update, "tessera::factorize::update");
         const LocalIndex first = rows_.local_begin(t);
         const LocalIndex last = rows_.local_begin(t + run);
         const std::int64_t left = rows_.begin(t) - rows_.begin(k.begin);
         const std::int64_t width = rows_.extent_of({t, t + run});
         multiply(first, last, left);
-        kernels::herk<T>(queue_, T(-1), a_.view(first, last, from, to), beta,
+        kernels::herk<T>(queue, T(-1), a_.view(first, last, from, to), beta,
                          block(target, first - top, last - top, left, left + width));
       });
     }
     const LocalIndex end{rows_.local_extent()};
     const std::int64_t most = rows_of_a_call(columns_.extent_of(k) * (to - from));
-    for (LocalIndex first = rows_.local_begin(k.end); first < end;) {
+    for (LocalIndex first = rows_.local_begin(alone ? k.end : k.begin); first < end;) {
       const LocalIndex last = std::min(end, first + most);
       program.then([this, multiply, k, first, last] {
         const Timed timed(seconds_.update, "tessera::factorize::update");
@@ -314,67 +379,16 @@ class BlockColumns {
         std::clamp(Tuning<MemorySpace>::call_flops / flops, 256., static_cast<double>(rows_.n) + 256.));
   }
 
-  /// Chunk by chunk, in two buffers by turns: what arrives from `previous` (-1: nothing) and `mine`, to `next`, or,
-  /// where that is -1, into `mine`.
-  void pass_on(Program& program, const Step& step, const View& mine, int previous, int next) {
-    const auto rows = static_cast<std::int64_t>(mine.extent(0));
-    const auto width = static_cast<std::int64_t>(mine.extent(1));
-    const std::int64_t chunks = (rows + schedule_.chunk_rows - 1) / schedule_.chunk_rows;
-    const bool whole = chunks == 1 && previous < 0;  // no copy
-    const Tag tag(Tag::sum, step.slot);
-    struct Moving {
-      Message received[2] = {};
-      Message sent[2] = {};
-    };
-    const auto moving = std::make_shared<Moving>();
-    const auto share = [this, mine, rows](std::int64_t c) {
-      const std::int64_t begin = c * schedule_.chunk_rows;
-      return block(mine, begin, std::min(rows, begin + schedule_.chunk_rows), 0,
-                   static_cast<std::int64_t>(mine.extent(1)));
-    };
-    const auto buffer = [this, step, share, width, whole, mine](std::int64_t c) {
-      const auto height = static_cast<std::int64_t>(share(c).extent(0));
-      T* const data = whole ? mine.data() : slot_of(step).memory.chunks[c % 2];
-      return make_matrix_view<MemorySpace>(data, height, width, height);
-    };
-    const auto receive = [this, moving, buffer, previous, tag](std::int64_t c) {
-      if (previous >= 0) {
-        const View to = buffer(c);
-        moving->received[c % 2] = transfers_.receive(to.data(), static_cast<std::int64_t>(to.size()), previous, tag);
-      }
-    };
-    for (std::int64_t c = 0; c < std::min<std::int64_t>(2, chunks); ++c) receive(c);
-    for (std::int64_t c = 0; c < chunks; ++c) {
-      if (c > 1)
-        program.when([this, moving, c] { return transfers_.done(moving->sent[c % 2]); }, [receive, c] { receive(c); });
-      program.when([this, moving, c] { return transfers_.done(moving->received[c % 2]); },
-                   [this, moving, share, buffer, whole, previous, next, tag, step, c] {
-                     const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
-                     const View chunk = buffer(c);
-                     if (next < 0) {
-                       kernels::add<T>(queue_, chunk, share(c));
-                       return;
-                     }
-                     if (previous >= 0) {
-                       kernels::add<T>(queue_, share(c), chunk);
-                     } else if (!whole) {
-                       kernels::copy<T>(queue_, share(c), chunk);
-                     }
-                     const auto count = static_cast<std::int64_t>(chunk.size());
-                     moving->sent[c % 2] = transfers_.send(static_cast<const T*>(chunk.data()), count, next, tag);
-                     slot_of(step).sent.push_back(moving->sent[c % 2]);
-                   });
-    }
-  }
-
   Matrix& a_;
   const ProcessGrid& grid_;
   BlockCyclic rows_;
   BlockCyclic columns_;
-  kernels::Queue<Exec> queue_;
+  kernels::Queue<Exec> updates_;
+  std::optional<Beside> beside_;  // only a device has two things at hand, and messages would keep it from them
   Transfers<Exec> transfers_;
   kernels::FailingMinor<Exec> failing_;
-  T* inverses_;
+  DiagonalBlocks<T, Exec> diagonal_;
+  std::vector<TileRange> steps_;
   Schedule schedule_;
   PhaseSeconds& seconds_;
   std::vector<Slot> slots_;

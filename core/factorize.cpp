@@ -28,7 +28,7 @@ class Factorization {
     std::optional<FactorizeBuffers<T, Exec>> buffers;
     std::optional<Columns> columns;
     collectively(grid.communicator(), [&] {
-      const std::int64_t bytes = inverses_size(layout) * std::int64_t{sizeof(T)};
+      const std::int64_t bytes = Leaves<MemorySpace>(layout).inverses_size() * std::int64_t{sizeof(T)};
       factor.inverses_ = Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes);
       buffers = take<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
       columns.emplace(exec, factor.l_, factor.inverses(), *buffers, schedule, result.seconds);
@@ -45,9 +45,9 @@ class Factorization {
   void run(const std::vector<TileRange>& steps, const Communicator& communicator) {
     columns_.run(steps, [this](const Step& step, Program& program) {
       const TileRange newest = columns_.newest(step);
-      columns_.subtract(program, step, step.k, {GlobalTile{0}, newest.begin});  // A(k:,k) -= L(k:,0:k) L(k,0:k)^H, in
-      columns_.subtract(program, step, step.k, newest);                         // two parts,
-      columns_.sum(program, step);                                              // on all process columns
+      columns_.subtract_ahead(program, step, {GlobalTile{0}, newest.begin});  // A(k:,k) -= L(k:,0:k) L(k,0:k)^H, in
+      columns_.subtract(program, step, step.k, newest);                       // two parts,
+      columns_.sum(program, step);                                            // on all process columns
       factor(program, step, step.k);  // A(k:,k) = L(k:,k), by the two lines below
       program.then([this, k = step.k] { report(k); });
     });

@@ -3,13 +3,14 @@
 #include "core/tuning.hpp"
 #include "core/workspace.hpp"
 #include "kernels/blas.hpp"
+#include "kernels/instances.hpp"
+#include "kernels/invert.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
 #include "tessera/matrix_view.hpp"
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 #include <vector>
 
 namespace tessera::detail {
@@ -60,7 +61,7 @@ struct FactorizeBuffers {
   /// What one step works with, until all that it sends has left.
   struct Slot {
     T* row = nullptr;       // L(k,0:k)^H at this rank's columns
-    T* diagonal = nullptr;  // L(k,k), and on a device the inverses of its diagonal blocks, for each tile of the step
+    T* diagonal = nullptr;  // L(k,k), and on a device the inverses of its blocks, for each tile of the step, for others
     T* sum = nullptr;       // this rank's share of a block column that another one owns
     T* chunks[2] = {};      // of the sum, on their way
   };
@@ -71,7 +72,11 @@ struct FactorizeBuffers {
     const std::int64_t height = layout.rows.local_extent();
     const std::int64_t width = Steps<MemorySpace>(layout).width();
     failing = workspace.template take<std::int64_t>(1);
-    queue = workspace.template take<T>(kernels::trsm_workspace<Exec>(height + tile));
+    for (int queue = 0; queue < (has_two_queues(layout) ? 2 : 1); ++queue) {
+      blas_of_queues[queue] = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
+    }
+    for (T*& blocks : inverses) blocks = workspace.template take<T>(width * kernels::potrf_block);
+    if (!kernels::on_host<Exec>) invert = workspace.template take<T>(kernels::invert_workspace(width));
     diagonal_values = workspace.template take<double>(layout.rows.n);
     for (Slot& slot : slots) {
       if (layout.rows.processes > 1) {
@@ -87,33 +92,21 @@ struct FactorizeBuffers {
     }
   }
 
+  /// Whether panels and updates run side by side: on a device that has no messages to wait for.
+  static bool has_two_queues(const SlabLayout& layout) {
+    return kernels::UrgentInstance<Exec>::runs_beside && layout.rows.processes * layout.columns.processes == 1;
+  }
+
   static constexpr std::int64_t diagonal_columns(std::int64_t m) {
     return m + (kernels::on_host<Exec> ? 0 : kernels::potrf_block);
   }
 
   std::int64_t* failing;
-  T* queue;
+  char* blas_of_queues[2] = {};
+  T* inverses[2];           // of the diagonal blocks of the tiles of one step, of the next one; by turns
+  T* invert = nullptr;      // for kernels::invert
   double* diagonal_values;  // of log_determinant, which comes after all else
   std::vector<Slot> slots;
 };
-
-/// A rank that owns tiles on the diagonal owns every lcm(rows, cols)-th.
-inline std::int64_t diagonal_period(const SlabLayout& layout) {
-  return std::lcm(std::int64_t{layout.rows.processes}, std::int64_t{layout.columns.processes});
-}
-
-/// Elements of the inverses of the diagonal blocks that a rank keeps.
-inline std::int64_t inverses_size(const SlabLayout& layout) {
-  const std::int64_t period = diagonal_period(layout);
-  return (layout.rows.tiles_end().value + period - 1) / period * layout.rows.tile * kernels::potrf_block;
-}
-
-/// The inverses of the diagonal blocks of L(k,k), on the owner of tile (k,k), among those that it keeps.
-template <class T, class MemorySpace>
-MatrixView<T, MemorySpace> inverses_of(const SlabLayout& layout, T* inverses, GlobalTile k) {
-  const std::int64_t m = layout.rows.extent(k);
-  const std::int64_t before = k.value / diagonal_period(layout) * layout.rows.tile;
-  return make_matrix_view<MemorySpace>(inverses + before * kernels::potrf_block, m, kernels::potrf_block, m);
-}
 
 }  // namespace tessera::detail

@@ -1,6 +1,7 @@
 #include "tessera/memory_plan.hpp"
 
 #include "core/factorize_memory.hpp"
+#include "core/leaves.hpp"
 #include "core/redistribute_memory.hpp"
 #include "core/solve_memory.hpp"
 #include "kernels/instantiate.hpp"
@@ -21,7 +22,7 @@ template <class Buffers, class Exec, class... Arguments>
 std::int64_t bytes_of(const Arguments&... arguments) {
   detail::Workspace<typename Exec::memory_space> query;
   Buffers(query, arguments...);
-  return query.bytes() + kernels::VendorBlas<Exec>::workspace_bytes;
+  return query.bytes();
 }
 
 /// Kokkos allocates multiples of 8 bytes.
@@ -39,7 +40,7 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
   const int ranks = grid.rows * grid.cols;
   RankMemory memory;
   memory.matrix = allocated(layout.size() * size);
-  memory.inverses = allocated(detail::inverses_size(layout) * size);
+  memory.inverses = allocated(detail::Leaves<MemorySpace>(layout).inverses_size() * size);
   memory.right_hand_sides = allocated(n * nrhs * size) * (one_call ? 2 : 1);
   if (one_call) {
     const std::int64_t rows =

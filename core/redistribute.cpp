@@ -6,6 +6,7 @@
 #include "core/tuning.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
+#include "kernels/queue.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -134,7 +135,7 @@ class Redistribution {
 
   Redistribution(const Exec& exec, const RowSource<T>& source, Matrix& matrix, double diag_shift, Triangle triangle,
                  Memory<MemorySpace>& memory)
-      : queue_(exec),
+      : exec_(exec),
         transfers_(matrix.grid().communicator(), exec),
         source_(source),
         memory_(memory),
@@ -153,7 +154,7 @@ class Redistribution {
     for (int r = 0; r < grid_.size(); ++r) most = std::max(most, line_begin(r + 1) - line_begin(r));
     for (std::int64_t done = 0; done < most; done += chunk_) exchange_chunk(done);
     settle(communicator, callback_failure_);
-    queue_.exec().fence();
+    exec_.fence();
   }
 
  private:
@@ -183,7 +184,7 @@ class Redistribution {
       const LocalIndex top = layout.row_begin(layout.slab_of(begin));
       const LocalIndex bottom = layout.rows.local_begin(tile);
       if (top < bottom) {
-        kernels::set_zero(queue_, matrix_.view(top, bottom, begin, begin + layout.columns.extent(tile)));
+        kernels::set_zero<T>(exec_, matrix_.view(top, bottom, begin, begin + layout.columns.extent(tile)));
       }
     }
   }
@@ -256,12 +257,12 @@ class Redistribution {
     if constexpr (kernels::on_host<Exec>) {
       if (matrix_.tile_size() >= Blocks::line) {
         const Blocks blocks{elements};
-        Kokkos::parallel_for(
-            label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(queue_.exec(), 0, blocks.blocks), blocks);
+        Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec_, 0, blocks.blocks),
+                             blocks);
         return;
       }
     }
-    kernels::for_each<T>(label, queue_, to, elements);
+    kernels::for_each<T>(label, exec_, to, elements);
   }
 
   /// `body(piece)` for the pieces of `part`, one for each slab.
@@ -296,17 +297,17 @@ class Redistribution {
       const auto arrived =
           make_matrix_view<MemorySpace>(buffers_->incoming + offset, part.rows(), part.columns(), part.rows());
       for_each_slab(part, [&](const Rectangle& piece) {
-        kernels::copy<T>(queue_,
+        kernels::copy<T>(exec_,
                          block(arrived, 0, part.rows(), piece.column_begin - part.column_begin,
                                piece.column_end - part.column_begin),
                          tiles(piece));
       });
       offset += part.size();
     }
-    queue_.exec().fence();  // the next message arrives in the same memory
+    exec_.fence();  // the next message arrives in the same memory
   }
 
-  kernels::Queue<Exec> queue_;
+  Exec exec_;
   Transfers<Exec> transfers_;
   const RowSource<T>& source_;
   Memory<MemorySpace>& memory_;

@@ -1,11 +1,12 @@
 #include "core/exchange.hpp"
-#include "core/factorize_memory.hpp"
+#include "core/leaves.hpp"
 #include "core/program.hpp"
 #include "core/ring.hpp"
 #include "core/solve_memory.hpp"
 #include "core/timed.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
+#include "kernels/invert.hpp"
 #include "tessera/cholesky_factor.hpp"
 
 #include <algorithm>
@@ -30,28 +31,29 @@ class Solve {
 
   Solve(const Exec& exec, const CholeskyFactor<T, MemorySpace>& factor, T* b, std::int64_t nrhs, const Buffers& buffers)
       : l_(factor.l_),
+        leaves_(l_.layout()),
         inverses_(factor.inverses()),
         grid_(l_.grid()),
         rows_(l_.rows()),
         columns_(l_.columns()),
         nrhs_(nrhs),
         buffers_(buffers),
-        queue_(exec, buffers.queue),
+        queue_(exec, buffers.blas),
         transfers_(grid_.communicator(), exec),
         b_(whole(b, rows_.n)),
-        at_rows_(grid_.rows() == 1 ? b_ : whole(buffers.rows, rows_.local_extent())),
+        at_rows_(Buffers::rows_are_in_b(l_.layout()) ? b_ : whole(buffers.rows, rows_.local_extent())),
         at_columns_(grid_.cols() == 1 ? b_ : whole(buffers.columns, columns_.local_extent())) {}
 
   void run() {
-    const TileRange all{GlobalTile{0}, rows_.tiles_end()};
+    const auto leaves = static_cast<std::int64_t>(leaves_.all().size());
     const auto make = [&](std::int64_t i, int slot) {
       Program program;
       const auto chunk =
           std::make_shared<Chunk>(Chunk{i * buffers_.chunk, std::min(nrhs_, (i + 1) * buffers_.chunk), slot});
       program.then([this, chunk] { take_in(*chunk); });
-      sweep(program, chunk, kernels::Op::none, all);  // L y = b
+      sweep(program, chunk, kernels::Op::none, 0, leaves);  // L y = b
       program.then([this, chunk] { turn_round(*chunk); });
-      sweep(program, chunk, kernels::Op::conj_transpose, all);  // L^H x = y
+      sweep(program, chunk, kernels::Op::conj_transpose, 0, leaves);  // L^H x = y
       replicate(program, chunk);
       return program;
     };
@@ -88,51 +90,60 @@ class Solve {
   static View of(const Chunk& chunk, const View& a, std::int64_t first, std::int64_t count) {
     return block(a, first, first + count, chunk.begin, chunk.end);
   }
-  View at_rows(const Chunk& chunk, GlobalTile k) const {
-    return of(chunk, at_rows_, rows_.local_begin(k).value, rows_.extent(k));
+  View at_rows(const Chunk& chunk, TileRange k) const {
+    return of(chunk, at_rows_, rows_.local_begin(k.begin).value, rows_.extent_of(k));
   }
-  View at_columns(const Chunk& chunk, GlobalTile k) const {
-    return of(chunk, at_columns_, columns_.local_begin(k).value, columns_.extent(k));
+  View at_columns(const Chunk& chunk, TileRange k) const {
+    return of(chunk, at_columns_, columns_.local_begin(k.begin).value, columns_.extent_of(k));
   }
-  View b(const Chunk& chunk, GlobalTile k) const { return of(chunk, b_, rows_.begin(k).value, rows_.extent(k)); }
+  View b(const Chunk& chunk, TileRange k) const {
+    return of(chunk, b_, rows_.begin(k.begin).value, rows_.extent_of(k));
+  }
 
   /// Nothing, where both are the same memory.
   void copy(const View& from, const View& to) {
-    if (from.data() != to.data()) kernels::copy<T>(queue_, from, to);
+    if (from.data() != to.data()) kernels::copy<T>(queue_.exec(), from, to);
   }
 
   typename Buffers::Slot& slot_of(const Chunk& chunk) { return buffers_.slots[static_cast<std::size_t>(chunk.slot)]; }
 
   /// b, less what has been subtracted, stands on one rank of a process row.
   void take_in(const Chunk& chunk) {
-    for (GlobalTile k{0}; k < rows_.tiles_end(); ++k) {
-      if (!rows_.is_mine(k)) continue;
-      if (columns_.is_mine(k)) {
+    if (grid_.size() == 1) return copy(of(chunk, b_, 0, rows_.n), of(chunk, at_rows_, 0, rows_.n));
+    for (const TileRange k : leaves_.all()) {
+      if (!rows_.is_mine(k.begin)) continue;
+      if (columns_.is_mine(k.begin)) {
         copy(b(chunk, k), at_rows(chunk, k));
       } else {
-        kernels::set_zero<T>(queue_, at_rows(chunk, k));
+        kernels::set_zero<T>(queue_.exec(), at_rows(chunk, k));
       }
     }
   }
 
   /// y, less what has been subtracted, stands on one rank of a process column.
   void turn_round(const Chunk& chunk) {
-    for (GlobalTile k{0}; k < columns_.tiles_end(); ++k) {
-      if (columns_.is_mine(k) && !rows_.is_mine(k)) kernels::set_zero<T>(queue_, at_columns(chunk, k));
+    for (const TileRange k : leaves_.all()) {
+      if (columns_.is_mine(k.begin) && !rows_.is_mine(k.begin)) {
+        kernels::set_zero<T>(queue_.exec(), at_columns(chunk, k));
+      }
     }
   }
 
-  /// L(k,k) x(k) = b(k), or with L(k,k)^H, for these tiles, from the first or from the last on.
-  void sweep(Program& program, const ChunkPointer& chunk, kernels::Op op, TileRange k) {
-    if (k.empty()) return;
-    if (k.size() == 1) return solve_tile(program, chunk, op, k.begin);
-    const GlobalTile middle = k.begin + k.size() / 2;
-    const TileRange upper{k.begin, middle};
-    const TileRange lower{middle, k.end};
-    sweep(program, chunk, op, op == kernels::Op::none ? upper : lower);
-    subtract(program, chunk, op, lower, upper);
-    sweep(program, chunk, op, op == kernels::Op::none ? lower : upper);
+  /// L(k,k) x(k) = b(k), or with L(k,k)^H, for the leaves k in [begin, end), from the first or from the last on.
+  void sweep(Program& program, const ChunkPointer& chunk, kernels::Op op, std::int64_t begin, std::int64_t end) {
+    if (begin == end) return;
+    if (end - begin == 1) return solve_leaf(program, chunk, op, begin);
+    const std::int64_t middle = begin + (end - begin) / 2;
+    const auto tiles = [this](std::int64_t first, std::int64_t last) {
+      return TileRange{leaf(first).begin, leaf(last - 1).end};
+    };
+    const bool forward = op == kernels::Op::none;
+    forward ? sweep(program, chunk, op, begin, middle) : sweep(program, chunk, op, middle, end);
+    subtract(program, chunk, op, tiles(middle, end), tiles(begin, middle));
+    forward ? sweep(program, chunk, op, middle, end) : sweep(program, chunk, op, begin, middle);
   }
+
+  TileRange leaf(std::int64_t i) const { return leaves_.all()[static_cast<std::size_t>(i)]; }
 
   /// b(i) -= L(i,j) y(j), or y(j) -= L(i,j)^H x(i), for this rank's rows of i and columns of j.
   void subtract(Program& program, const ChunkPointer& chunk, kernels::Op op, TileRange i, TileRange j) {
@@ -152,8 +163,8 @@ class Solve {
                               });
   }
 
-  /// What this rank does for one tile in one sweep: a sum goes along a process row (forward) or column (backward) to
-  /// the tile's owner, and the solution from there along the process column or row.
+  /// What this rank does for one leaf in one sweep: a sum goes along a process row (forward) or column (backward) to
+  /// the leaf's owner, and the solution from there along the process column or row.
   struct Part {
     bool owns = false;
     int source = -1;                 // of what arrives, if anything does
@@ -162,12 +173,13 @@ class Solve {
   };
 
   /// None, if there is nothing for this rank to do.
-  std::optional<Part> part_in(kernels::Op op, GlobalTile k) const {
+  std::optional<Part> part_in(kernels::Op op, TileRange leaf) const {
+    const GlobalTile k = leaf.begin;
     const bool forward = op == kernels::Op::none;
     const int owner = grid_.rank_of(rows_.owner(k), columns_.owner(k));
     const auto has_rows_below = [&](int row) {
       const BlockCyclic rows = rows_.seen_from(row);
-      return rows.local_begin(k + 1).value < rows.local_extent();
+      return rows.local_begin(leaf.end).value < rows.local_extent();
     };
     const auto has_columns_left = [&](int col) { return columns_.seen_from(col).local_begin(k).value > 0; };
     const auto in_row = [&](int col) { return grid_.rank_of(grid_.row(), col); };
@@ -196,12 +208,13 @@ class Solve {
     return part;
   }
 
-  void solve_tile(Program& program, const ChunkPointer& chunk, kernels::Op op, GlobalTile k) {
+  void solve_leaf(Program& program, const ChunkPointer& chunk, kernels::Op op, std::int64_t index) {
+    const TileRange k = leaf(index);
     const std::optional<Part> part = part_in(op, k);
     if (!part) return;
     const int turn = chunk->turn;
     chunk->turn = 1 - turn;
-    const std::int64_t m = rows_.extent(k);
+    const std::int64_t m = rows_.extent_of(k);
     const std::int64_t count = m * chunk->size();
     if (part->source >= 0) {
       program.then([this, chunk, turn, count, source = part->source] {
@@ -212,24 +225,36 @@ class Solve {
     const auto ready = [this, chunk, turn] {
       return transfers_.done(chunk->received[turn]) && transfers_.done(chunk->sent[turn]);
     };
-    program.when(ready, [this, chunk, op, k, turn, m, part = *part] {
+    program.when(ready, [this, chunk, op, k, index, turn, m, part = *part] {
       const bool forward = op == kernels::Op::none;
       const View arrived = make_matrix_view<MemorySpace>(slot_of(*chunk).received[turn], m, chunk->size(), m);
       if (part.receives_solution) {
         const Region region("tessera::solve::exchange");
-        kernels::copy<T>(queue_, arrived, forward ? at_columns(*chunk, k) : at_rows(*chunk, k));
+        kernels::copy<T>(queue_.exec(), arrived, forward ? at_columns(*chunk, k) : at_rows(*chunk, k));
         return;
       }
       const View sum = forward ? at_rows(*chunk, k) : at_columns(*chunk, k);
-      if (part.source >= 0) kernels::add<T>(queue_, arrived, sum);
-      if (part.owns) {
-        const Region region("tessera::solve::diagonal");
-        kernels::trsm<T>(queue_, kernels::Side::left, op, l_.tile(k, k),
-                         inverses_of<T, MemorySpace>(l_.layout(), inverses_, k), sum);
-        copy(sum, forward ? at_columns(*chunk, k) : at_rows(*chunk, k));
-      }
-      send(*chunk, turn, sum, part.destinations);
+      if (part.source >= 0) kernels::add<T>(queue_.exec(), arrived, sum);
+      if (!part.owns) return send(*chunk, turn, sum, part.destinations);
+      const View solution = forward ? at_columns(*chunk, k) : at_rows(*chunk, k);
+      divide(op, index, sum, solution);
+      send(*chunk, turn, solution, part.destinations);
     });
+  }
+
+  /// y = L(k,k)^-1 b or L(k,k)^-H b; b is lost.
+  void divide(kernels::Op op, std::int64_t index, const View& b, const View& y) {
+    const Region region("tessera::solve::diagonal");
+    const TileRange k = leaf(index);
+    const View l = l_.view(rows_.local_begin(k.begin), rows_.local_begin(k.end), columns_.local_begin(k.begin),
+                           columns_.local_begin(k.end));
+    if constexpr (kernels::on_host<Exec>) {
+      kernels::trsm<T>(queue_, kernels::Side::left, op, l, {}, b);
+      copy(b, y);
+    } else {
+      kernels::solve_by_inverse<T>(queue_, op, l, leaves_.inverse(inverses_, index, rows_.extent_of(k)), b, y,
+                                   buffers_.correction);
+    }
   }
 
   void send(Chunk& chunk, int turn, const View& what, const std::vector<int>& destinations) {
@@ -237,7 +262,7 @@ class Solve {
     const Region region("tessera::solve::exchange");
     const auto rows = static_cast<std::int64_t>(what.extent(0));
     T* const buffer = slot_of(chunk).sent[turn];
-    kernels::copy<T>(queue_, what, make_matrix_view<MemorySpace>(buffer, rows, chunk.size(), rows));
+    kernels::copy<T>(queue_.exec(), what, make_matrix_view<MemorySpace>(buffer, rows, chunk.size(), rows));
     chunk.sent[turn].clear();
     for (const int destination : destinations) {
       chunk.sent[turn].push_back(transfers_.send(static_cast<const T*>(buffer), rows * chunk.size(), destination,
@@ -247,7 +272,10 @@ class Solve {
 
   /// x from this rank's rows, and from those of the other process rows, into b.
   void replicate(Program& program, const ChunkPointer& chunk) {
-    program.then([this, chunk] { scatter(*chunk, grid_.row(), of(*chunk, at_rows_, 0, rows_.local_extent())); });
+    program.then([this, chunk] {
+      const View mine = of(*chunk, at_rows_, 0, rows_.local_extent());
+      grid_.rows() == 1 ? copy(mine, of(*chunk, b_, 0, rows_.n)) : scatter(*chunk, grid_.row(), mine);
+    });
     for (int step = 1; step < grid_.rows(); ++step) {
       const int to = (grid_.row() + step) % grid_.rows();
       const int from = (grid_.row() - step + grid_.rows()) % grid_.rows();
@@ -277,11 +305,12 @@ class Solve {
     for (GlobalTile k{0}; k < rows.tiles_end(); ++k) {
       if (!rows.is_mine(k)) continue;
       const std::int64_t first = rows.local_begin(k).value;
-      copy(block(x, first, first + rows.extent(k), 0, chunk.size()), b(chunk, k));
+      copy(block(x, first, first + rows.extent(k), 0, chunk.size()), b(chunk, {k, k + 1}));
     }
   }
 
   const ShardedMatrix<T, MemorySpace>& l_;
+  Leaves<MemorySpace> leaves_;
   T* inverses_;
   const ProcessGrid& grid_;
   BlockCyclic rows_;

@@ -19,6 +19,13 @@ void gemm(Queue<Exec>& queue, T alpha, Op op_a, const MatrixView<const T, typena
           const MatrixView<const T, typename Exec::memory_space>& b, T beta,
           const MatrixView<T, typename Exec::memory_space>& c);
 
+/// C = alpha A B for `count` products, the views being those of the first: A, B and C of the next one are each so many
+/// rows and columns further on, or, where that is 0, follow without a gap.
+template <class T, class Exec>
+void gemm_batched(Queue<Exec>& queue, T alpha, const MatrixView<const T, typename Exec::memory_space>& a,
+                  std::int64_t step_a, const MatrixView<const T, typename Exec::memory_space>& b, std::int64_t step_b,
+                  const MatrixView<T, typename Exec::memory_space>& c, std::int64_t step_c, std::int64_t count);
+
 /// C = alpha A A^H + beta C on the lower triangle of C; alpha is real, beta 0 or 1. Above the diagonal C may change.
 template <class T, class Exec>
 void herk(Queue<Exec>& queue, T alpha, const MatrixView<const T, typename Exec::memory_space>& a, T beta,
@@ -38,19 +45,11 @@ void trsm(Queue<Exec>& queue, Side side, Op op, const MatrixView<const T, typena
           const MatrixView<const T, typename Exec::memory_space>& inverses,
           const MatrixView<T, typename Exec::memory_space>& b);
 
-/// trsm by gemm, block by block: with R what is left of a block of B, and X the inverse of L's diagonal block, W = X R
-/// is corrected once, W += X (R - L W), which makes it as accurate as substitution; likewise for the other two.
+/// trsm for a device, block by block: with R what is left of a part of B, and X the inverse of L's diagonal block,
+/// W = X R is corrected once, W += X (R - L W), which makes it as accurate as substitution; likewise for the other two.
 template <class T, class Exec>
-void trsm_by_gemm(Queue<Exec>& queue, Side side, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
-                  const MatrixView<const T, typename Exec::memory_space>& inverses,
-                  const MatrixView<T, typename Exec::memory_space>& b);
-
-/// Elements of workspace that trsm_by_gemm takes for `vectors` rows (right) or columns (left) of B, and trsm in the
-/// memory of `Exec`.
-constexpr std::int64_t trsm_by_gemm_workspace(std::int64_t vectors) { return vectors * potrf_block; }
-template <class Exec>
-constexpr std::int64_t trsm_workspace(std::int64_t vectors) {
-  return on_host<Exec> ? 0 : trsm_by_gemm_workspace(vectors);
-}
+void trsm_by_inverses(Queue<Exec>& queue, Side side, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
+                      const MatrixView<const T, typename Exec::memory_space>& inverses,
+                      const MatrixView<T, typename Exec::memory_space>& b);
 
 }  // namespace tessera::kernels

@@ -36,35 +36,35 @@ struct ConjTranspose {
 }  // namespace
 
 template <class T, class Exec>
-void set_zero(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>& a) {
-  for_each<T>("tessera::elementwise::set_zero", queue, a, SetZero<T, typename Exec::memory_space>{a});
+void set_zero(const Exec& exec, const MatrixView<T, typename Exec::memory_space>& a) {
+  for_each<T>("tessera::elementwise::set_zero", exec, a, SetZero<T, typename Exec::memory_space>{a});
 }
 
 template <class T, class Exec>
-void copy(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& a,
+void copy(const Exec& exec, const MatrixView<const T, typename Exec::memory_space>& a,
           const MatrixView<T, typename Exec::memory_space>& b) {
-  for_each<T>("tessera::elementwise::copy", queue, b, Copy<T, typename Exec::memory_space>{a, b});
+  for_each<T>("tessera::elementwise::copy", exec, b, Copy<T, typename Exec::memory_space>{a, b});
 }
 
 template <class T, class Exec>
-void add(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& a,
+void add(const Exec& exec, const MatrixView<const T, typename Exec::memory_space>& a,
          const MatrixView<T, typename Exec::memory_space>& b) {
-  for_each<T>("tessera::elementwise::add", queue, b, Add<T, typename Exec::memory_space>{a, b});
+  for_each<T>("tessera::elementwise::add", exec, b, Add<T, typename Exec::memory_space>{a, b});
 }
 
 template <class T, class Exec>
-void conj_transpose(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& a,
+void conj_transpose(const Exec& exec, const MatrixView<const T, typename Exec::memory_space>& a,
                     const MatrixView<T, typename Exec::memory_space>& b) {
-  for_each<T>("tessera::elementwise::conj_transpose", queue, b, ConjTranspose<T, typename Exec::memory_space>{a, b});
+  for_each<T>("tessera::elementwise::conj_transpose", exec, b, ConjTranspose<T, typename Exec::memory_space>{a, b});
 }
 
-#define TESSERA_INSTANTIATE_TWO(name, T, Exec)                                                       \
-  template void name<T, Exec>(Queue<Exec>&, const MatrixView<const T, typename Exec::memory_space>&, \
+#define TESSERA_INSTANTIATE_TWO(name, T, Exec)                                                      \
+  template void name<T, Exec>(const Exec&, const MatrixView<const T, typename Exec::memory_space>&, \
                               const MatrixView<T, typename Exec::memory_space>&);
-#define TESSERA_INSTANTIATE_ELEMENTWISE(T, Exec)                                                    \
-  template void set_zero<T, Exec>(Queue<Exec>&, const MatrixView<T, typename Exec::memory_space>&); \
-  TESSERA_INSTANTIATE_TWO(copy, T, Exec)                                                            \
-  TESSERA_INSTANTIATE_TWO(add, T, Exec)                                                             \
+#define TESSERA_INSTANTIATE_ELEMENTWISE(T, Exec)                                                   \
+  template void set_zero<T, Exec>(const Exec&, const MatrixView<T, typename Exec::memory_space>&); \
+  TESSERA_INSTANTIATE_TWO(copy, T, Exec)                                                           \
+  TESSERA_INSTANTIATE_TWO(add, T, Exec)                                                            \
   TESSERA_INSTANTIATE_TWO(conj_transpose, T, Exec)
 #define TESSERA_INSTANTIATE_ELEMENTWISES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_ELEMENTWISE, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_ELEMENTWISES)

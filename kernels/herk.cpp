@@ -63,7 +63,7 @@ void herk(Queue<Exec>& queue, T alpha, const MatrixView<const T, typename Exec::
   if (c.size() == 0) return;
   if constexpr (on_host<Exec>) {
     if (a.size() == 0) {
-      if (beta == T(0)) set_zero(queue, c);
+      if (beta == T(0)) set_zero<T>(queue.exec(), c);
       return;
     }
     blas_herk(static_cast<int>(c.extent(0)), static_cast<int>(a.extent(1)), alpha, a.data(),

@@ -18,7 +18,7 @@ class VendorBlas {
  public:
   static constexpr bool has_gemm = false;
   static constexpr std::int64_t workspace_bytes = 0;
-  explicit VendorBlas(const Exec&) {}
+  VendorBlas(const Exec&, void*) {}
 };
 
 #ifdef KOKKOS_ENABLE_CUDA
@@ -26,20 +26,26 @@ template <>
 class VendorBlas<Kokkos::Cuda> {
  public:
   static constexpr bool has_gemm = true;
-  static constexpr std::int64_t workspace_bytes = std::int64_t{32} << 20;  ///< what cuBLAS asks for on Hopper
+  static constexpr std::int64_t alignment = 256;
+  static constexpr std::int64_t workspace_bytes = (std::int64_t{32} << 20) + alignment;  ///< as cuBLAS asks on Hopper
 
-  explicit VendorBlas(const Kokkos::Cuda& exec);
+  VendorBlas(const Kokkos::Cuda& exec, void* workspace);
   ~VendorBlas();
   VendorBlas(const VendorBlas&) = delete;
   VendorBlas& operator=(const VendorBlas&) = delete;
 
-  /// C = alpha op(A) op(B) + beta C, column-major; 'N' or 'C'.
+  /// C = alpha op(A) op(B) + beta C, column-major; 'N' or 'C'. One column is a gemv.
   template <class T>
   void gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t lda,
             const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) const;
 
+  /// C = alpha A B for `count` matrices each, at constant distances.
+  template <class T>
+  void gemm_batched(std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t lda,
+                    std::int64_t distance_a, const T* b, std::int64_t ldb, std::int64_t distance_b, T* c,
+                    std::int64_t ldc, std::int64_t distance_c, std::int64_t count) const;
+
  private:
-  Kokkos::View<char*, Kokkos::CudaSpace> workspace_;
   cublasHandle_t handle_ = nullptr;
 };
 #endif

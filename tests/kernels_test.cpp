@@ -1,5 +1,6 @@
 #include "kernels/blas.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/invert.hpp"
 #include "kernels/potrf.hpp"
 #include "support.hpp"
 
@@ -87,8 +88,7 @@ struct Sum {
 
 template <class T>
 struct KernelsTest : ::testing::Test {
-  // as much workspace as the largest matrix here takes
-  Kokkos::View<T*, Exec::memory_space> workspace{"workspace", kernels::trsm_by_gemm_workspace(200)};
+  Kokkos::View<char*, Exec::memory_space> workspace{"workspace", kernels::VendorBlas<Exec>::workspace_bytes};
   kernels::Queue<Exec> queue{Exec{}, workspace.data()};
   kernels::FailingMinor<Exec> failing{"failing"};
 
@@ -274,19 +274,27 @@ TYPED_TEST(KernelsTest, Trsm) {
       for (const auto& [side, op] : cases) {
         const bool left = side == kernels::Side::left;
         for (const std::int64_t vectors : {0, 1, 65}) {
-          for (const bool by_gemm : {false, true}) {
+          for (const char* way : {"", ", by inverses of blocks", ", by the inverse"}) {
+            const bool inverts = std::string(way) == ", by the inverse";
+            if (inverts && !left) continue;
             SCOPED_TRACE(std::to_string(n) + ", " + std::to_string(vectors) + (left ? " columns" : " rows") +
-                         (op == Op::none ? "" : ", L^H") + (ill ? ", ill-conditioned" : "") +
-                         (by_gemm ? ", by gemm" : ""));
+                         (op == Op::none ? "" : ", L^H") + (ill ? ", ill-conditioned" : "") + way);
             const Framed<T> b(left ? n : vectors, left ? vectors : n, random<T>(6));
             const auto right = b.host();
-            if (by_gemm) {
-              kernels::trsm_by_gemm<T>(this->queue, side, op, factor.l.read(), factor.inverses.read(), b.view());
+            const Framed<T> y(n, vectors, nothing<T>);
+            if (inverts) {
+              const Framed<T> inverse(n, n, nothing<T>);
+              const Kokkos::View<T*, Space> room("room", std::max(kernels::invert_workspace(n), n * vectors));
+              kernels::invert<T>(this->queue, factor.l.view(), factor.inverses.read(), inverse.view(), room.data());
+              kernels::solve_by_inverse<T>(this->queue, op, factor.l.read(), inverse.read(), b.view(), y.view(),
+                                           room.data());
+            } else if (*way != '\0') {
+              kernels::trsm_by_inverses<T>(this->queue, side, op, factor.l.read(), factor.inverses.read(), b.view());
             } else {
               kernels::trsm<T>(this->queue, side, op, factor.l.read(), factor.inverses.read(), b.view());
             }
             this->queue.exec().fence();
-            const auto x = b.host();
+            const auto x = inverts ? y.host() : b.host();
             const auto at = [&](const auto& view, std::int64_t i, std::int64_t vector) {
               return left ? wide(view(i, vector)) : wide(view(vector, i));
             };
@@ -351,14 +359,14 @@ TYPED_TEST(KernelsTest, Elementwise) {
       const Framed<T> d(n, m, nothing<T>);
       const auto a_host = a.host();
       const auto b_old = b.host();
-      kernels::add<T>(this->queue, a.read(), b.view());
-      kernels::copy<T>(this->queue, a.read(), c.view());
-      kernels::conj_transpose<T>(this->queue, a.read(), d.view());
+      kernels::add<T>(this->queue.exec(), a.read(), b.view());
+      kernels::copy<T>(this->queue.exec(), a.read(), c.view());
+      kernels::conj_transpose<T>(this->queue.exec(), a.read(), d.view());
       this->queue.exec().fence();
       const auto b_host = b.host();
       const auto c_host = c.host();
       const auto d_host = d.host();
-      kernels::set_zero<T>(this->queue, a.view());
+      kernels::set_zero<T>(this->queue.exec(), a.view());
       this->queue.exec().fence();
       const auto zero = a.host();
       for (std::int64_t i = 0; i < m; ++i) {

@@ -64,7 +64,7 @@ class CholeskyFactor {
 
   explicit CholeskyFactor(ShardedMatrix<T, MemorySpace>&& a) : l_(std::move(a)) {}
 
-  /// Of the diagonal blocks of the diagonal tiles that this rank owns.
+  /// Of the diagonal blocks that this rank owns, as detail::Leaves has them; on a device.
   T* inverses() const { return reinterpret_cast<T*>(inverses_.data()); }
 
   ShardedMatrix<T, MemorySpace> l_;

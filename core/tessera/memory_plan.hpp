@@ -31,7 +31,7 @@ struct MemoryPlanOptions {
 /// Bytes on one rank.
 struct RankMemory {
   std::int64_t matrix = 0;            ///< the tiles, and then the factor
-  std::int64_t inverses = 0;          ///< of the diagonal blocks, which the factor keeps
+  std::int64_t inverses = 0;          ///< of diagonal blocks, which the factor keeps on a device
   std::int64_t right_hand_sides = 0;  ///< a copy of b, and, in cholesky_distributed, x
   std::int64_t redistribute = 0;      ///< buffers of rows, while A is taken in
   std::int64_t factorize = 0;         ///< the slots, while A is factored

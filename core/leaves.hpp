@@ -1,0 +1,54 @@
+#pragma once
+
+#include "core/factorize_memory.hpp"
+#include "tessera/distribution.hpp"
+#include "tessera/matrix_view.hpp"
+
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
+namespace tessera::detail {
+
+/// The diagonal blocks of L that a solve takes in one piece, one after the other: tiles, or on a device alone, whose
+/// kernels are slow to start, as many as a step of the factorisation has. On a device their inverses are kept.
+template <class MemorySpace>
+class Leaves {
+ public:
+  explicit Leaves(const SlabLayout& layout) : period_(std::lcm(layout.rows.processes, layout.columns.processes)) {
+    const Steps<MemorySpace> steps(layout);
+    const bool alone = layout.rows.processes * layout.columns.processes == 1;
+    if (!host && alone && layout.rows.tile % kernels::potrf_block == 0) {  // so that blocks go on from tile to tile
+      leaves_ = steps.all();
+      width_ = steps.width();
+    } else {
+      for (GlobalTile k{0}; k < layout.rows.tiles_end(); ++k) leaves_.push_back({k, k + 1});
+      width_ = layout.rows.tile;
+    }
+  }
+
+  const std::vector<TileRange>& all() const { return leaves_; }
+
+  std::int64_t width() const { return width_; }  ///< rows of the largest
+
+  /// Elements of the inverses on a rank that has leaves: every period-th.
+  std::int64_t inverses_size() const {
+    const auto count = static_cast<std::int64_t>(leaves_.size());
+    return host ? 0 : (count + period_ - 1) / period_ * width_ * width_;
+  }
+
+  /// The inverse of leaf number i, of m rows, on the rank that has it.
+  template <class T>
+  MatrixView<T, MemorySpace> inverse(T* inverses, std::int64_t i, std::int64_t m) const {
+    return make_matrix_view<MemorySpace>(inverses + i / period_ * width_ * width_, m, m, m);
+  }
+
+ private:
+  static constexpr bool host = Tuning<MemorySpace>::host;
+
+  std::vector<TileRange> leaves_;
+  std::int64_t width_;
+  std::int64_t period_;
+};
+
+}  // namespace tessera::detail

@@ -1,0 +1,44 @@
+#include "kernels/instances.hpp"
+
+#ifdef KOKKOS_ENABLE_CUDA
+
+#include <stdexcept>
+#include <string>
+
+namespace tessera::kernels {
+namespace {
+
+void check(cudaError_t status, const char* call) {
+  if (status != cudaSuccess) throw std::runtime_error(std::string(call) + " failed: " + cudaGetErrorString(status));
+}
+
+}  // namespace
+
+UrgentInstance<Kokkos::Cuda>::Stream::Stream() {
+  int least = 0;
+  int greatest = 0;
+  check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+  check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest), "cudaStreamCreateWithPriority");
+}
+
+UrgentInstance<Kokkos::Cuda>::Stream::~Stream() { cudaStreamDestroy(stream_); }
+
+UrgentInstance<Kokkos::Cuda>::UrgentInstance(const Kokkos::Cuda&) : exec_(stream_.get()) {}
+
+Event<Kokkos::Cuda>::Event() {
+  check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+}
+
+Event<Kokkos::Cuda>::~Event() { cudaEventDestroy(event_); }
+
+void Event<Kokkos::Cuda>::record(const Kokkos::Cuda& exec) {
+  check(cudaEventRecord(event_, exec.cuda_stream()), "cudaEventRecord");
+}
+
+void Event<Kokkos::Cuda>::hold_back(const Kokkos::Cuda& exec) {
+  check(cudaStreamWaitEvent(exec.cuda_stream(), event_, 0), "cudaStreamWaitEvent");
+}
+
+}  // namespace tessera::kernels
+
+#endif

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+// Work that runs side by side on a device, and its order. On the host a kernel is done when its launch returns: there
+// is one instance, and nothing to wait for.
+namespace tessera::kernels {
+
+/// An instance beside another one, whose kernels go first where both have some.
+template <class Exec>
+class UrgentInstance {
+ public:
+  static constexpr bool runs_beside = false;
+  explicit UrgentInstance(const Exec& other) : exec_(other) {}
+  const Exec& exec() const { return exec_; }
+
+ private:
+  Exec exec_;
+};
+
+/// A point in the work of one instance that another instance waits for. The host waits for neither.
+template <class Exec>
+class Event {
+ public:
+  void record(const Exec&) {}     ///< after what has been enqueued so far
+  void hold_back(const Exec&) {}  ///< what is enqueued from now on, until the point last recorded, if any, is reached
+};
+
+#ifdef KOKKOS_ENABLE_CUDA
+template <>
+class UrgentInstance<Kokkos::Cuda> {
+ public:
+  static constexpr bool runs_beside = true;
+  explicit UrgentInstance(const Kokkos::Cuda& other);
+  const Kokkos::Cuda& exec() const { return exec_; }
+
+ private:
+  class Stream {
+   public:
+    Stream();
+    ~Stream();
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    cudaStream_t get() const { return stream_; }
+
+   private:
+    cudaStream_t stream_ = nullptr;
+  };
+  Stream stream_;  // which ends after exec_
+  Kokkos::Cuda exec_;
+};
+
+template <>
+class Event<Kokkos::Cuda> {
+ public:
+  Event();
+  ~Event();
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  void record(const Kokkos::Cuda& exec);
+  void hold_back(const Kokkos::Cuda& exec);
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+#endif
+
+}  // namespace tessera::kernels

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <cublas_v2.h>
+#include <cusolverDn.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+// cuSOLVER's 64-bit interface, on column-major matrices in device memory.
+namespace tessera::perf {
+
+template <class T>
+constexpr cudaDataType cuda_type() {
+  if constexpr (std::is_same_v<T, float>) return CUDA_R_32F;
+  if constexpr (std::is_same_v<T, double>) return CUDA_R_64F;
+  if constexpr (std::is_same_v<T, Kokkos::complex<float>>) return CUDA_C_32F;
+  return CUDA_C_64F;
+}
+
+class CuSolver {
+ public:
+  explicit CuSolver(const Kokkos::Cuda& exec) {
+    check(cusolverDnCreate(&handle_), "cusolverDnCreate");
+    check(cusolverDnSetStream(handle_, exec.cuda_stream()), "cusolverDnSetStream");
+    check(cusolverDnCreateParams(&params_), "cusolverDnCreateParams");
+  }
+  ~CuSolver() {
+    cusolverDnDestroyParams(params_);
+    cusolverDnDestroy(handle_);
+  }
+  CuSolver(const CuSolver&) = delete;
+  CuSolver& operator=(const CuSolver&) = delete;
+
+  /// Workspace for potrf.
+  template <class T>
+  void reserve(std::int64_t n, const T* a) {
+    std::size_t device = 0;
+    std::size_t host = 0;
+    check(cusolverDnXpotrf_bufferSize(handle_, params_, CUBLAS_FILL_MODE_LOWER, n, cuda_type<T>(), a, n, cuda_type<T>(),
+                                      &device, &host),
+          "cusolverDnXpotrf_bufferSize");
+    device_ = Device(Kokkos::view_alloc("tessera::compare::cusolver", Kokkos::WithoutInitializing), device);
+    host_.resize(host);
+  }
+  void clear() { device_ = {}; }
+
+  template <class T>
+  void potrf(std::int64_t n, T* a) {
+    check(cusolverDnXpotrf(handle_, params_, CUBLAS_FILL_MODE_LOWER, n, cuda_type<T>(), a, n, cuda_type<T>(),
+                           device_.data(), device_.extent(0), host_.data(), host_.size(), info_.data()),
+          "cusolverDnXpotrf");
+  }
+
+  template <class T>
+  void potrs(std::int64_t n, std::int64_t columns, const T* a, T* b) {
+    check(cusolverDnXpotrs(handle_, params_, CUBLAS_FILL_MODE_LOWER, n, columns, cuda_type<T>(), a, n, cuda_type<T>(),
+                           b, n, info_.data()),
+          "cusolverDnXpotrs");
+  }
+
+ private:
+  using Device = Kokkos::View<char*, Kokkos::CudaSpace>;
+
+  static void check(cusolverStatus_t status, const char* call) {
+    if (status != CUSOLVER_STATUS_SUCCESS) {
+      throw std::runtime_error(std::string(call) + " failed: status " + std::to_string(static_cast<int>(status)));
+    }
+  }
+
+  cusolverDnHandle_t handle_ = nullptr;
+  cusolverDnParams_t params_ = nullptr;
+  Device device_;
+  std::vector<char> host_;
+  Kokkos::View<int, Kokkos::CudaSpace> info_{"tessera::compare::info"};
+};
+
+}  // namespace tessera::perf
