@@ -4,6 +4,8 @@
 #include "core/tuning.hpp"
 #include "kernels/instantiate.hpp"
 
+#include <cmath>
+
 namespace tessera {
 
 std::int64_t default_tile_size(std::int64_t n, int ranks, std::int64_t cap) {
@@ -19,6 +21,26 @@ std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid) {
 }
 
 int size_of(const Communicator& communicator) { return communicator.size(); }
+
+double shift_of_try(const CholeskyOptions& options, std::size_t number) {
+  const ShiftLadder& shifts = options.shifts;
+  if (number == 0) return options.diag_shift;
+  return options.diag_shift + shifts.first * std::pow(shifts.factor, static_cast<double>(number - 1));
+}
+
+void require_shifts(const CholeskyOptions& options, double most) {
+  const ShiftLadder& shifts = options.shifts;
+  require_shift(options.diag_shift, most);
+  if (shifts.tries < 1) throw_misuse("shifts.tries", "must be at least 1, got " + std::to_string(shifts.tries));
+  if (shifts.tries == 1) return;
+  // A NaN is neither more nor less.
+  if (!(shifts.first > 0)) throw_misuse("shifts.first", "must be positive, got " + std::to_string(shifts.first));
+  if (!(shifts.factor > 1)) throw_misuse("shifts.factor", "must be more than 1, got " + std::to_string(shifts.factor));
+  const double largest = shift_of_try(options, static_cast<std::size_t>(shifts.tries) - 1);
+  if (!(std::abs(largest) <= most)) {
+    throw_misuse("shifts", "lead to a last shift of " + std::to_string(largest) + ", which the scalar can't hold");
+  }
+}
 
 std::shared_ptr<const Communicator> begin_call(MPI_Comm comm) {
   auto communicator = duplicate(comm);
@@ -43,6 +65,9 @@ void describe_options(Agreement& agreement, const CholeskyOptions& options, int 
   agreement.same("grid rows", grid.rows);
   agreement.same("grid cols", grid.cols);
   agreement.same("diag_shift", options.diag_shift);
+  agreement.same("shifts.tries", options.shifts.tries);
+  agreement.same("shifts.first", options.shifts.first);
+  agreement.same("shifts.factor", options.shifts.factor);
   agreement.same("on_failure", static_cast<int>(options.on_failure));
   agreement.same("triangle", static_cast<int>(options.triangle));
 }

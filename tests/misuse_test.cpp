@@ -116,6 +116,28 @@ TEST_F(SolveMisuseTest, Shift) {
   }
 }
 
+TEST_F(SolveMisuseTest, Shifts) {
+  struct Case {
+    ShiftLadder shifts;
+    std::vector<std::string> words;
+  };
+  const Case cases[] = {{{.tries = 0}, {"shifts.tries", "\\b0\\b"}},
+                        {{.tries = 2}, {"shifts.first", "\\b0\\b"}},
+                        {{.tries = 2, .first = nan}, {"shifts.first", "nan"}},
+                        {{.tries = 3, .first = 1, .factor = 1}, {"shifts.factor", "\\b1\\b"}},
+                        {{.tries = 5, .first = 1e200, .factor = 1e100}, {"shifts", "inf"}}};
+  for (const Case& one : cases) {
+    wrong(one.words[0], {one.words[1]}, [&](bool is_wrong) {
+      cholesky_distributed(comm, rows(my_rows()), Vector("b", n),
+                           {.diag_shift = 0.5, .shifts = is_wrong ? one.shifts : ShiftLadder{}});
+    });
+  }
+  wrong_on_one("shifts.first", {"0\\.25"}, [&](bool is_wrong) {
+    cholesky_distributed(comm, rows(my_rows()), Vector("b", n),
+                         {.diag_shift = 0.5, .shifts = {.tries = 2, .first = is_wrong ? 0.25 : 0.5}});
+  });
+}
+
 TEST_F(SolveMisuseTest, Enumerations) {
   wrong("on_failure", {"\\b7\\b"}, [&](bool is_wrong) {
     cholesky_distributed(comm, rows(my_rows()), Vector("b", n),

@@ -1,6 +1,8 @@
 #include "lapack.hpp"
+#include "operators.hpp"
 #include "support.hpp"
 
+#include <iterator>
 #include <set>
 #include <string>
 #include <tuple>
@@ -187,6 +189,58 @@ TYPED_TEST(NotPositiveDefiniteTest, AsLapackSays) {
     }
   }
   EXPECT_GE(orders.size(), 6U) << "the orders are meant to differ";
+}
+
+TYPED_TEST(NotPositiveDefiniteTest, ShiftsAreTriedInTurn) {
+  using T = TypeParam;
+  const std::int64_t n = 90;
+  const auto b = this->right_hand_sides(n, 2);
+  const Indefinite<T> f{{n, 5}, 0.2};
+  const double shifts[] = {-0.0625, 0.0625 - 0.0625, 0.5 - 0.0625, 4 - 0.0625};
+  for (const GridShape grid : this->grids) {
+    const CholeskyOptions options{.local_tile_size = 16,
+                                  .grid = grid,
+                                  .diag_shift = shifts[0],
+                                  .shifts = {.tries = 6, .first = 0.0625, .factor = 8}};
+    Operator<Indefinite<T>> a{f};
+    const auto [x, info] = cholesky_distributed(this->comm, a, b, options);
+    EXPECT_EQ(info.leading_minor, 0);
+    ASSERT_GE(info.tries.size(), 3U) << "the first shifts are meant to fail";
+    ASSERT_LE(info.tries.size(), std::size(shifts));
+    for (std::size_t t = 0; t < info.tries.size(); ++t) {
+      EXPECT_EQ(info.tries[t].diag_shift, shifts[t]) << t;
+      EXPECT_EQ(info.tries[t].leading_minor, Lapack<T>(n, Indefinite<T>{{n, 5}, 0.2 + shifts[t]}).info()) << t;
+    }
+    EXPECT_EQ(info.diag_shift, info.tries.back().diag_shift);
+    // A was asked for as often, and nothing is left of the earlier tries.
+    std::size_t first_calls = 0;
+    for (const auto& call : a.calls) first_calls += call.first_row == a.calls.front().first_row ? 1 : 0;
+    if (!a.calls.empty()) {
+      EXPECT_EQ(first_calls, info.tries.size());
+    }
+    const auto [expected, once] = cholesky_distributed(
+        this->comm, this->rows(n, f), b, {.local_tile_size = 16, .grid = grid, .diag_shift = info.diag_shift});
+    EXPECT_TRUE(same_bits(to_host(x), to_host(expected)));
+    EXPECT_EQ(once.tries.size(), 1U);
+  }
+}
+
+TYPED_TEST(NotPositiveDefiniteTest, TheLastTryCounts) {
+  using T = TypeParam;
+  const std::int64_t n = 40;
+  const auto b = this->right_hand_sides(n, 1);
+  const auto identity = [](std::int64_t i, std::int64_t j) { return scalar<T>(i == j ? 1 : 0, 0); };
+  const auto a = this->rows(n, identity);
+  CholeskyOptions options{.local_tile_size = 7, .diag_shift = -8, .shifts = {.tries = 3, .first = 1, .factor = 2}};
+  EXPECT_EQ(this->thrown(a, b, options), 1);
+  options.on_failure = Failure::fill_nan;
+  const auto [x, info] = cholesky_distributed(this->comm, a, b, options);
+  EXPECT_TRUE(all_nan(to_host(x)));
+  EXPECT_EQ(info.leading_minor, 1);
+  EXPECT_EQ(info.diag_shift, -6);
+  EXPECT_EQ(info.tries.size(), 3U);
+  options.shifts.tries = 5;  // the fifth has 0
+  EXPECT_EQ(cholesky_distributed(this->comm, a, b, options).info.tries.size(), 5U);
 }
 
 }  // namespace

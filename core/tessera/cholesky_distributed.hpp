@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -37,6 +38,12 @@ std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid);
 /// Checks `options` for n rows on this many ranks and puts them into `agreement`.
 void describe_options(Agreement& agreement, const CholeskyOptions& options, int ranks);
 
+/// The shift of a try, counted from 0.
+double shift_of_try(const CholeskyOptions& options, std::size_t number);
+
+/// Throws misuse if a shift is not finite, or larger than `most`.
+void require_shifts(const CholeskyOptions& options, double most);
+
 /// A communicator of the call's own, on which every rank has found Kokkos running. Collective.
 std::shared_ptr<const Communicator> begin_call(MPI_Comm comm);
 
@@ -61,12 +68,11 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   agreement.same("b", Tree<B>::describe(b));
   describe_rows<T, Exec>(agreement, a, shape.n);
   describe_options(agreement, options, ranks);
-  agreement.check([&] { require_shift(options.diag_shift, largest_real<T>); });
+  agreement.check([&] { require_shifts(options, largest_real<T>); });
   agreement.settle(*communicator);
 
   CholeskyInfo info;
   info.grid = options.grid.value_or(nearly_square(ranks));
-  info.diag_shift = options.diag_shift;
   info.tile_size = tile_size_for<T, MemorySpace>(options.local_tile_size, shape.n, info.grid);
   std::optional<typename Tree<B>::Solution> x;
   T* work = nullptr;
@@ -76,19 +82,27 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     ravel<T>(exec, b, work);
   });
 
+  const ProcessGrid grid(std::move(communicator), info.grid);
   auto start = std::chrono::steady_clock::now();
   const auto lap = [&start] { return seconds_since(std::exchange(start, std::chrono::steady_clock::now())); };
-  ShardedMatrix<T, MemorySpace> matrix(ProcessGrid(std::move(communicator), info.grid), shape.n,
-                                       std::max<std::int64_t>(1, info.tile_size), 0, memory);
-  take_in<T>(exec, a, matrix, options.diag_shift, options.triangle, memory);
-  const double redistribute_seconds = lap();
-  const auto factored = try_factorize<T>(exec, std::move(matrix), {}, memory);
-  info.leading_minor = factored.leading_minor;
-  info.seconds = factored.seconds;
-  info.seconds.redistribute = redistribute_seconds;
-  info.seconds.factorize = lap();
+  std::optional<Factored<T, MemorySpace>> factored;
+  do {
+    info.diag_shift = shift_of_try(options, info.tries.size());
+    factored.reset();  // whose memory is taken again
+    ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, std::max<std::int64_t>(1, info.tile_size), 0, memory);
+    take_in<T>(exec, a, matrix, info.diag_shift, options.triangle, memory);
+    info.seconds.redistribute += lap();
+    factored.emplace(try_factorize<T>(exec, std::move(matrix), {}, memory));
+    info.seconds.factorize += lap();
+    info.seconds.update += factored->seconds.update;
+    info.seconds.panel += factored->seconds.panel;
+    info.seconds.exchange += factored->seconds.exchange;
+    info.seconds.waiting += factored->seconds.waiting;
+    info.leading_minor = factored->leading_minor;
+    info.tries.push_back({info.diag_shift, info.leading_minor});
+  } while (info.leading_minor > 0 && static_cast<int>(info.tries.size()) < options.shifts.tries);
   if (info.leading_minor == 0) {
-    solve<T>(exec, factored.factor, work, shape.nrhs, memory);
+    solve<T>(exec, factored->factor, work, shape.nrhs, memory);
   } else if (options.on_failure == Failure::raise) {
     throw NotPositiveDefinite(info.leading_minor);
   } else {
@@ -106,16 +120,17 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 ///
 /// `a`: a rank-2 View of local rows x n, in any layout and memory space, rank r's rows after rank r-1's; ranks may hold
 /// different numbers of rows, or none. Or an operator with to_dense(exec, first_row, rows_view), which rank r of R is
-/// asked for rows r n / R (rounded down) up to (r+1) n / R, in order, in chunks. Only options.triangle is read, and the
-/// real part of the diagonal. `b`: a rank-1 View (n), a rank-2 View (n x nrhs), or a std::tuple, std::array or
-/// std::vector of Views of any rank, ravelled in order; replicated on every rank. `x0` is accepted, for solvers that
-/// want one, and ignored. Returns x in b's structure, layouts and memory spaces, the same bits on every rank, and what
-/// happened. Inputs are not changed.
+/// asked for rows r n / R (rounded down) up to (r+1) n / R, in order, in chunks, for each try of options.shifts. Only
+/// options.triangle is read, and the real part of the diagonal. `b`: a rank-1 View (n), a rank-2 View (n x nrhs), or a
+/// std::tuple, std::array or std::vector of Views of any rank, ravelled in order; replicated on every rank. `x0` is
+/// accepted, for solvers that want one, and ignored. Returns x in b's structure, layouts and memory spaces, the same
+/// bits on every rank, and what happened. Inputs are not changed.
 ///
 /// Collective over `comm`; complete when it returns. A is factored in the memory of `exec` (by default
 /// Kokkos::DefaultExecutionSpace): n*n/2 numbers over all ranks, and buffers.
-/// Throws, on every rank: NotPositiveDefinite, unless options.on_failure is Failure::fill_nan; std::invalid_argument
-/// for misuse, naming the argument; what to_dense throws; std::bad_alloc. A failing MPI call is an MpiError.
+/// Throws, on every rank: NotPositiveDefinite, of the last try, unless options.on_failure is Failure::fill_nan;
+/// std::invalid_argument for misuse, naming the argument; what to_dense throws; std::bad_alloc. A failing MPI call is
+/// an MpiError.
 template <class Exec, class A, class B, class X0 = std::nullopt_t>
 requires Kokkos::is_execution_space<Exec>::value auto cholesky_distributed(const Exec& exec, MPI_Comm comm, A&& a,
                                                                            const B& b,
