@@ -62,8 +62,7 @@ class BlockColumns {
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
     if (buffers.has_two_queues(a.layout())) {
       beside_.emplace(exec, buffers.blas_of_queues[1]);
-      beside_->updated.record(exec);
-      beside_->updated.hold_back(panels().exec());
+      panels_follow_updates();
     }
   }
 
@@ -117,10 +116,7 @@ class BlockColumns {
     if (left.empty()) return;
     program.then([this, step] { take_over(step.number - 2); });
     subtract(program, step, step.k, left, updates_);
-    program.then([this] {
-      beside_->updated.record(updates_.exec());
-      beside_->updated.hold_back(panels().exec());
-    });
+    program.then([this] { panels_follow_updates(); });
   }
 
   /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share; k is the step's or a part of it.
@@ -167,8 +163,7 @@ class BlockColumns {
                           failing_);
       }
       if (grid_.rows() > 1) send_diagonal(step, t);
-      const Timed timed(seconds_.panel, "tessera::factorize::invert");
-      if (!beside_) diagonal_.invert(updates_, a_, step.k, step.number, {t, t + 1});
+      if (!beside_) invert(step.k, step.number, {t, t + 1});
     });
     return {};
   }
@@ -243,12 +238,24 @@ class BlockColumns {
     });
   }
 
+  void panels_follow_updates() {
+    beside_->updated.record(updates_.exec());
+    beside_->updated.hold_back(panels().exec());
+  }
+
   /// Lets the updates have a step that the panels have finished.
   void take_over(std::int64_t number) {
     beside_->factored[number % 2].hold_back(updates_.exec());
     const TileRange k = steps_[static_cast<std::size_t>(number)];
-    const Timed timed(seconds_.panel, "tessera::factorize::invert");
-    diagonal_.invert(updates_, a_, k, number, k);
+    invert(k, number, k);
+  }
+
+  /// What the solve needs of these tiles of a step: nothing, where the host's BLAS substitutes.
+  void invert([[maybe_unused]] TileRange k, [[maybe_unused]] std::int64_t number, [[maybe_unused]] TileRange tiles) {
+    if constexpr (!kernels::on_host<Exec>) {
+      const Timed timed(seconds_.panel, "tessera::factorize::invert");
+      diagonal_.invert(updates_, a_, k, number, tiles);
+    }
   }
 
   /// This rank's rows from tile `top` on, in the block column `k`, which it owns.

@@ -28,20 +28,17 @@ class DiagonalBlocks {
     return make_matrix_view<MemorySpace>(first, rows_.extent_of(tiles), kernels::potrf_block, rows_.extent_of(k));
   }
 
-  /// The inverses that the solve works with, where it does, of the leaves in these tiles of step k.
-  void invert([[maybe_unused]] kernels::Queue<Exec>& queue, [[maybe_unused]] const ShardedMatrix<T, MemorySpace>& l,
-              [[maybe_unused]] TileRange k, [[maybe_unused]] std::int64_t step_number,
-              [[maybe_unused]] TileRange tiles) const {
-    if constexpr (!kernels::on_host<Exec>) {
-      const std::vector<TileRange>& all = leaves_.all();
-      auto leaf = std::lower_bound(all.begin(), all.end(), tiles.begin,
-                                   [](const TileRange& one, GlobalTile tile) { return one.begin < tile; });
-      for (; leaf != all.end() && leaf->begin < tiles.end; ++leaf) {
-        const View block = l.view(rows_.local_begin(leaf->begin), rows_.local_begin(leaf->end),
-                                  columns_.local_begin(leaf->begin), columns_.local_begin(leaf->end));
-        kernels::invert<T>(queue, block, inverses(k, step_number, *leaf),
-                           leaves_.inverse(inverses_, leaf - all.begin(), rows_.extent_of(*leaf)), buffers_.invert);
-      }
+  /// The inverses that a device's solve works with, of the leaves in these tiles of step k.
+  void invert(kernels::Queue<Exec>& queue, const ShardedMatrix<T, MemorySpace>& l, TileRange k,
+              std::int64_t step_number, TileRange tiles) const {
+    const std::vector<TileRange>& all = leaves_.all();
+    auto leaf = std::lower_bound(all.begin(), all.end(), tiles.begin,
+                                 [](const TileRange& one, GlobalTile tile) { return one.begin < tile; });
+    for (; leaf != all.end() && leaf->begin < tiles.end; ++leaf) {
+      const View block = l.view(rows_.local_begin(leaf->begin), rows_.local_begin(leaf->end),
+                                columns_.local_begin(leaf->begin), columns_.local_begin(leaf->end));
+      kernels::invert<T>(queue, block, inverses(k, step_number, *leaf),
+                         leaves_.inverse(inverses_, leaf - all.begin(), rows_.extent_of(*leaf)), buffers_.invert);
     }
   }
 
