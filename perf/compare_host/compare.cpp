@@ -2,6 +2,7 @@
 
 #include "perf/compare_host/contenders.hpp"
 #include "perf/compare_host/machine.hpp"
+#include "perf/compare_host/ours.hpp"
 #include "perf/compare_host/summary.hpp"
 #include "perf/output_file.hpp"
 #include "perf/program.hpp"

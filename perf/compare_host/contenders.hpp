@@ -21,12 +21,4 @@ Contender lapack_contender(const Problem<T>& problem);
 template <class T>
 Contender scalapack_contender(const Problem<T>& problem, GridShape grid, int block);
 
-/// factorize and solve.
-template <class T>
-Contender tessera_contender(const Problem<T>& problem, GridShape grid, std::int64_t tile, std::int64_t slab);
-
-/// The whole of cholesky_distributed, from rows to one solution.
-template <class T>
-Contender one_call_contender(const Problem<T>& problem, GridShape grid, std::int64_t tile);
-
 }  // namespace tessera::perf

@@ -1,13 +1,13 @@
 #include "perf/compare_host/machine.hpp"
 
 #include "perf/compare_host/fortran.hpp"
+#include "perf/date.hpp"
 
 #include <dlfcn.h>
 #include <mpi.h>
 #include <sched.h>
 
 #include <cstdlib>
-#include <ctime>
 #include <fstream>
 
 extern "C" {
@@ -29,15 +29,6 @@ std::string cpu_name() {
 int usable_cores() {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
 }
 
 std::string file_of(void* function) {

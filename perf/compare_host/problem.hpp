@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-// The system that all contenders solve, on the host.
+// The system that all contenders solve, in the memory of one execution space.
 namespace tessera::perf {
 
 /// A well-conditioned Hermitian positive definite matrix: pseudo-random numbers, of a 2-norm below sqrt(n), and a
@@ -32,9 +32,9 @@ struct RandomMatrix {
   }
 };
 
-template <class T>
+template <class T, class Space>
 struct RandomColumns {
-  Kokkos::View<T**, Kokkos::LayoutLeft, Kokkos::HostSpace> b;
+  Kokkos::View<T**, Kokkos::LayoutLeft, Space> b;
 
   KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t c) const {
     const std::int64_t index = c * static_cast<std::int64_t>(b.extent(0)) + i;
@@ -43,9 +43,9 @@ struct RandomColumns {
 };
 
 /// A part of the matrix, somebody's row r being row_of(r) of A and its column c being column_of(c).
-template <class T, class Rows, class Columns>
+template <class T, class Space, class Rows, class Columns>
 struct FillPart {
-  Kokkos::View<T**, Kokkos::LayoutLeft, Kokkos::HostSpace> part;
+  Kokkos::View<T**, Kokkos::LayoutLeft, Space> part;
   RandomMatrix<T> a;
   Rows row_of;
   Columns column_of;
@@ -58,10 +58,11 @@ struct FromIndex {
   KOKKOS_FUNCTION std::int64_t operator()(std::int64_t i) const { return begin + i; }
 };
 
-template <class T>
+template <class T, class ExecutionSpace = Kokkos::DefaultHostExecutionSpace>
 struct Problem {
-  using Exec = Kokkos::DefaultHostExecutionSpace;
-  using Matrix = Kokkos::View<T**, Kokkos::LayoutLeft, Kokkos::HostSpace>;
+  using Exec = ExecutionSpace;
+  using MemorySpace = typename Exec::memory_space;
+  using Matrix = Kokkos::View<T**, Kokkos::LayoutLeft, MemorySpace>;
 
   MPI_Comm comm;
   std::int64_t n;
@@ -86,14 +87,14 @@ struct Problem {
   /// The right-hand sides: the same on every rank.
   Matrix make_b(std::int64_t columns) const {
     const Matrix b = make(n, columns);
-    for_each(b, RandomColumns<T>{b});
+    for_each(b, RandomColumns<T, MemorySpace>{b});
     return b;
   }
 
   template <class Rows, class Columns>
   Matrix make_part(std::int64_t rows, std::int64_t columns, Rows row_of, Columns column_of) const {
     const Matrix part = make(rows, columns);
-    for_each(part, FillPart<T, Rows, Columns>{part, a, row_of, column_of});
+    for_each(part, FillPart<T, MemorySpace, Rows, Columns>{part, a, row_of, column_of});
     return part;
   }
 

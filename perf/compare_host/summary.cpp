@@ -1,6 +1,6 @@
 #include "perf/compare_host/summary.hpp"
 
-#include <nlohmann/json.hpp>
+#include "perf/compare_host/json.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -89,20 +89,6 @@ std::string Summary::text() const {
 
 std::string Summary::json() const {
   using Json = nlohmann::ordered_json;
-  Json measured = Json::array();
-  for (const Contender& contender : contenders) {
-    Json steps = Json::array();
-    for (const Step& step : contender.steps) {
-      Json one = {{"name", step.name},
-                  {"flops", step.flops},
-                  {"median_seconds", step.median()},
-                  {"gflops", step.gflops()},
-                  {"seconds", step.seconds}};
-      if (step.error) one["worst_backward_error"] = step.worst_error;
-      steps.push_back(one);
-    }
-    measured.push_back({{"name", contender.name}, {"detail", contender.detail}, {"steps", steps}});
-  }
   Json compared = Json::array();
   for (const Ratio& ratio : ratios(contenders)) {
     compared.push_back({{"step", ratio.step},
@@ -125,7 +111,7 @@ std::string Summary::json() const {
                      {"scalar", scalar},
                      {"n", n},
                      {"repetitions", repetitions},
-                     {"contenders", measured},
+                     {"contenders", to_json(contenders)},
                      {"ratios", compared}};
   return data.dump(2) + "\n";
 }

@@ -1,35 +1,39 @@
-#include "perf/compare_host/contenders.hpp"
+#pragma once
+
+#include "perf/compare_host/contender.hpp"
+#include "perf/compare_host/problem.hpp"
 
 #include <tessera/tessera.hpp>
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
+// Tessera as a contender, wherever the problem is.
 namespace tessera::perf {
-namespace {
 
-std::string describe(GridShape grid, std::int64_t tile) {
+inline std::string describe_grid(GridShape grid, std::int64_t tile) {
   return std::to_string(grid.rows) + " x " + std::to_string(grid.cols) + ", tile " + std::to_string(tile);
 }
 
-}  // namespace
-
-template <class T>
-Contender tessera_contender(const Problem<T>& problem, GridShape shape, std::int64_t wished_tile, std::int64_t slab) {
-  using Space = Kokkos::HostSpace;
+/// factorize and solve.
+template <class T, class Exec>
+Contender tessera_contender(const Problem<T, Exec>& problem, GridShape shape, std::int64_t wished_tile,
+                            std::int64_t slab) {
+  using Space = typename Exec::memory_space;
   struct State {
     ProcessGrid grid;
     std::optional<ShardedMatrix<T, Space>> matrix;
     std::optional<CholeskyFactor<T, Space>> factor;
-    typename Problem<T>::Matrix x;
+    typename Problem<T, Exec>::Matrix x;
   };
   const auto state = std::make_shared<State>(State{ProcessGrid(problem.comm, shape), {}, {}, {}});
   const std::int64_t tile = detail::tile_size_for<T, Space>(wished_tile, problem.n, shape);
 
   Contender contender;
   contender.name = "Tessera";
-  contender.detail = describe(shape, tile) + (slab == 0 ? "" : ", slab " + std::to_string(slab));
+  contender.detail = describe_grid(shape, tile) + (slab == 0 ? "" : ", slab " + std::to_string(slab));
   contender.prepare = [=] {
     state->matrix.emplace(state->grid, problem.n, tile, slab);
     state->matrix->fill(problem.exec, problem.a);
@@ -46,16 +50,21 @@ Contender tessera_contender(const Problem<T>& problem, GridShape shape, std::int
                              [=] { state->factor.emplace(factorize<T>(problem.exec, std::move(*state->matrix))); },
                              {}});
   for (const std::int64_t columns : problem.nrhs) {
-    contender.steps.push_back(
-        {solve_name(columns), problem.solve_flops(columns), [=] { state->x = problem.make_b(columns); },
-         [=] { state->factor->solve(problem.exec, state->x); }, [=] { return problem.error(state->x); }});
+    contender.steps.push_back({solve_name(columns), problem.solve_flops(columns),
+                               [=] { state->x = problem.make_b(columns); },
+                               [=] {
+                                 state->factor->solve(problem.exec, state->x);
+                                 problem.exec.fence();
+                               },
+                               [=] { return problem.error(state->x); }});
   }
   return contender;
 }
 
-template <class T>
-Contender one_call_contender(const Problem<T>& problem, GridShape shape, std::int64_t tile) {
-  using Matrix = typename Problem<T>::Matrix;
+/// The whole of cholesky_distributed, from rows to one solution.
+template <class T, class Exec>
+Contender one_call_contender(const Problem<T, Exec>& problem, GridShape shape, std::int64_t tile) {
+  using Matrix = typename Problem<T, Exec>::Matrix;
   struct State {
     Matrix rows, b, x;
   };
@@ -63,7 +72,8 @@ Contender one_call_contender(const Problem<T>& problem, GridShape shape, std::in
 
   Contender contender;
   contender.name = "cholesky_distributed";
-  contender.detail = describe(shape, detail::tile_size_for<T, Kokkos::HostSpace>(tile, problem.n, shape));
+  contender.detail =
+      describe_grid(shape, detail::tile_size_for<T, typename Exec::memory_space>(tile, problem.n, shape));
   contender.prepare = [=] {
     int rank = 0;
     MPI_Comm_rank(problem.comm, &rank);
@@ -87,13 +97,5 @@ Contender one_call_contender(const Problem<T>& problem, GridShape shape, std::in
                              [=] { return problem.error(state->x); }});
   return contender;
 }
-
-#define TESSERA_INSTANTIATE(T)                                                                              \
-  template Contender tessera_contender(const Problem<T>&, GridShape, std::int64_t tile, std::int64_t slab); \
-  template Contender one_call_contender(const Problem<T>&, GridShape, std::int64_t tile);
-TESSERA_INSTANTIATE(float)
-TESSERA_INSTANTIATE(double)
-TESSERA_INSTANTIATE(Kokkos::complex<float>)
-TESSERA_INSTANTIATE(Kokkos::complex<double>)
 
 }  // namespace tessera::perf
