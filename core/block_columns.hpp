@@ -1,8 +1,8 @@
 #pragma once
 
-#include "core/diagonal_blocks.hpp"
 #include "core/exchange.hpp"
 #include "core/factorize_memory.hpp"
+#include "core/leaf_inverses.hpp"
 #include "core/pass_on.hpp"
 #include "core/program.hpp"
 #include "core/ring.hpp"
@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -47,21 +48,21 @@ class BlockColumns {
   };
 
   BlockColumns(const Exec& exec, Matrix& a, T* inverses, const FactorizeBuffers<T, Exec>& buffers,
-               const Schedule& schedule, PhaseSeconds& seconds)
+               Memory<MemorySpace>& memory, const Schedule& schedule, PhaseSeconds& seconds)
       : a_(a),
         grid_(a.grid()),
         rows_(a.rows()),
         columns_(a.columns()),
-        updates_(exec, buffers.blas_of_queues[0]),
+        updates_(exec, buffers.blas_of_queues[0], memory.blas_handles[0]),
         transfers_(grid_.communicator(), exec),
         failing_(buffers.failing),
-        diagonal_(a.layout(), buffers, inverses),
+        inverses_(a.layout(), inverses, buffers.invert),
         schedule_(schedule),
         seconds_(seconds) {
     for (const auto& slot : buffers.slots) slots_.push_back({slot, {}, 0, true});
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
     if (buffers.has_two_queues(a.layout())) {
-      beside_.emplace(exec, buffers.blas_of_queues[1]);
+      beside_.emplace(exec, buffers.blas_of_queues[1], memory.blas_handles[1]);
       panels_follow_updates();
     }
   }
@@ -152,18 +153,16 @@ class BlockColumns {
     const std::int64_t m = rows_.extent(t);
     if (!rows_.is_mine(t)) {
       if (rows_below(grid_.row(), t + 1) == 0) return {};
-      return transfers_.receive(tile_message(step, t), diagonal_.message_size(m),
-                                grid_.rank_of(rows_.owner(t), grid_.col()), {Tag::diagonal, step.slot});
+      return transfers_.receive(tile_message(step, t).data(), m * m, grid_.rank_of(rows_.owner(t), grid_.col()),
+                                {Tag::diagonal, step.slot});
     }
-    program.then([this, step, t, m] {
-      const View tile = a_.tile(t, t);
+    program.then([this, step, t] {
       {
         const Timed timed(seconds_.panel, "tessera::factorize::diagonal");
-        kernels::potrf<T>(panels(), tile, diagonal_.inverses(step.k, step.number, {t, t + 1}), rows_.begin(t).value,
-                          failing_);
+        kernels::potrf<T>(panels(), a_.tile(t, t), rows_.begin(t).value, failing_);
       }
       if (grid_.rows() > 1) send_diagonal(step, t);
-      if (!beside_) invert(step.k, step.number, {t, t + 1});
+      if (!beside_) invert({t, t + 1});
     });
     return {};
   }
@@ -175,12 +174,8 @@ class BlockColumns {
     program.when([this, message, t] { return transfers_.done(message) && !(factored_ < columns_.local_begin(t)); },
                  [this, step, t] {
                    const Timed timed(seconds_.panel, "tessera::factorize::panel");
-                   const bool mine = rows_.is_mine(t);
-                   kernels::trsm<T>(panels(), kernels::Side::right, kernels::Op::conj_transpose,
-                                    mine ? a_.tile(t, t) : diagonal_.tile_in(slot_of(step).memory.diagonal, step.k, t),
-                                    mine ? diagonal_.inverses(step.k, step.number, {t, t + 1})
-                                         : diagonal_.inverses_in(slot_of(step).memory.diagonal, step.k, t),
-                                    below({t, t + 1}, t + 1));
+                   kernels::trsm_right<T>(panels(), rows_.is_mine(t) ? a_.tile(t, t) : tile_message(step, t),
+                                          below({t, t + 1}, t + 1));
                    factored_ = columns_.local_begin(t + 1);
                  });
   }
@@ -203,7 +198,8 @@ class BlockColumns {
  private:
   /// What factors block columns while the device updates others, and their order.
   struct Beside {
-    Beside(const Exec& exec, void* workspace) : urgent(exec), queue(urgent.exec(), workspace) {}
+    Beside(const Exec& exec, void* workspace, std::shared_ptr<void>& handle)
+        : urgent(exec), queue(urgent.exec(), workspace, handle) {}
     kernels::UrgentInstance<Exec> urgent;
     kernels::Queue<Exec> queue;
     kernels::Event<Exec> updated;
@@ -246,15 +242,14 @@ class BlockColumns {
   /// Lets the updates have a step that the panels have finished.
   void take_over(std::int64_t number) {
     beside_->factored[number % 2].hold_back(updates_.exec());
-    const TileRange k = steps_[static_cast<std::size_t>(number)];
-    invert(k, number, k);
+    invert(steps_[static_cast<std::size_t>(number)]);
   }
 
-  /// What the solve needs of these tiles of a step: nothing, where the host's BLAS substitutes.
-  void invert([[maybe_unused]] TileRange k, [[maybe_unused]] std::int64_t number, [[maybe_unused]] TileRange tiles) {
+  /// What the solve needs of these tiles: nothing, where the host's BLAS substitutes.
+  void invert([[maybe_unused]] TileRange tiles) {
     if constexpr (!kernels::on_host<Exec>) {
       const Timed timed(seconds_.panel, "tessera::factorize::invert");
-      diagonal_.invert(updates_, a_, k, number, tiles);
+      inverses_.make(updates_, a_, tiles);
     }
   }
 
@@ -274,18 +269,16 @@ class BlockColumns {
 
   void send_diagonal(const Step& step, GlobalTile t) {
     const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
-    T* const messages = slot_of(step).memory.diagonal;
-    const Exec& exec = panels().exec();
-    kernels::copy<T>(exec, a_.tile(t, t), diagonal_.tile_in(messages, step.k, t));
-    if (!kernels::on_host<Exec>) {
-      kernels::copy<T>(exec, diagonal_.inverses(step.k, step.number, {t, t + 1}),
-                       diagonal_.inverses_in(messages, step.k, t));
-    }
-    send_down(step, t + 1, tile_message(step, t), diagonal_.message_size(rows_.extent(t)), Tag::diagonal);
+    const View message = tile_message(step, t);
+    kernels::copy<T>(panels().exec(), a_.tile(t, t), message);
+    send_down(step, t + 1, message.data(), static_cast<std::int64_t>(message.size()), Tag::diagonal);
   }
 
-  T* tile_message(const Step& step, GlobalTile t) {
-    return diagonal_.tile_in(slot_of(step).memory.diagonal, step.k, t).data();
+  /// Where L(t,t) is on its way.
+  View tile_message(const Step& step, GlobalTile t) {
+    const std::int64_t m = rows_.extent(t);
+    T* const first = slot_of(step).memory.diagonal;
+    return make_matrix_view<MemorySpace>(first + (t - step.k.begin) * rows_.tile * rows_.tile, m, m, m);
   }
 
   /// To the ranks of this process column that have rows from tile `top` on.
@@ -394,7 +387,7 @@ class BlockColumns {
   std::optional<Beside> beside_;  // only a device has two things at hand, and messages would keep it from them
   Transfers<Exec> transfers_;
   kernels::FailingMinor<Exec> failing_;
-  DiagonalBlocks<T, Exec> diagonal_;
+  LeafInverses<T, Exec> inverses_;
   std::vector<TileRange> steps_;
   Schedule schedule_;
   PhaseSeconds& seconds_;

@@ -31,7 +31,7 @@ class Factorization {
       const std::int64_t bytes = Leaves<MemorySpace>(layout).inverses_size() * std::int64_t{sizeof(T)};
       factor.inverses_ = Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes);
       buffers = take<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
-      columns.emplace(exec, factor.l_, factor.inverses(), *buffers, schedule, result.seconds);
+      columns.emplace(exec, factor.l_, factor.inverses(), *buffers, memory, schedule, result.seconds);
     });
     Factorization(*columns, progress).run(Steps<MemorySpace>(layout).all(), grid.communicator());
     result.leading_minor = columns->leading_minor();

@@ -21,7 +21,7 @@ template <class MemorySpace>
 class Steps {
  public:
   explicit Steps(const SlabLayout& layout)
-      : layout_(layout), tiles_(tiles_per_step(layout)), slab_tiles_(std::max<std::int64_t>(1, layout.slab / tile())) {}
+      : layout_(layout), tiles_(tiles_per_step(layout)), slab_tiles_((layout.slab + tile() - 1) / tile()) {}
 
   std::vector<TileRange> all() const {
     std::vector<TileRange> result;
@@ -61,7 +61,7 @@ struct FactorizeBuffers {
   /// What one step works with, until all that it sends has left.
   struct Slot {
     T* row = nullptr;       // L(k,0:k)^H at this rank's columns
-    T* diagonal = nullptr;  // L(k,k), and on a device the inverses of its blocks, for each tile of the step, for others
+    T* diagonal = nullptr;  // L(t,t) for each tile t of the step, for others
     T* sum = nullptr;       // this rank's share of a block column that another one owns
     T* chunks[2] = {};      // of the sum, on their way
   };
@@ -75,13 +75,12 @@ struct FactorizeBuffers {
     for (int queue = 0; queue < (has_two_queues(layout) ? 2 : 1); ++queue) {
       blas_of_queues[queue] = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
     }
-    for (T*& blocks : inverses) blocks = workspace.template take<T>(width * kernels::potrf_block);
     if (!kernels::on_host<Exec>) invert = workspace.template take<T>(kernels::invert_workspace(width));
     diagonal_values = workspace.template take<double>(layout.rows.n);
     for (Slot& slot : slots) {
       if (layout.rows.processes > 1) {
         slot.row = workspace.template take<T>(layout.columns.local_extent() * width);
-        slot.diagonal = workspace.template take<T>(width * diagonal_columns(tile));
+        slot.diagonal = workspace.template take<T>(width * tile);
       }
       if (layout.columns.processes > 1) {
         slot.sum = workspace.template take<T>(height * tile);
@@ -97,13 +96,8 @@ struct FactorizeBuffers {
     return kernels::UrgentInstance<Exec>::runs_beside && layout.rows.processes * layout.columns.processes == 1;
   }
 
-  static constexpr std::int64_t diagonal_columns(std::int64_t m) {
-    return m + (kernels::on_host<Exec> ? 0 : kernels::potrf_block);
-  }
-
   std::int64_t* failing;
   char* blas_of_queues[2] = {};
-  T* inverses[2];           // of the diagonal blocks of the tiles of one step, of the next one; by turns
   T* invert = nullptr;      // for kernels::invert
   double* diagonal_values;  // of log_determinant, which comes after all else
   std::vector<Slot> slots;

@@ -50,10 +50,9 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
   }
   memory.factorize = bytes_of<detail::FactorizeBuffers<T, Exec>, Exec>(layout, schedule);
   if (nrhs > 0) memory.solve = bytes_of<detail::SolveBuffers<T, Exec>, Exec>(layout, nrhs, schedule);
-  // One call takes its workspace from phase to phase, and has the right-hand sides from the first on.
-  memory.peak = memory.matrix + memory.inverses +
-                (one_call ? memory.right_hand_sides + std::max({memory.redistribute, memory.factorize, memory.solve})
-                          : std::max(memory.factorize, memory.right_hand_sides + memory.solve));
+  // The workspace is taken from phase to phase.
+  memory.peak = memory.matrix + memory.inverses + memory.right_hand_sides +
+                std::max({memory.redistribute, memory.factorize, memory.solve});
   return memory;
 }
 

@@ -51,6 +51,20 @@ struct Elements {
   }
 };
 
+/// Zeros above the diagonal in a rectangle that begins at (row_begin, column_begin).
+template <class T, class MemorySpace>
+struct ClearAboveDiagonal {
+  BlockCyclic rows;
+  BlockCyclic columns;
+  LocalIndex row_begin;
+  LocalIndex column_begin;
+  MatrixView<T, MemorySpace> a;
+
+  KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
+    if (rows.to_global(row_begin + row) < columns.to_global(column_begin + column)) a(row, column) = T(0);
+  }
+};
+
 /// Writes the rectangle of a share that begins at (row_begin, column_begin).
 template <class T, class MemorySpace>
 struct TakeIn {
@@ -143,7 +157,8 @@ class Redistribution {
         grid_(matrix.grid()),
         diag_shift_(diag_shift),
         upper_(triangle == Triangle::upper),
-        chunk_(rows_per_chunk<T, MemorySpace>(matrix.n())) {}
+        chunk_(source.buffered || grid_.size() > 1 ? rows_per_chunk<T, MemorySpace>(matrix.n())
+                                                   : std::max<std::int64_t>(1, matrix.n())) {}
 
   void run() {
     const Communicator& communicator = grid_.communicator();
@@ -175,18 +190,18 @@ class Redistribution {
                                                          source_.buffered ? source_.count : 0);
   }
 
-  /// What a slab stores above its diagonal tiles takes part in updates, though nothing comes of it: it must be finite.
+  /// What a slab stores above its diagonal takes part in updates, though nothing comes of it: it must be finite.
   void clear_above_diagonal() {
     const SlabLayout& layout = matrix_.layout();
-    for (LocalTile t{0}; t < layout.columns.local_tiles_end(); ++t) {
-      const GlobalTile tile = layout.columns.to_global(t);
-      const LocalIndex begin = layout.columns.local_begin(tile);
-      const LocalIndex top = layout.row_begin(layout.slab_of(begin));
-      const LocalIndex bottom = layout.rows.local_begin(tile);
-      if (top < bottom) {
-        kernels::set_zero<T>(exec_, matrix_.view(top, bottom, begin, begin + layout.columns.extent(tile)));
-      }
-    }
+    const LocalIndex all_columns{layout.columns.local_extent()};
+    layout.for_each_slab(LocalIndex{0}, all_columns, [&](LocalIndex from, LocalIndex to) {
+      const LocalIndex top = layout.row_begin(layout.slab_of(from));
+      const LocalIndex bottom =
+          to < all_columns ? layout.row_begin(layout.slab_of(to)) : LocalIndex{layout.rows.local_extent()};
+      const auto above = matrix_.view(top, bottom, from, to);
+      kernels::for_each<T>("tessera::redistribute::clear", exec_, above,
+                           ClearAboveDiagonal<T, MemorySpace>{layout.rows, layout.columns, top, from, above});
+    });
   }
 
   /// Each rank's lines from `done` on, at most one chunk of them: to one rank and from one rank at a time.
@@ -196,7 +211,7 @@ class Redistribution {
     const int me = grid_.rank();
     const int ranks = grid_.size();
     const Strided<const T> lines = ask(begin(me) - line_begin(me), end(me) - begin(me));
-    for (const Rectangle& part : rectangles(me, begin(me), end(me))) write_into_tiles(lines, begin(me), part);
+    write_into_slabs(lines, begin(me), end(me));
     for (int step = 1; step < ranks; ++step) {
       const int to = (me + step) % ranks;
       const int from = (me - step + ranks) % ranks;
@@ -273,12 +288,30 @@ class Redistribution {
     });
   }
 
-  MatrixView<T, MemorySpace> tiles(const Rectangle& part) const {
+  MatrixView<T, MemorySpace> slab(const Rectangle& part) const {
     return matrix_.view(part.row_begin, part.row_end, part.column_begin, part.column_end);
   }
 
-  void write_into_tiles(const Strided<const T>& lines, std::int64_t first_line, const Rectangle& part) {
-    for_each_slab(part, [&](const Rectangle& piece) { take_in(lines, first_line, grid_.rank(), piece, tiles(piece)); });
+  /// Lines [begin, end), as far as this rank keeps them.
+  void write_into_slabs(const Strided<const T>& lines, std::int64_t begin, std::int64_t end) {
+    const SlabLayout& layout = matrix_.layout();
+    const LocalIndex first = local_lower_bound(upper_ ? layout.columns : layout.rows, begin);
+    const LocalIndex last = local_lower_bound(upper_ ? layout.columns : layout.rows, end);
+    const Rectangle all{LocalIndex{0}, LocalIndex{layout.rows.local_extent()}, LocalIndex{0},
+                        LocalIndex{layout.columns.local_extent()}};
+    for_each_slab(upper_ ? Rectangle{all.row_begin, all.row_end, first, last}
+                         : Rectangle{first, last, all.column_begin, all.column_end},
+                  [&](Rectangle piece) {
+                    piece.row_begin = std::max(piece.row_begin, layout.row_begin(layout.slab_of(piece.column_begin)));
+                    if (piece.row_begin < piece.row_end) take_in(lines, begin, grid_.rank(), piece, slab(piece));
+                  });
+  }
+
+  /// How many of this rank's indices stand before `i`.
+  static LocalIndex local_lower_bound(const BlockCyclic& axis, std::int64_t i) {
+    if (i >= axis.n) return {axis.local_extent()};
+    const GlobalTile tile = axis.tile_of(GlobalIndex{i});
+    return axis.is_mine(tile) ? axis.to_local(GlobalIndex{i}) : axis.local_begin(tile);
   }
 
   std::int64_t pack(const Strided<const T>& lines, std::int64_t begin, std::int64_t end, int rank) {
@@ -300,7 +333,7 @@ class Redistribution {
         kernels::copy<T>(exec_,
                          block(arrived, 0, part.rows(), piece.column_begin - part.column_begin,
                                piece.column_end - part.column_begin),
-                         tiles(piece));
+                         slab(piece));
       });
       offset += part.size();
     }

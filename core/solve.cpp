@@ -1,4 +1,5 @@
 #include "core/exchange.hpp"
+#include "core/in_two_launches.hpp"
 #include "core/leaves.hpp"
 #include "core/program.hpp"
 #include "core/ring.hpp"
@@ -29,7 +30,8 @@ class Solve {
   using Buffers = SolveBuffers<T, Exec>;
   using Message = typename Transfers<Exec>::Message;
 
-  Solve(const Exec& exec, const CholeskyFactor<T, MemorySpace>& factor, T* b, std::int64_t nrhs, const Buffers& buffers)
+  Solve(const Exec& exec, const CholeskyFactor<T, MemorySpace>& factor, T* b, std::int64_t nrhs, const Buffers& buffers,
+        Memory<MemorySpace>& memory)
       : l_(factor.l_),
         leaves_(l_.layout()),
         inverses_(factor.inverses()),
@@ -38,7 +40,7 @@ class Solve {
         columns_(l_.columns()),
         nrhs_(nrhs),
         buffers_(buffers),
-        queue_(exec, buffers.blas),
+        queue_(exec, buffers.blas, memory.blas_handles[0]),
         transfers_(grid_.communicator(), exec),
         b_(whole(b, rows_.n)),
         at_rows_(Buffers::rows_are_in_b(l_.layout()) ? b_ : whole(buffers.rows, rows_.local_extent())),
@@ -249,7 +251,7 @@ class Solve {
     const View l = l_.view(rows_.local_begin(k.begin), rows_.local_begin(k.end), columns_.local_begin(k.begin),
                            columns_.local_begin(k.end));
     if constexpr (kernels::on_host<Exec>) {
-      kernels::trsm<T>(queue_, kernels::Side::left, op, l, {}, b);
+      kernels::trsm_left<T>(queue_, op, l, b);
       copy(b, y);
     } else {
       kernels::solve_by_inverse<T>(queue_, op, l, leaves_.inverse(inverses_, index, rows_.extent_of(k)), b, y,
@@ -329,11 +331,15 @@ void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space
            Memory<typename Exec::memory_space>& memory, const Schedule& schedule) {
   if (nrhs == 0) return;
   const Region region("tessera::solve");
+  const SlabLayout& layout = factor.matrix().layout();
   std::optional<Solve<T, Exec>> solve;
   collectively(factor.grid().communicator(), [&] {
-    solve.emplace(exec, factor, b, nrhs, take<SolveBuffers<T, Exec>>(memory, factor.matrix().layout(), nrhs, schedule));
+    const auto buffers = take<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule);
+    using Short = InTwoLaunches<T, Exec>;
+    if (Short::suits(layout, nrhs)) return Short::run(exec, factor, b, nrhs, buffers.counters);
+    solve.emplace(exec, factor, b, nrhs, buffers, memory);
   });
-  solve->run();
+  if (solve) solve->run();
 }
 
 #define TESSERA_INSTANTIATE_SOLVE(T, Exec)                                                                           \

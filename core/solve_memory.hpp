@@ -30,6 +30,7 @@ struct SolveBuffers {
     const int most = schedule.slots_on(layout.rows.processes, layout.columns.processes);
     slots.resize(static_cast<std::size_t>(std::min<std::int64_t>(most, chunks)));
     blas = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
+    if (!kernels::on_host<Exec>) counters = workspace.template take<int>(2);
     if (!kernels::on_host<Exec>) correction = workspace.template take<T>(Leaves<MemorySpace>(layout).width() * chunk);
     if (!rows_are_in_b(layout)) rows = workspace.template take<T>(layout.rows.local_extent() * nrhs);
     if (layout.columns.processes > 1) columns = workspace.template take<T>(layout.columns.local_extent() * nrhs);
@@ -52,6 +53,7 @@ struct SolveBuffers {
   std::int64_t chunks;  // of them
   std::vector<Slot> slots;
   char* blas;
+  int* counters = nullptr;  // of Substitution
   T* correction = nullptr;  // of a leaf's solution, on a device
   T* rows = nullptr;        // where they are not in b
   T* columns = nullptr;     // where there are several process columns

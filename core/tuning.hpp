@@ -15,7 +15,7 @@ struct Tuning {
   /// The largest tile that default_tile_size picks. On the host a tile is factored by one rank while others wait; but
   /// between process columns a block column is one tile wide, and narrow ones cost messages and time in gemm.
   static constexpr std::int64_t tile_cap(int process_columns) {
-    return !host ? process_columns > 1 ? 1024 : 256 : process_columns > 1 ? 256 : 128;
+    return !host ? process_columns > 1 ? 1024 : 128 : process_columns > 1 ? 256 : 128;
   }
 
   /// Columns that are updated in one call where one process column owns them all; narrower calls lose their time to

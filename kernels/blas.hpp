@@ -10,9 +10,6 @@ namespace tessera::kernels {
 
 enum class Op { none, conj_transpose };
 
-/// Columns of the diagonal blocks whose inverses are kept: what one team factors in scratch memory, Kokkos's 48 KiB.
-inline constexpr std::int64_t potrf_block = 64;
-
 /// C = alpha op(A) op(B) + beta C, with beta 0 (C is not read) or 1; an empty A and B count as zero.
 template <class T, class Exec>
 void gemm(Queue<Exec>& queue, T alpha, Op op_a, const MatrixView<const T, typename Exec::memory_space>& a, Op op_b,
@@ -36,20 +33,14 @@ template <class T, class Exec>
 void herk_by_gemm(Queue<Exec>& queue, T alpha, const MatrixView<const T, typename Exec::memory_space>& a, T beta,
                   const MatrixView<T, typename Exec::memory_space>& c);
 
-enum class Side { left, right };
-
-/// B = L^-1 B (left, none), L^-H B (left, conj_transpose) or B L^-H (right, conj_transpose), with L lower triangular.
-/// `inverses` are those of L's diagonal blocks as potrf leaves them.
+/// B = B L^-H, with L lower triangular.
 template <class T, class Exec>
-void trsm(Queue<Exec>& queue, Side side, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
-          const MatrixView<const T, typename Exec::memory_space>& inverses,
-          const MatrixView<T, typename Exec::memory_space>& b);
+void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
+                const MatrixView<T, typename Exec::memory_space>& b);
 
-/// trsm for a device, block by block: with R what is left of a part of B, and X the inverse of L's diagonal block,
-/// W = X R is corrected once, W += X (R - L W), which makes it as accurate as substitution; likewise for the other two.
+/// B = L^-1 B, or L^-H B. For the host: see invert.hpp.
 template <class T, class Exec>
-void trsm_by_inverses(Queue<Exec>& queue, Side side, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
-                      const MatrixView<const T, typename Exec::memory_space>& inverses,
-                      const MatrixView<T, typename Exec::memory_space>& b);
+void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
+               const MatrixView<T, typename Exec::memory_space>& b);
 
 }  // namespace tessera::kernels

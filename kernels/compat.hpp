@@ -5,18 +5,7 @@
 #include <KokkosBlas3_trsm.hpp>
 #include <Kokkos_Core.hpp>
 
-// What differs between versions of Kokkos Kernels, whose BLAS took no execution-space instance before 4.0, and between
-// compilers.
-
-/// Before a loop over a thread's own array, which stays in registers where the compiler knows every index; and before
-/// one that is to stay a loop.
-#ifdef __CUDACC__
-#define TESSERA_UNROLL _Pragma("unroll")
-#define TESSERA_ROLLED _Pragma("unroll 1")
-#else
-#define TESSERA_UNROLL
-#define TESSERA_ROLLED
-#endif
+// What differs between versions of Kokkos Kernels, whose BLAS took no execution-space instance before 4.0.
 
 namespace tessera::kernels::compat {
 

@@ -9,12 +9,11 @@
 // Substitution by products, for a device, which is slow at one small kernel after the other.
 namespace tessera::kernels {
 
-/// X = L^-1 for a lower triangular L; zeros are written above the diagonal of both. `inverses` are those of L's
-/// diagonal blocks, as potrf leaves them; two neighbours make one of twice the size,
-/// [L11 0; L21 L22]^-1 = [X11 0; -X22 L21 X11, X22]. `workspace`: invert_workspace elements.
+/// X = L^-1 for a lower triangular L; zeros are written above the diagonal of both. Small blocks on the diagonal are
+/// inverted by substitution; two neighbours make one of twice the size, [L11 0; L21 L22]^-1 = [X11 0; -X22 L21 X11,
+/// X22]. `workspace`: invert_workspace elements.
 template <class T, class Exec>
 void invert(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>& l,
-            const MatrixView<const T, typename Exec::memory_space>& inverses,
             const MatrixView<T, typename Exec::memory_space>& x, T* workspace);
 
 constexpr std::int64_t invert_workspace(std::int64_t n) { return n * n / 4; }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/blas.hpp"
+#include "kernels/queue.hpp"
 #include "tessera/matrix_view.hpp"
 
 #include <cstdint>
@@ -13,13 +13,10 @@ template <class Exec>
 using FailingMinor = Kokkos::View<std::int64_t, typename Exec::memory_space>;
 inline constexpr std::int64_t no_failure = INT64_MAX;
 
-/// A = L L^H in place, on the lower triangle of an m x m tile; of the diagonal the real part is read. Inside the blocks
-/// of potrf_block columns on the diagonal, zeros are written above L's diagonal. `inverses`, m x potrf_block, receives
-/// the inverses of these blocks, each in its own rows, from column 0 on. A pivot k (from 0) that is not positive lowers
-/// `failing` to offset + k + 1 and leaves NaNs from there on.
+/// A = L L^H in place, on the lower triangle of a square tile, above which A may change; of the diagonal the real part
+/// is read. A pivot k (from 0) that is not positive lowers `failing` to offset + k + 1 and leaves NaNs from there on.
 template <class T, class Exec>
-void potrf(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>& a,
-           const MatrixView<T, typename Exec::memory_space>& inverses, std::int64_t offset,
+void potrf(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>& a, std::int64_t offset,
            const FailingMinor<Exec>& failing);
 
 }  // namespace tessera::kernels

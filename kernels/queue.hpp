@@ -4,6 +4,8 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <memory>
+
 namespace tessera::kernels {
 
 /// Whether the host can work on what `Exec` keeps in its memory: then the host's BLAS does.
@@ -14,8 +16,9 @@ inline constexpr bool on_host = Kokkos::SpaceAccessibility<Kokkos::HostSpace, ty
 template <class Exec>
 class Queue {
  public:
-  /// `workspace`: VendorBlas<Exec>::workspace_bytes, for this queue alone.
-  Queue(const Exec& exec, void* workspace) : exec_(exec), blas_(exec, workspace) {}
+  /// `workspace`: VendorBlas<Exec>::workspace_bytes; it and `handle` are for this queue alone.
+  Queue(const Exec& exec, void* workspace, std::shared_ptr<void>& handle)
+      : exec_(exec), blas_(exec, workspace, handle) {}
 
   const Exec& exec() const { return exec_; }
   const VendorBlas<Exec>& blas() const { return blas_; }

@@ -81,21 +81,19 @@ cublasStatus_t cublas_gemv(cublasHandle_t handle, cublasOperation_t op, int m, i
 
 }  // namespace
 
-VendorBlas<Kokkos::Cuda>::VendorBlas(const Kokkos::Cuda& exec, void* workspace) {
-  check(cublasCreate(&handle_), "cublasCreate");
-  try {
-    check(cublasSetStream(handle_, exec.cuda_stream()), "cublasSetStream");
-    const auto address = reinterpret_cast<std::uintptr_t>(workspace);
-    const std::uintptr_t aligned = (address + alignment - 1) / alignment * alignment;
-    check(cublasSetWorkspace(handle_, reinterpret_cast<void*>(aligned), workspace_bytes - alignment),
-          "cublasSetWorkspace");
-  } catch (...) {
-    cublasDestroy(handle_);
-    throw;
+VendorBlas<Kokkos::Cuda>::VendorBlas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle) {
+  if (!handle) {
+    check(cublasCreate(&handle_), "cublasCreate");
+    handle.reset(handle_, [](void* made) { cublasDestroy(static_cast<cublasHandle_t>(made)); });
   }
+  kept_ = handle;
+  handle_ = static_cast<cublasHandle_t>(kept_.get());
+  check(cublasSetStream(handle_, exec.cuda_stream()), "cublasSetStream");
+  const auto address = reinterpret_cast<std::uintptr_t>(workspace);
+  const std::uintptr_t aligned = (address + alignment - 1) / alignment * alignment;
+  check(cublasSetWorkspace(handle_, reinterpret_cast<void*>(aligned), workspace_bytes - alignment),
+        "cublasSetWorkspace");
 }
-
-VendorBlas<Kokkos::Cuda>::~VendorBlas() { cublasDestroy(handle_); }
 
 template <class T>
 void VendorBlas<Kokkos::Cuda>::gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha,

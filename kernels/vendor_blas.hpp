@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
+#include <memory>
 
 #ifdef KOKKOS_ENABLE_CUDA
 #include <cublas_v2.h>
@@ -12,13 +13,14 @@
 // may depend on what overlaps, and computes small products by atomics.
 namespace tessera::kernels {
 
-/// What a vendor's BLAS keeps for one execution-space instance.
+/// A vendor's BLAS on one execution-space instance. Its handle is slow to make: it is taken from `handle`, or made
+/// there.
 template <class Exec>
 class VendorBlas {
  public:
   static constexpr bool has_gemm = false;
   static constexpr std::int64_t workspace_bytes = 0;
-  VendorBlas(const Exec&, void*) {}
+  VendorBlas(const Exec&, void*, std::shared_ptr<void>&) {}
 };
 
 #ifdef KOKKOS_ENABLE_CUDA
@@ -29,10 +31,7 @@ class VendorBlas<Kokkos::Cuda> {
   static constexpr std::int64_t alignment = 256;
   static constexpr std::int64_t workspace_bytes = (std::int64_t{32} << 20) + alignment;  ///< as cuBLAS asks on Hopper
 
-  VendorBlas(const Kokkos::Cuda& exec, void* workspace);
-  ~VendorBlas();
-  VendorBlas(const VendorBlas&) = delete;
-  VendorBlas& operator=(const VendorBlas&) = delete;
+  VendorBlas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle);
 
   /// C = alpha op(A) op(B) + beta C, column-major; 'N' or 'C'. One column is a gemv.
   template <class T>
@@ -46,7 +45,8 @@ class VendorBlas<Kokkos::Cuda> {
                     std::int64_t ldc, std::int64_t distance_c, std::int64_t count) const;
 
  private:
-  cublasHandle_t handle_ = nullptr;
+  std::shared_ptr<void> kept_;
+  cublasHandle_t handle_;
 };
 #endif
 

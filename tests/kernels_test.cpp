@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string>
 
 // What one rank does to its own matrices, against loops in long double. No MPI.
@@ -89,7 +90,8 @@ struct Sum {
 template <class T>
 struct KernelsTest : ::testing::Test {
   Kokkos::View<char*, Exec::memory_space> workspace{"workspace", kernels::VendorBlas<Exec>::workspace_bytes};
-  kernels::Queue<Exec> queue{Exec{}, workspace.data()};
+  std::shared_ptr<void> handle;
+  kernels::Queue<Exec> queue{Exec{}, workspace.data(), handle};
   kernels::FailingMinor<Exec> failing{"failing"};
 
   KernelsTest() { Kokkos::deep_copy(failing, kernels::no_failure); }
@@ -201,18 +203,16 @@ struct NearlySingular {
 template <class T>
 struct Factor {
   Framed<T> l;
-  Framed<T> inverses;
 
   template <class F>
   Factor(KernelsTest<T>& test, std::int64_t n, const F& f, std::int64_t offset = 0)
-      : l(n, n, [&](std::int64_t i, std::int64_t j) { return i < j ? nothing<T>(i, j) : f(i, j); }),
-        inverses(n, kernels::potrf_block, nothing<T>) {
-    kernels::potrf<T>(test.queue, l.view(), inverses.view(), offset, test.failing);
+      : l(n, n, [&](std::int64_t i, std::int64_t j) { return i < j ? nothing<T>(i, j) : f(i, j); }) {
+    kernels::potrf<T>(test.queue, l.view(), offset, test.failing);
     test.queue.exec().fence();
   }
 };
 
-TYPED_TEST(KernelsTest, PotrfAndTheInverses) {
+TYPED_TEST(KernelsTest, Potrf) {
   using T = TypeParam;
   for (const std::int64_t n : edges) {
     SCOPED_TRACE(std::to_string(n));
@@ -222,27 +222,11 @@ TYPED_TEST(KernelsTest, PotrfAndTheInverses) {
                            [&](std::int64_t i, std::int64_t j) { return f(i, j) + (i == j ? scalar<T>(0, 9) : T(0)); });
     EXPECT_EQ(this->failing_minor(), kernels::no_failure);
     const auto l = factor.l.host();
-    const auto inverses = factor.inverses.host();
     for (std::int64_t i = 0; i < n; ++i) {
-      const std::int64_t first = i / kernels::potrf_block * kernels::potrf_block;  // of the block on the diagonal
-      const std::int64_t end = std::min(first + kernels::potrf_block, n);
-      for (std::int64_t j = 0; j < n; ++j) {
-        const std::string where = std::to_string(i) + ", " + std::to_string(j);
-        if (i < j) {
-          if (j < end) {
-            EXPECT_EQ(l(i, j), T(0)) << where;
-            EXPECT_EQ(inverses(i, j - first), T(0)) << where;
-          }
-          continue;
-        }
+      for (std::int64_t j = 0; j <= i; ++j) {
         Sum product;  // L L^H = A
         for (std::int64_t k = 0; k <= j; ++k) product.add(wide(l(i, k)), std::conj(wide(l(j, k))));
-        this->expect_close(f(i, j), product, n, where);
-        if (j >= first) {
-          Sum unity;  // X L = 1, for each block on the diagonal
-          for (std::int64_t k = j; k <= i; ++k) unity.add(wide(inverses(i, k - first)), wide(l(k, j)));
-          this->expect_close(T(i == j ? 1 : 0), unity, n, where);
-        }
+        this->expect_close(f(i, j), product, n, std::to_string(i) + ", " + std::to_string(j));
       }
       if (detail::real(l(i, i)) > 0) continue;
       ADD_FAILURE() << "L(" << i << ", " << i << ") is not positive";
@@ -250,15 +234,47 @@ TYPED_TEST(KernelsTest, PotrfAndTheInverses) {
   }
 }
 
-TYPED_TEST(KernelsTest, Trsm) {
+TYPED_TEST(KernelsTest, Invert) {
+  using T = TypeParam;
+  for (const std::int64_t n : edges) {
+    SCOPED_TRACE(std::to_string(n));
+    const Factor<T> factor(*this, n, Dominant<T>{n});
+    const Framed<T> inverse(n, n, nothing<T>);
+    const Kokkos::View<T*, Space> room("room", kernels::invert_workspace(n));
+    kernels::invert<T>(this->queue, factor.l.view(), inverse.view(), room.data());
+    this->queue.exec().fence();
+    const auto l = factor.l.host();
+    const auto x = inverse.host();
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t j = 0; j < n; ++j) {
+        const std::string where = std::to_string(i) + ", " + std::to_string(j);
+        if (i < j) {
+          EXPECT_EQ(l(i, j), T(0)) << where;
+          EXPECT_EQ(x(i, j), T(0)) << where;
+          continue;
+        }
+        Sum unity;  // X L = 1
+        for (std::int64_t k = j; k <= i; ++k) unity.add(wide(x(i, k)), wide(l(k, j)));
+        this->expect_close(T(i == j ? 1 : 0), unity, n, where);
+      }
+    }
+  }
+}
+
+enum class Way { trsm_right, trsm_left, inverse };
+
+TYPED_TEST(KernelsTest, TriangularSystems) {
   using T = TypeParam;
   struct Case {
-    kernels::Side side;
+    Way way;
     Op op;
+    std::string name;
   };
-  constexpr std::array<Case, 3> cases{{{kernels::Side::left, Op::none},
-                                       {kernels::Side::left, Op::conj_transpose},
-                                       {kernels::Side::right, Op::conj_transpose}}};
+  const std::array<Case, 5> cases{{{Way::trsm_right, Op::conj_transpose, "from the right"},
+                                   {Way::trsm_left, Op::none, "from the left"},
+                                   {Way::trsm_left, Op::conj_transpose, "from the left, L^H"},
+                                   {Way::inverse, Op::none, "by the inverse"},
+                                   {Way::inverse, Op::conj_transpose, "by the inverse, L^H"}}};
   for (const std::int64_t n : edges) {
     for (const bool ill : {false, true}) {
       const Dominant<T> well{n};
@@ -266,55 +282,52 @@ TYPED_TEST(KernelsTest, Trsm) {
       const Factor<T> factor(*this, n,
                              [&](std::int64_t i, std::int64_t j) { return ill ? singular(i, j) : well(i, j); });
       ASSERT_EQ(this->failing_minor(), kernels::no_failure);
+      const Framed<T> inverse(n, n, nothing<T>);
+      const Kokkos::View<T*, Space> room("room", std::max(kernels::invert_workspace(n), n * 65));
+      kernels::invert<T>(this->queue, factor.l.view(), inverse.view(), room.data());
       const auto l = factor.l.host();
       // entry (i, k) of the triangular matrix that the system has: L or, transposed, L^H
       const auto entry = [&](bool transposed, std::int64_t i, std::int64_t k) {
         return transposed ? std::conj(wide(l(k, i))) : wide(l(i, k));
       };
-      for (const auto& [side, op] : cases) {
-        const bool left = side == kernels::Side::left;
+      for (const auto& [way, op, name] : cases) {
+        if (way == Way::trsm_left && !kernels::on_host<Exec>) continue;
+        const bool left = way != Way::trsm_right;
         for (const std::int64_t vectors : {0, 1, 65}) {
-          for (const char* way : {"", ", by inverses of blocks", ", by the inverse"}) {
-            const bool inverts = std::string(way) == ", by the inverse";
-            if (inverts && !left) continue;
-            SCOPED_TRACE(std::to_string(n) + ", " + std::to_string(vectors) + (left ? " columns" : " rows") +
-                         (op == Op::none ? "" : ", L^H") + (ill ? ", ill-conditioned" : "") + way);
-            const Framed<T> b(left ? n : vectors, left ? vectors : n, random<T>(6));
-            const auto right = b.host();
-            const Framed<T> y(n, vectors, nothing<T>);
-            if (inverts) {
-              const Framed<T> inverse(n, n, nothing<T>);
-              const Kokkos::View<T*, Space> room("room", std::max(kernels::invert_workspace(n), n * vectors));
-              kernels::invert<T>(this->queue, factor.l.view(), factor.inverses.read(), inverse.view(), room.data());
-              kernels::solve_by_inverse<T>(this->queue, op, factor.l.read(), inverse.read(), b.view(), y.view(),
-                                           room.data());
-            } else if (*way != '\0') {
-              kernels::trsm_by_inverses<T>(this->queue, side, op, factor.l.read(), factor.inverses.read(), b.view());
-            } else {
-              kernels::trsm<T>(this->queue, side, op, factor.l.read(), factor.inverses.read(), b.view());
-            }
-            this->queue.exec().fence();
-            const auto x = inverts ? y.host() : b.host();
-            const auto at = [&](const auto& view, std::int64_t i, std::int64_t vector) {
-              return left ? wide(view(i, vector)) : wide(view(vector, i));
-            };
-            // Each vector within what substitution would leave: that is not so with an inverse alone. From the right it
-            // is L conjugated that is substituted with, as (X L^H)^H = L X^H.
-            const bool upper = left && op == Op::conj_transpose;
-            for (std::int64_t v = 0; v < vectors; ++v) {
-              long double residual = 0;
-              long double size = 0;
-              for (std::int64_t i = 0; i < n; ++i) {
-                Sum product;
-                for (std::int64_t k = upper ? i : 0; k < (upper ? n : i + 1); ++k) {
-                  const Wide factor_entry = entry(upper, i, k);
-                  product.add(left ? factor_entry : std::conj(factor_entry), at(x, k, v));
-                }
-                residual += std::norm(product.value - at(right, i, v));
-                size += product.size * product.size;
+          SCOPED_TRACE(std::to_string(n) + ", " + std::to_string(vectors) + (left ? " columns, " : " rows, ") + name +
+                       (ill ? ", ill-conditioned" : ""));
+          const Framed<T> b(left ? n : vectors, left ? vectors : n, random<T>(6));
+          const auto right = b.host();
+          const Framed<T> y(n, vectors, nothing<T>);
+          if (way == Way::trsm_right) {
+            kernels::trsm_right<T>(this->queue, factor.l.read(), b.view());
+          } else if (way == Way::trsm_left) {
+            kernels::trsm_left<T>(this->queue, op, factor.l.read(), b.view());
+          } else {
+            kernels::solve_by_inverse<T>(this->queue, op, factor.l.read(), inverse.read(), b.view(), y.view(),
+                                         room.data());
+          }
+          this->queue.exec().fence();
+          const auto x = way == Way::inverse ? y.host() : b.host();
+          const auto at = [&](const auto& view, std::int64_t i, std::int64_t vector) {
+            return left ? wide(view(i, vector)) : wide(view(vector, i));
+          };
+          // Each vector within what substitution would leave: that is not so with an inverse alone. From the right it
+          // is L conjugated that is substituted with, as (X L^H)^H = L X^H.
+          const bool upper = left && op == Op::conj_transpose;
+          for (std::int64_t v = 0; v < vectors; ++v) {
+            long double residual = 0;
+            long double size = 0;
+            for (std::int64_t i = 0; i < n; ++i) {
+              Sum product;
+              for (std::int64_t k = upper ? i : 0; k < (upper ? n : i + 1); ++k) {
+                const Wide factor_entry = entry(upper, i, k);
+                product.add(left ? factor_entry : std::conj(factor_entry), at(x, k, v));
               }
-              EXPECT_LE(std::sqrt(residual), 4 * epsilon<T>() * std::sqrt(size)) << "vector " << v;
+              residual += std::norm(product.value - at(right, i, v));
+              size += product.size * product.size;
             }
+            EXPECT_LE(std::sqrt(residual), 4 * epsilon<T>() * std::sqrt(size)) << "vector " << v;
           }
         }
       }

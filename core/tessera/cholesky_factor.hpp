@@ -28,7 +28,8 @@ template <class T, class Exec>
 class Solve;
 }  // namespace detail
 
-/// The Cholesky factor of a Hermitian positive definite matrix, where the matrix was: A = L L^H.
+/// The Cholesky factor of a Hermitian positive definite matrix, where the matrix was: A = L L^H. It keeps the memory of
+/// its last solve for the next one.
 template <Scalar T, class MemorySpace = Kokkos::DefaultExecutionSpace::memory_space>
 class CholeskyFactor {
  public:
@@ -56,6 +57,11 @@ class CholeskyFactor {
   /// L, in the lower triangle of its tiles; above the diagonal stands nothing that counts.
   const ShardedMatrix<T, MemorySpace>& matrix() const { return l_; }
 
+  // Below the public interface: the memory that solves work in, which the next one finds, and, on a device, the
+  // inverses of diagonal blocks that this rank owns, as detail::Leaves has them.
+  void keep(detail::Memory<MemorySpace>&& memory) { memory_ = std::move(memory); }
+  T* inverses() const { return reinterpret_cast<T*>(inverses_.data()); }
+
  private:
   template <class, class>
   friend class detail::Factorization;
@@ -64,11 +70,9 @@ class CholeskyFactor {
 
   explicit CholeskyFactor(ShardedMatrix<T, MemorySpace>&& a) : l_(std::move(a)) {}
 
-  /// Of the diagonal blocks that this rank owns, as detail::Leaves has them; on a device.
-  T* inverses() const { return reinterpret_cast<T*>(inverses_.data()); }
-
   ShardedMatrix<T, MemorySpace> l_;
   Kokkos::View<char*, MemorySpace> inverses_;
+  mutable detail::Memory<MemorySpace> memory_;
   double log_determinant_ = 0;
 };
 
@@ -125,6 +129,7 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
   detail::Memory<typename Exec::memory_space> memory;
   auto factored = detail::try_factorize<T>(exec, std::move(a), progress, memory);
   if (factored.leading_minor > 0) throw NotPositiveDefinite(factored.leading_minor);
+  factored.factor.keep(std::move(memory));
   return std::move(factored.factor);
 }
 
@@ -154,15 +159,14 @@ void CholeskyFactor<T, MemorySpace>::solve(const Exec& exec, const B& b) const {
   agreement.settle(grid().communicator());
 
   columns = detail::transposed(columns);
-  detail::Memory<MemorySpace> memory;
   T* work = nullptr;
   detail::collectively(grid().communicator(), [&] {
-    work = detail::right_hand_sides<T>(memory, n(), nrhs);
+    work = detail::right_hand_sides<T>(memory_, n(), nrhs);
     detail::gather_from<typename B::memory_space, T>(exec, detail::read_only(columns), work);
   });
-  detail::solve<T>(exec, *this, work, nrhs, memory);
+  detail::solve<T>(exec, *this, work, nrhs, memory_);
   detail::scatter_to<typename B::memory_space, T>(exec, work, columns);
-  // The scatter is still at work on memory that ends here.
+  // The next solve may be on another instance, and works in the same memory.
   exec.fence();
 }
 

@@ -58,16 +58,19 @@ struct BlockCyclic {
   constexpr std::int64_t extent_of(TileRange t) const { return begin(t.end) - begin(t.begin); }
   KOKKOS_FUNCTION constexpr GlobalTile tile_of(GlobalIndex i) const { return {i.value / tile}; }
 
-  constexpr int owner(GlobalTile t) const { return static_cast<int>(t.value % processes); }
-  constexpr bool is_mine(GlobalTile t) const { return owner(t) == coordinate; }
+  KOKKOS_FUNCTION constexpr int owner(GlobalTile t) const { return static_cast<int>(t.value % processes); }
+  KOKKOS_FUNCTION constexpr bool is_mine(GlobalTile t) const { return owner(t) == coordinate; }
 
   KOKKOS_FUNCTION constexpr GlobalTile to_global(LocalTile t) const { return {t.value * processes + coordinate}; }
   KOKKOS_FUNCTION constexpr GlobalIndex to_global(LocalIndex i) const {
+    if (processes == 1) return {i.value};  // without a division, where each element asks
     return {to_global(LocalTile{i.value / tile}).value * tile + i.value % tile};
   }
   /// Where tile `t`, or index `i`, stands in its owner's share.
-  constexpr LocalTile to_local(GlobalTile t) const { return {t.value / processes}; }
-  constexpr LocalIndex to_local(GlobalIndex i) const { return {to_local(tile_of(i)).value * tile + i.value % tile}; }
+  KOKKOS_FUNCTION constexpr LocalTile to_local(GlobalTile t) const { return {t.value / processes}; }
+  KOKKOS_FUNCTION constexpr LocalIndex to_local(GlobalIndex i) const {
+    return {to_local(tile_of(i)).value * tile + i.value % tile};
+  }
 
   /// The first of this process's tiles at or after `t`: as a number, how many of its tiles stand before `t`.
   constexpr LocalTile local_lower_bound(GlobalTile t) const {

@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace tessera::detail {
@@ -19,6 +20,7 @@ struct Memory {
   Bytes inverses;
   Bytes right_hand_sides;
   Bytes workspace;
+  std::shared_ptr<void> blas_handles[2] = {};  ///< of the queues that work in it
 
   /// Makes `kept` hold at least so many bytes; what was in it is lost.
   static const Bytes& reserve(Bytes& kept, const char* label, std::int64_t bytes) {

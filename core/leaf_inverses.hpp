@@ -1,0 +1,44 @@
+#pragma once
+
+#include "core/leaves.hpp"
+#include "kernels/invert.hpp"
+#include "tessera/sharded_matrix.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace tessera::detail {
+
+/// The inverses of leaves that a device's solve works with, made as L grows.
+template <class T, class Exec>
+class LeafInverses {
+ public:
+  using MemorySpace = typename Exec::memory_space;
+
+  /// `workspace`: for kernels::invert.
+  LeafInverses(const SlabLayout& layout, T* inverses, T* workspace)
+      : rows_(layout.rows), columns_(layout.columns), leaves_(layout), inverses_(inverses), workspace_(workspace) {}
+
+  /// Those of the leaves in these tiles.
+  void make(kernels::Queue<Exec>& queue, const ShardedMatrix<T, MemorySpace>& l, TileRange tiles) const {
+    const std::vector<TileRange>& all = leaves_.all();
+    auto leaf = std::lower_bound(all.begin(), all.end(), tiles.begin,
+                                 [](const TileRange& one, GlobalTile tile) { return one.begin < tile; });
+    for (; leaf != all.end() && leaf->begin < tiles.end; ++leaf) {
+      const auto block = l.view(rows_.local_begin(leaf->begin), rows_.local_begin(leaf->end),
+                                columns_.local_begin(leaf->begin), columns_.local_begin(leaf->end));
+      kernels::invert<T>(queue, block, leaves_.inverse(inverses_, leaf - all.begin(), rows_.extent_of(*leaf)),
+                         workspace_);
+    }
+  }
+
+ private:
+  BlockCyclic rows_;
+  BlockCyclic columns_;
+  Leaves<MemorySpace> leaves_;
+  T* inverses_;
+  T* workspace_;
+};
+
+}  // namespace tessera::detail
