@@ -17,14 +17,16 @@ namespace {
 namespace tools = Kokkos::Tools::Experimental;
 using Exec = Kokkos::DefaultExecutionSpace;
 
-/// Tessera's allocations while it lives, as Kokkos's tools see them.
+/// Tessera's allocations in the memory of Exec while it lives, as Kokkos's tools see them.
 class Watch {
  public:
   Watch() {
     watching() = this;
     tools::set_allocate_data_callback(
-        [](Kokkos_Profiling_SpaceHandle, const char* label, const void* data, std::uint64_t bytes) {
-          if (std::string(label).starts_with("tessera::")) watching()->allocated(label, data, bytes);
+        [](Kokkos_Profiling_SpaceHandle space, const char* label, const void* data, std::uint64_t bytes) {
+          // a device's messages may be staged in the host's memory
+          const bool counts = std::string(space.name) == Exec::memory_space::name();
+          if (counts && std::string(label).starts_with("tessera::")) watching()->allocated(label, data, bytes);
         });
     tools::set_deallocate_data_callback(
         [](Kokkos_Profiling_SpaceHandle, const char*, const void* data, std::uint64_t) { watching()->freed(data); });
