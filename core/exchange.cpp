@@ -116,9 +116,7 @@ bool mpi_takes_pointers(bool host_accessible) {
 
 template <class Exec>
 Transfers<Exec>::Transfers(const Communicator& communicator, const Exec& exec)
-    : communicator_(communicator),
-      exec_(exec),
-      direct_(mpi_takes_pointers(Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible)) {}
+    : communicator_(communicator), exec_(exec), direct_(mpi_takes_pointers(host_)) {}
 
 template <class Exec>
 Transfers<Exec>::~Transfers() {
@@ -164,6 +162,8 @@ typename Transfers<Exec>::Message Transfers<Exec>::receive_bytes(char* data, std
     open.staged = HostBuffer(Kokkos::view_alloc("tessera::exchange::received", Kokkos::WithoutInitializing),
                              static_cast<std::size_t>(bytes));
     data = open.staged.data();
+  } else if (!host_) {
+    exec_.fence();  // MPI writes without waiting for what still reads there
   }
   return start(std::move(open), bytes, true, [&](std::int64_t begin, int count, MPI_Request* request) {
     check(MPI_Irecv(data + begin, count, MPI_BYTE, source, tag.value(), communicator_.native(), request), "MPI_Irecv");

@@ -100,6 +100,7 @@ class Transfers {
   void wait();                                     ///< returns when all messages are done
 
  private:
+  static constexpr bool host_ = Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
   using HostBuffer = Kokkos::View<char*, Kokkos::HostSpace>;
   /// A message that is not yet done: how many parts are missing, and where it is staged.
   struct Open {

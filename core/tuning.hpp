@@ -28,8 +28,7 @@ struct Tuning {
 
   /// Slab columns, from this rank's own: wide enough for a long K in gemm, narrow enough to cost little above one half.
   static constexpr std::int64_t slab(std::int64_t local_columns) {
-    return host ? std::clamp<std::int64_t>(local_columns / 16, update_width, 8192)
-                : std::clamp<std::int64_t>(local_columns / 8, update_width, 8192);
+    return std::clamp<std::int64_t>(local_columns / 16, update_width, 8192);
   }
 
   /// Bytes of one buffer of redistribute; there are a few.
