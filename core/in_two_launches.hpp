@@ -9,38 +9,32 @@
 
 namespace tessera::detail {
 
-/// Solves in two launches, where a device has all of L, for few right-hand sides.
+/// Solves in two launches, where a device has all of L, for few right-hand sides; for an Exec that has Substitution.
 template <class T, class Exec>
 class InTwoLaunches {
  public:
   using MemorySpace = typename Exec::memory_space;
 
-  static bool suits([[maybe_unused]] const SlabLayout& layout, [[maybe_unused]] std::int64_t nrhs) {
-    if constexpr (kernels::Substitution<Exec>::exists) {
-      return layout.rows.processes * layout.columns.processes == 1 &&
-             nrhs <= kernels::Substitution<Exec>::most_columns && layout.count() <= kernels::SlabsOfL<T>::most;
-    } else {
-      return false;
-    }
+  static bool suits(const SlabLayout& layout, std::int64_t nrhs) {
+    return layout.rows.processes * layout.columns.processes == 1 && nrhs <= kernels::Substitution<Exec>::most_columns &&
+           layout.count() <= kernels::SlabsOfL<T>::most;
   }
 
   /// L L^H x = b, in place.
-  static void run([[maybe_unused]] const Exec& exec, [[maybe_unused]] const CholeskyFactor<T, MemorySpace>& factor,
-                  [[maybe_unused]] T* b, [[maybe_unused]] std::int64_t nrhs, [[maybe_unused]] int* counters) {
-    if constexpr (kernels::Substitution<Exec>::exists) {
-      const ShardedMatrix<T, MemorySpace>& matrix = factor.matrix();
-      const SlabLayout& layout = matrix.layout();
-      const std::int64_t n = matrix.n();
-      kernels::SlabsOfL<T> l{n, layout.slab, Leaves<MemorySpace>(layout).width(), {}, factor.inverses()};
-      for (std::int64_t s = 0; s < layout.count(); ++s) {
-        const auto slab =
-            matrix.view(layout.row_begin(s), LocalIndex{n}, layout.column_begin(s), layout.column_begin(s + 1));
-        l.slabs[s] = {slab.data(), layout.leading_dimension(s)};
-      }
-      const auto x = make_matrix_view<MemorySpace>(b, n, nrhs, std::max<std::int64_t>(1, n));
-      for (const kernels::Op op : {kernels::Op::none, kernels::Op::conj_transpose}) {
-        kernels::Substitution<Exec>::template run<T>(exec, op, l, x, counters);
-      }
+  static void run(const Exec& exec, const CholeskyFactor<T, MemorySpace>& factor, T* b, std::int64_t nrhs,
+                  int* counters) {
+    const ShardedMatrix<T, MemorySpace>& matrix = factor.matrix();
+    const SlabLayout& layout = matrix.layout();
+    const std::int64_t n = matrix.n();
+    kernels::SlabsOfL<T> l{n, layout.slab, Leaves<MemorySpace>(layout).width(), {}, factor.inverses()};
+    for (std::int64_t s = 0; s < layout.count(); ++s) {
+      const auto slab =
+          matrix.view(layout.row_begin(s), LocalIndex{n}, layout.column_begin(s), layout.column_begin(s + 1));
+      l.slabs[s] = {slab.data(), layout.leading_dimension(s)};
+    }
+    const auto x = make_matrix_view<MemorySpace>(b, n, nrhs, std::max<std::int64_t>(1, n));
+    for (const kernels::Op op : {kernels::Op::none, kernels::Op::conj_transpose}) {
+      kernels::Substitution<Exec>::template run<T>(exec, op, l, x, counters);
     }
   }
 };

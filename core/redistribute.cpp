@@ -164,7 +164,7 @@ class Redistribution {
     const Communicator& communicator = grid_.communicator();
     first_line_ = line_begins(communicator.all_gather(source_.count));
     collectively(communicator, [&] { allocate(); });
-    clear_above_diagonal();
+    if (grid_.size() > 1) clear_above_diagonal();  // a rank that has all of A writes zeros there as it takes it in
     std::int64_t most = 0;
     for (int r = 0; r < grid_.size(); ++r) most = std::max(most, line_begin(r + 1) - line_begin(r));
     for (std::int64_t done = 0; done < most; done += chunk_) exchange_chunk(done);

@@ -335,8 +335,10 @@ void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space
   std::optional<Solve<T, Exec>> solve;
   collectively(factor.grid().communicator(), [&] {
     const auto buffers = take<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule);
-    using Short = InTwoLaunches<T, Exec>;
-    if (Short::suits(layout, nrhs)) return Short::run(exec, factor, b, nrhs, buffers.counters);
+    if constexpr (kernels::Substitution<Exec>::exists) {
+      using Short = InTwoLaunches<T, Exec>;
+      if (Short::suits(layout, nrhs)) return Short::run(exec, factor, b, nrhs, buffers.counters);
+    }
     solve.emplace(exec, factor, b, nrhs, buffers, memory);
   });
   if (solve) solve->run();

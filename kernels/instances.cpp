@@ -2,17 +2,9 @@
 
 #ifdef KOKKOS_ENABLE_CUDA
 
-#include <stdexcept>
-#include <string>
+#include "kernels/cuda_launch.hpp"
 
 namespace tessera::kernels {
-namespace {
-
-void check(cudaError_t status, const char* call) {
-  if (status != cudaSuccess) throw std::runtime_error(std::string(call) + " failed: " + cudaGetErrorString(status));
-}
-
-}  // namespace
 
 UrgentInstance<Kokkos::Cuda>::Stream::Stream() {
   int least = 0;

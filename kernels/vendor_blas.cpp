@@ -2,6 +2,7 @@
 
 #ifdef KOKKOS_ENABLE_CUDA
 
+#include "kernels/cuda_type.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 
@@ -18,11 +19,6 @@ void check(cublasStatus_t status, const char* call) {
   }
 }
 
-template <class T>
-constexpr bool is_single = sizeof(detail::RealOf<T>) == sizeof(float);
-template <class T>
-constexpr cudaDataType cuda_type = sizeof(T) == sizeof(detail::RealOf<T>) ? (is_single<T> ? CUDA_R_32F : CUDA_R_64F)
-                                                                          : (is_single<T> ? CUDA_C_32F : CUDA_C_64F);
 template <class T>
 constexpr cublasComputeType_t compute_type = is_single<T> ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_64F;
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "kernels/cuda_type.hpp"
+
 #include <Kokkos_Core.hpp>
 
 #include <cublas_v2.h>
@@ -13,13 +15,7 @@
 // cuSOLVER's 64-bit interface, on column-major matrices in device memory.
 namespace tessera::perf {
 
-template <class T>
-constexpr cudaDataType cuda_type() {
-  if constexpr (std::is_same_v<T, float>) return CUDA_R_32F;
-  if constexpr (std::is_same_v<T, double>) return CUDA_R_64F;
-  if constexpr (std::is_same_v<T, Kokkos::complex<float>>) return CUDA_C_32F;
-  return CUDA_C_64F;
-}
+using kernels::cuda_type;
 
 class CuSolver {
  public:
@@ -40,7 +36,7 @@ class CuSolver {
   void reserve(std::int64_t n, const T* a) {
     std::size_t device = 0;
     std::size_t host = 0;
-    check(cusolverDnXpotrf_bufferSize(handle_, params_, CUBLAS_FILL_MODE_LOWER, n, cuda_type<T>(), a, n, cuda_type<T>(),
+    check(cusolverDnXpotrf_bufferSize(handle_, params_, CUBLAS_FILL_MODE_LOWER, n, cuda_type<T>, a, n, cuda_type<T>,
                                       &device, &host),
           "cusolverDnXpotrf_bufferSize");
     device_ = Device(Kokkos::view_alloc("tessera::compare::cusolver", Kokkos::WithoutInitializing), device);
@@ -50,15 +46,15 @@ class CuSolver {
 
   template <class T>
   void potrf(std::int64_t n, T* a) {
-    check(cusolverDnXpotrf(handle_, params_, CUBLAS_FILL_MODE_LOWER, n, cuda_type<T>(), a, n, cuda_type<T>(),
+    check(cusolverDnXpotrf(handle_, params_, CUBLAS_FILL_MODE_LOWER, n, cuda_type<T>, a, n, cuda_type<T>,
                            device_.data(), device_.extent(0), host_.data(), host_.size(), info_.data()),
           "cusolverDnXpotrf");
   }
 
   template <class T>
   void potrs(std::int64_t n, std::int64_t columns, const T* a, T* b) {
-    check(cusolverDnXpotrs(handle_, params_, CUBLAS_FILL_MODE_LOWER, n, columns, cuda_type<T>(), a, n, cuda_type<T>(),
-                           b, n, info_.data()),
+    check(cusolverDnXpotrs(handle_, params_, CUBLAS_FILL_MODE_LOWER, n, columns, cuda_type<T>, a, n, cuda_type<T>, b, n,
+                           info_.data()),
           "cusolverDnXpotrs");
   }
 
