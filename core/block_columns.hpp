@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -54,16 +55,18 @@ class BlockColumns {
         rows_(a.rows()),
         columns_(a.columns()),
         updates_(exec, buffers.blas_of_queues[0], memory.blas_handles[0]),
-        transfers_(grid_.communicator(), exec),
+        transfers_(grid_, memory),
         failing_(buffers.failing),
         inverses_(a.layout(), inverses, buffers.invert),
         schedule_(schedule),
         seconds_(seconds) {
-    for (const auto& slot : buffers.slots) slots_.push_back({slot, {}, 0, true});
+    for (const auto& slot : buffers.slots) slots_.emplace_back().memory = slot;
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
-    if (buffers.has_two_queues(a.layout())) {
+    if constexpr (kernels::UrgentInstance<Exec>::runs_beside) {
       beside_.emplace(exec, buffers.blas_of_queues[1], memory.blas_handles[1]);
-      panels_follow_updates();
+      beside_->begun.record(exec);
+      beside_->begun.hold_back(panels().exec());
+      beside_->begun.hold_back(beside_->packing.exec());
     }
   }
 
@@ -73,7 +76,9 @@ class BlockColumns {
   /// Carries out a program for each of the steps, as make(step, program) writes it.
   template <class Make>
   void run(const std::vector<TileRange>& steps, const Make& make) {
-    steps_ = steps;
+    for (const TileRange step : steps) {
+      if (columns_.is_mine(step.begin)) my_steps_.push_back(step);
+    }
     run_programs(
         static_cast<std::int64_t>(steps.size()), static_cast<int>(slots_.size()),
         [&](std::int64_t i, int slot) {
@@ -85,10 +90,11 @@ class BlockColumns {
           own.sum_is_new = true;
           Program program;
           make(step, program);
-          program.when([this, &own] { return transfers_.done(own.sent); },
-                       [this, step] {
-                         if (beside_) beside_->factored[step.number % 2].record(panels().exec());
-                       });
+          program.when([this, &own] { return transfers_.done(own.sent); }, [] {});
+          if (waits_for_device()) {  // the next step in this slot has its buffers
+            program.then([this, &own] { own.panel.record(panels().exec()); });
+            program.when([&own] { return own.panel.done(); }, [] {});
+          }
           return program;
         },
         [&] {
@@ -115,9 +121,15 @@ class BlockColumns {
   void subtract_ahead(Program& program, const Step& step, TileRange left) {
     if (!beside_) return subtract(program, step, step.k, left);
     if (left.empty()) return;
-    program.then([this, step] { take_over(step.number - 2); });
+    const LocalIndex end = columns_.local_begin(left.end);
+    program.when([this, end] { return factored_ >= end; }, [this, left] { take_over(left.end); });
     subtract(program, step, step.k, left, updates_);
-    program.then([this] { panels_follow_updates(); });
+    Slot& slot = slot_of(step);
+    program.then([this, &slot] {
+      slot.update.record(updates_.exec());
+      if (!waits_for_device()) slot.update.hold_back(panels().exec());
+    });
+    if (waits_for_device()) program.when([&slot] { return slot.update.done(); }, [] {});
   }
 
   /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share; k is the step's or a part of it.
@@ -153,8 +165,8 @@ class BlockColumns {
     const std::int64_t m = rows_.extent(t);
     if (!rows_.is_mine(t)) {
       if (rows_below(grid_.row(), t + 1) == 0) return {};
-      return transfers_.receive(tile_message(step, t).data(), m * m, grid_.rank_of(rows_.owner(t), grid_.col()),
-                                {Tag::diagonal, step.slot});
+      return transfers_.receive(panels().exec(), tile_message(step, t).data(), m * m,
+                                grid_.rank_of(rows_.owner(t), grid_.col()), {Tag::diagonal, step.slot});
     }
     program.then([this, step, t] {
       {
@@ -162,7 +174,6 @@ class BlockColumns {
         kernels::potrf<T>(panels(), a_.tile(t, t), rows_.begin(t).value, failing_);
       }
       if (grid_.rows() > 1) send_diagonal(step, t);
-      if (!beside_) invert({t, t + 1});
     });
     return {};
   }
@@ -177,6 +188,7 @@ class BlockColumns {
                    kernels::trsm_right<T>(panels(), rows_.is_mine(t) ? a_.tile(t, t) : tile_message(step, t),
                                           below({t, t + 1}, t + 1));
                    factored_ = columns_.local_begin(t + 1);
+                   if (beside_ && t + 1 == step.k.end) beside_->factored[my_number(step) % 2].record(panels().exec());
                  });
   }
 
@@ -184,10 +196,7 @@ class BlockColumns {
   std::int64_t leading_minor() {
     std::int64_t minor = 0;
     const Exec& exec = updates_.exec();
-    if (beside_) {
-      const auto count = static_cast<std::int64_t>(steps_.size());
-      for (std::int64_t i = std::max<std::int64_t>(0, count - 2); i < count; ++i) take_over(i);
-    }
+    if (beside_) take_over(columns_.tiles_end());
     Kokkos::deep_copy(
         exec, Kokkos::View<std::int64_t, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(&minor), failing_);
     exec.fence();
@@ -199,20 +208,29 @@ class BlockColumns {
   /// What factors block columns while the device updates others, and their order.
   struct Beside {
     Beside(const Exec& exec, void* workspace, std::shared_ptr<void>& handle)
-        : urgent(exec), queue(urgent.exec(), workspace, handle) {}
+        : urgent(exec), queue(urgent.exec(), workspace, handle), packing(exec) {}
     kernels::UrgentInstance<Exec> urgent;
     kernels::Queue<Exec> queue;
-    kernels::Event<Exec> updated;
-    kernels::Event<Exec> factored[2];  // of the steps by turns
+    kernels::UrgentInstance<Exec> packing;  ///< of rows of L that others' updates need, while a panel is factored
+    kernels::Event<Exec> begun;
+    kernels::Event<Exec> packed;
+    kernels::Event<Exec> factored[2];  ///< this rank's steps, by turns
+    std::size_t taken_over = 0;        ///< of them
   };
 
   kernels::Queue<Exec>& panels() { return beside_ ? beside_->queue : updates_; }
 
+  /// Whether a step goes on when the device has got so far. Else its kernels are enqueued at once, to wait there: with
+  /// messages to wait for as well, a step would hold up those that are ready.
+  bool waits_for_device() const { return beside_ && grid_.size() > 1; }
+
   struct Slot {
     typename FactorizeBuffers<T, Exec>::Slot memory;
     std::vector<Message> sent;
-    std::int64_t row_used;
-    bool sum_is_new;
+    std::int64_t row_used = 0;
+    bool sum_is_new = true;
+    kernels::Event<Exec> update;  ///< by the columns left of the newest one
+    kernels::Event<Exec> panel;
   };
 
   Slot& slot_of(const Step& step) { return slots_[static_cast<std::size_t>(step.slot)]; }
@@ -226,7 +244,7 @@ class BlockColumns {
     const LocalIndex begin = columns_.local_begin(left.begin);
     const LocalIndex end = columns_.local_begin(left.end);
     if (begin == end || rows_below(grid_.row(), k.begin) == 0) return;
-    const View row = send_row(program, step, k, begin, end);
+    const View row = send_row(program, step, k, begin, end, queue);
     const View target = share(step, k);
     a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
       const bool is_new = !columns_.is_mine(k.begin) && std::exchange(slot_of(step).sum_is_new, false);
@@ -234,15 +252,21 @@ class BlockColumns {
     });
   }
 
-  void panels_follow_updates() {
-    beside_->updated.record(updates_.exec());
-    beside_->updated.hold_back(panels().exec());
+  /// How many of this rank's steps come before this one.
+  std::int64_t my_number(const Step& step) const {
+    const auto mine = std::lower_bound(my_steps_.begin(), my_steps_.end(), step.k.begin,
+                                       [](const TileRange& one, GlobalTile tile) { return one.begin < tile; });
+    return mine - my_steps_.begin();
   }
 
-  /// Lets the updates have a step that the panels have finished.
-  void take_over(std::int64_t number) {
-    beside_->factored[number % 2].hold_back(updates_.exec());
-    invert(steps_[static_cast<std::size_t>(number)]);
+  /// Lets the updates, and those who pack for them, have this rank's columns before tile `end`, which the panels have
+  /// finished, or are about to.
+  void take_over(GlobalTile end) {
+    for (std::size_t& i = beside_->taken_over; i < my_steps_.size() && my_steps_[i].begin < end; ++i) {
+      beside_->factored[i % 2].hold_back(updates_.exec());
+      beside_->factored[i % 2].hold_back(beside_->packing.exec());
+      invert(my_steps_[i]);
+    }
   }
 
   /// What the solve needs of these tiles: nothing, where the host's BLAS substitutes.
@@ -271,7 +295,7 @@ class BlockColumns {
     const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
     const View message = tile_message(step, t);
     kernels::copy<T>(panels().exec(), a_.tile(t, t), message);
-    send_down(step, t + 1, message.data(), static_cast<std::int64_t>(message.size()), Tag::diagonal);
+    send_down(panels().exec(), step, t + 1, message.data(), static_cast<std::int64_t>(message.size()), Tag::diagonal);
   }
 
   /// Where L(t,t) is on its way.
@@ -282,16 +306,19 @@ class BlockColumns {
   }
 
   /// To the ranks of this process column that have rows from tile `top` on.
-  void send_down(const Step& step, GlobalTile top, const T* data, std::int64_t count, Tag::Kind kind) {
+  void send_down(const Exec& exec, const Step& step, GlobalTile top, const T* data, std::int64_t count,
+                 Tag::Kind kind) {
     for (int row = 0; row < grid_.rows(); ++row) {
       if (row == grid_.row() || rows_below(row, top) == 0) continue;
-      slot_of(step).sent.push_back(transfers_.send(data, count, grid_.rank_of(row, grid_.col()), {kind, step.slot}));
+      slot_of(step).sent.push_back(
+          transfers_.send(exec, data, count, grid_.rank_of(row, grid_.col()), {kind, step.slot}));
     }
   }
 
   /// L(k, begin:end)^H, tile by tile, from its owners to the process rows below: a column of it is a row of L, so that
   /// each tile is one message, and lands where gemm wants it. One process row has it in A, and returns an empty view.
-  View send_row(Program& program, const Step& step, TileRange k, LocalIndex begin, LocalIndex end) {
+  View send_row(Program& program, const Step& step, TileRange k, LocalIndex begin, LocalIndex end,
+                kernels::Queue<Exec>& queue) {
     const auto final = [this, end] { return factored_ >= end; };
     if (grid_.rows() == 1) {
       program.when(final, [] {});
@@ -306,18 +333,24 @@ class BlockColumns {
       T* const part = row + depth * (rows_.begin(t) - rows_.begin(k.begin));
       const std::int64_t count = depth * rows_.extent(t);
       if (!rows_.is_mine(t)) {
-        arriving.push_back(
-            transfers_.receive(part, count, grid_.rank_of(rows_.owner(t), grid_.col()), {Tag::factor_row, step.slot}));
+        arriving.push_back(transfers_.receive(panels().exec(), part, count, grid_.rank_of(rows_.owner(t), grid_.col()),
+                                              {Tag::factor_row, step.slot}));
         continue;
       }
-      program.when(final, [this, step, k, t, begin, end, depth, part, count] {
+      program.when(final, [this, step, k, t, begin, end, depth, part, count, &queue] {
         const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
+        const bool ahead = beside_ && &queue == &updates_;
+        const Exec& exec = ahead ? beside_->packing.exec() : panels().exec();
         const View transposed = make_matrix_view<MemorySpace>(part, depth, rows_.extent(t), depth);
         a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
-          kernels::conj_transpose<T>(panels().exec(), a_.view(rows_.local_begin(t), rows_.local_begin(t + 1), from, to),
+          kernels::conj_transpose<T>(exec, a_.view(rows_.local_begin(t), rows_.local_begin(t + 1), from, to),
                                      block(transposed, from - begin, to - begin, 0, rows_.extent(t)));
         });
-        send_down(step, k.begin, part, count, Tag::factor_row);
+        send_down(exec, step, k.begin, part, count, Tag::factor_row);
+        if (ahead) {
+          beside_->packed.record(exec);
+          beside_->packed.hold_back(queue.exec());
+        }
       });
     }
     program.when([this, final, arriving] { return final() && transfers_.done(arriving); }, [] {});
@@ -345,7 +378,7 @@ class BlockColumns {
     };
     const std::int64_t run = grid_.rows() == 1 ? k.size() : 1;
     // A device is not filled by a block on the diagonal alone: there it goes with those below.
-    const bool alone = kernels::on_host<Exec> || grid_.rows() > 1;
+    constexpr bool alone = kernels::on_host<Exec>;
     for (GlobalTile t = k.begin; t < k.end; t = t + run) {
       if (!alone || !rows_.is_mine(t)) continue;
       program.then([this, &queue, multiply, k, t, run, from, to, beta, target, top] {
@@ -384,14 +417,14 @@ class BlockColumns {
   BlockCyclic rows_;
   BlockCyclic columns_;
   kernels::Queue<Exec> updates_;
-  std::optional<Beside> beside_;  // only a device has two things at hand, and messages would keep it from them
+  std::optional<Beside> beside_;  // only a device has two things at hand
   Transfers<Exec> transfers_;
   kernels::FailingMinor<Exec> failing_;
   LeafInverses<T, Exec> inverses_;
-  std::vector<TileRange> steps_;
+  std::vector<TileRange> my_steps_;  // those whose block columns this rank's process column owns
   Schedule schedule_;
   PhaseSeconds& seconds_;
-  std::vector<Slot> slots_;
+  std::deque<Slot> slots_;
   LocalIndex factored_{0};  // of this rank's columns, those that are columns of L
 };
 

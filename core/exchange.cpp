@@ -1,6 +1,8 @@
 #include "core/exchange.hpp"
 
+#include "core/tuning.hpp"
 #include "kernels/instantiate.hpp"
+#include "kernels/queue.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -8,6 +10,14 @@
 #include <cstring>
 #include <limits>
 #include <string_view>
+
+// Open MPI and its kin say at run time whether they take a device's pointers.
+#if __has_include(<mpi-ext.h>)
+#include <mpi-ext.h>
+#ifdef MPIX_CUDA_AWARE_SUPPORT
+#define TESSERA_MPI_TELLS
+#endif
+#endif
 
 namespace tessera::detail {
 namespace {
@@ -107,16 +117,38 @@ void Communicator::reduce_sum(std::vector<double>& values, int root) const {
   }
 }
 
-bool mpi_takes_pointers(bool host_accessible) {
-  const char* text = std::getenv("TESSERA_MPI_BUFFERS");
-  if (text != nullptr && std::string_view(text) == "direct") return true;
-  if (text != nullptr && std::string_view(text) == "staged") return false;
-  return host_accessible;
+namespace {
+
+template <class MemorySpace>
+StagingPool<MemorySpace>& staging_of(Memory<MemorySpace>& memory) {
+  if (!memory.staging) memory.staging = std::make_shared<StagingPool<MemorySpace>>();
+  return *memory.staging;
+}
+
+}  // namespace
+
+template <class MemorySpace>
+bool mpi_takes_pointers(MpiBuffers asked) {
+  if (const char* text = std::getenv("TESSERA_MPI_BUFFERS")) {
+    if (std::string_view(text) == "direct") return true;
+    if (std::string_view(text) == "staged") return false;
+    throw_misuse("TESSERA_MPI_BUFFERS", std::string("is \"") + text + "\", neither \"direct\" nor \"staged\"");
+  }
+  if (asked != MpiBuffers::automatic) return asked == MpiBuffers::direct;
+  if (Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible) return true;
+#ifdef TESSERA_MPI_TELLS
+  return MPIX_Query_cuda_support() == 1;
+#else
+  return false;
+#endif
 }
 
 template <class Exec>
-Transfers<Exec>::Transfers(const Communicator& communicator, const Exec& exec)
-    : communicator_(communicator), exec_(exec), direct_(mpi_takes_pointers(host_)) {}
+Transfers<Exec>::Transfers(const ProcessGrid& grid, Memory<MemorySpace>& memory)
+    : communicator_(grid.communicator()),
+      staging_(staging_of(memory)),
+      direct_(mpi_takes_pointers<MemorySpace>(grid.mpi_buffers())),
+      most_bytes_(std::min(communicator_.largest_message(), Tuning<MemorySpace>::message_bytes)) {}
 
 template <class Exec>
 Transfers<Exec>::~Transfers() {
@@ -129,80 +161,100 @@ template <class Exec>
 void Transfers<Exec>::give_up() noexcept {
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     if (requests_[i] == MPI_REQUEST_NULL) continue;
-    if (parts_[i].receives) {
+    if (parts_[i].way == Part::Way::in) {
       MPI_Cancel(&requests_[i]);
       MPI_Wait(&requests_[i], MPI_STATUS_IGNORE);
     } else {
       MPI_Request_free(&requests_[i]);
     }
   }
-}
-
-template <class Exec>
-template <class Start>
-typename Transfers<Exec>::Message Transfers<Exec>::start(Open open, std::int64_t bytes, bool receives,
-                                                         const Start& start_part) {
-  const Message message = ++last_;
-  Open& entry = open_[message] = std::move(open);
-  for (std::int64_t begin = 0; begin < bytes; begin += communicator_.largest_message()) {
-    requests_.push_back(MPI_REQUEST_NULL);
-    parts_.push_back({message, receives});
-    start_part(begin, static_cast<int>(std::min(communicator_.largest_message(), bytes - begin)), &requests_.back());
-    ++entry.parts;
+  if (landing_.empty() && outgoing_.empty()) return;
+  try {
+    Kokkos::fence();  // copies that nobody waits for
+  } catch (...) {     // the device is lost, and with it the copies
   }
-  return message;
 }
 
 template <class Exec>
-typename Transfers<Exec>::Message Transfers<Exec>::receive_bytes(char* data, std::int64_t bytes, int source, Tag tag) {
+typename Transfers<Exec>::Message Transfers<Exec>::begin(const Exec& exec, Part part, std::int64_t bytes) {
   if (bytes == 0) return {};
-  Open open;
-  if (!direct_) {
-    open.device = data;
-    open.staged = HostBuffer(Kokkos::view_alloc("tessera::exchange::received", Kokkos::WithoutInitializing),
-                             static_cast<std::size_t>(bytes));
-    data = open.staged.data();
-  } else if (!host_) {
-    exec_.fence();  // MPI writes without waiting for what still reads there
+  if (kernels::on_host<Exec>) exec.fence();
+  part.message = ++last_;
+  open_[part.message] = (bytes + most_bytes_ - 1) / most_bytes_;
+  for (std::int64_t done = 0; done < bytes; done += most_bytes_) {
+    Part next = part;
+    next.data += done;
+    next.bytes = static_cast<int>(std::min(most_bytes_, bytes - done));
+    if (!direct_) {
+      next.staged = staging_.take(static_cast<std::size_t>(next.bytes));
+      next.exec = exec;
+      if (next.way == Part::Way::in) {
+        post(std::move(next));  // nobody else reads or writes there
+        continue;
+      }
+      Kokkos::deep_copy(exec, staged(next), in_place(next));
+    }
+    if (kernels::on_host<Exec>) {
+      post(std::move(next));
+    } else {
+      hold(next.way == Part::Way::in ? incoming_ : outgoing_, exec, std::move(next));
+    }
   }
-  return start(std::move(open), bytes, true, [&](std::int64_t begin, int count, MPI_Request* request) {
-    check(MPI_Irecv(data + begin, count, MPI_BYTE, source, tag.value(), communicator_.native(), request), "MPI_Irecv");
-  });
+  return part.message;
 }
 
 template <class Exec>
-typename Transfers<Exec>::Message Transfers<Exec>::send_bytes(const char* data, std::int64_t bytes, int destination,
-                                                              Tag tag) {
-  if (bytes == 0) return {};
-  Open open;
-  if (!direct_) {
-    open.staged = HostBuffer(Kokkos::view_alloc("tessera::exchange::sent", Kokkos::WithoutInitializing),
-                             static_cast<std::size_t>(bytes));
-    Kokkos::deep_copy(exec_, open.staged,
-                      Kokkos::View<const char*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(
-                          data, static_cast<std::size_t>(bytes)));
-    data = open.staged.data();
+void Transfers<Exec>::post(Part part) {
+  requests_.push_back(MPI_REQUEST_NULL);
+  parts_.push_back(std::move(part));
+  const Part& p = parts_.back();
+  char* const data = direct_ ? p.data : p.staged.data();
+  if (p.way == Part::Way::in) {
+    check(MPI_Irecv(data, p.bytes, MPI_BYTE, p.rank, p.tag, communicator_.native(), &requests_.back()), "MPI_Irecv");
+  } else {
+    check(MPI_Isend(data, p.bytes, MPI_BYTE, p.rank, p.tag, communicator_.native(), &requests_.back()), "MPI_Isend");
   }
-  exec_.fence();
-  return start(std::move(open), bytes, false, [&](std::int64_t begin, int count, MPI_Request* request) {
-    check(MPI_Isend(data + begin, count, MPI_BYTE, destination, tag.value(), communicator_.native(), request),
-          "MPI_Isend");
-  });
+}
+
+template <class Exec>
+void Transfers<Exec>::hold(std::deque<Held>& queue, const Exec& exec, Part part) {
+  Held& held = queue.emplace_back();
+  held.part.emplace(std::move(part));
+  held.ready.record(exec);
+}
+
+/// In order: messages of one kind and slot must not overtake each other.
+template <class Exec>
+template <class Go>
+void Transfers<Exec>::let_go(std::deque<Held>& queue, const Go& go) {
+  while (!queue.empty() && queue.front().ready.done()) {
+    Part part = std::move(*queue.front().part);
+    queue.pop_front();
+    go(std::move(part));
+  }
 }
 
 template <class Exec>
 void Transfers<Exec>::progress() {
-  complete(MPI_Testsome, "MPI_Testsome");
+  const auto post_it = [this](Part part) { post(std::move(part)); };
+  let_go(incoming_, post_it);
+  let_go(outgoing_, post_it);
+  if (!requests_.empty()) complete(MPI_Testsome, "MPI_Testsome");
+  let_go(landing_, [this](Part part) { finish(std::move(part)); });
 }
 
 template <class Exec>
 void Transfers<Exec>::wait_some() {
-  complete(MPI_Waitsome, "MPI_Waitsome");
+  if constexpr (kernels::on_host<Exec>) {
+    complete(MPI_Waitsome, "MPI_Waitsome");
+  } else {
+    progress();
+  }
 }
 
 template <class Exec>
 void Transfers<Exec>::wait() {
-  while (!requests_.empty()) wait_some();
+  while (!idle()) wait_some();
 }
 
 template <class Exec>
@@ -213,26 +265,38 @@ void Transfers<Exec>::complete(SomeCall call, const char* name) {
         name);
   if (count <= 0) return;
   for (int i = 0; i < count; ++i) {
-    const Message message = parts_[static_cast<std::size_t>(completed_[static_cast<std::size_t>(i)])].message;
-    const auto entry = open_.find(message);
-    if (--entry->second.parts > 0) continue;
-    if (const Open& open = entry->second; open.device != nullptr) {
-      Kokkos::deep_copy(
-          exec_,
-          Kokkos::View<char*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(open.device, open.staged.extent(0)),
-          open.staged);
-      exec_.fence();
-    }
-    open_.erase(entry);
+    Part part = std::move(parts_[static_cast<std::size_t>(completed_[static_cast<std::size_t>(i)])]);
+    !direct_&& part.way == Part::Way::in ? land(std::move(part)) : finish(std::move(part));
   }
   std::size_t kept = 0;
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     if (requests_[i] == MPI_REQUEST_NULL) continue;
     requests_[kept] = requests_[i];
-    parts_[kept++] = parts_[i];
+    if (kept != i) parts_[kept] = std::move(parts_[i]);
+    ++kept;
   }
   requests_.resize(kept);
-  parts_.resize(kept);
+  parts_.erase(parts_.begin() + static_cast<std::ptrdiff_t>(kept), parts_.end());
+}
+
+/// From where it was staged to where it belongs.
+template <class Exec>
+void Transfers<Exec>::land(Part part) {
+  const Exec exec = *part.exec;
+  Kokkos::deep_copy(exec, in_place(part), staged(part));
+  if (kernels::on_host<Exec>) {
+    exec.fence();
+    finish(std::move(part));
+  } else {
+    hold(landing_, exec, std::move(part));
+  }
+}
+
+template <class Exec>
+void Transfers<Exec>::finish(Part part) {
+  if (!direct_) staging_.give_back(std::move(part.staged));
+  const auto entry = open_.find(part.message);
+  if (--entry->second == 0) open_.erase(entry);
 }
 
 #define TESSERA_INSTANTIATE_TRANSFERS(Exec) template class Transfers<Exec>;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "core/staging.hpp"
+#include "kernels/instances.hpp"
+#include "tessera/detail/memory.hpp"
 #include "tessera/errors.hpp"
 #include "tessera/process_grid.hpp"
 
@@ -8,7 +11,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,12 +65,15 @@ class Communicator {
 };
 
 /// Whether MPI is handed pointers to `MemorySpace` as they are; otherwise messages are staged through host memory.
-/// Host memory: yes. Device memory: no, as an MPI that takes it can't be told for sure. TESSERA_MPI_BUFFERS=direct or
-/// =staged overrides either.
-bool mpi_takes_pointers(bool host_accessible);
+/// TESSERA_MPI_BUFFERS=direct or =staged decides, else `asked`, else host memory goes as it is, and device memory where
+/// this MPI says that it takes it. Throws Misuse where the variable is neither.
+template <class MemorySpace>
+bool mpi_takes_pointers(MpiBuffers asked);
 
 /// Point-to-point messages in flight, between contiguous buffers in the memory of `Exec`. What is sent must stay as it
-/// is until the message is done; what is received is there from then on.
+/// is until the message is done; what is received is there from then on, for all instances.
+///
+/// Nothing here waits for a device: what a message has to wait for there is looked at again whenever there is progress.
 template <class Exec>
 class Transfers {
  public:
@@ -74,62 +82,89 @@ class Transfers {
   /// One message; a default one is done.
   using Message = std::int64_t;
 
-  Transfers(const Communicator& communicator, const Exec& exec);
+  /// `memory` keeps what messages are staged in.
+  Transfers(const ProcessGrid& grid, Memory<MemorySpace>& memory);
   ~Transfers();
   Transfers(const Transfers&) = delete;
   Transfers& operator=(const Transfers&) = delete;
 
+  /// Arrives after all that `exec` has to do by now.
   template <class T>
-  Message receive(T* data, std::int64_t count, int source, Tag tag) {
-    return receive_bytes(reinterpret_cast<char*>(data), count * static_cast<std::int64_t>(sizeof(T)), source, tag);
+  Message receive(const Exec& exec, T* data, std::int64_t count, int source, Tag tag) {
+    return begin(exec, {Part::Way::in, reinterpret_cast<char*>(data), source, tag.value()}, bytes_of<T>(count));
   }
-  /// The message holds what `exec` has written so far.
+  /// Holds what `exec` has written by now, or is about to.
   template <class T>
-  Message send(const T* data, std::int64_t count, int destination, Tag tag) {
-    return send_bytes(reinterpret_cast<const char*>(data), count * static_cast<std::int64_t>(sizeof(T)), destination,
-                      tag);
+  Message send(const Exec& exec, const T* data, std::int64_t count, int destination, Tag tag) {
+    char* const bytes = const_cast<char*>(reinterpret_cast<const char*>(data));
+    return begin(exec, {Part::Way::out, bytes, destination, tag.value()}, bytes_of<T>(count));
   }
 
   bool done(Message message) const { return open_.count(message) == 0; }
   bool done(const std::vector<Message>& messages) const {
     return std::all_of(messages.begin(), messages.end(), [this](Message message) { return done(message); });
   }
-  bool idle() const { return requests_.empty(); }  ///< no message is on its way
-  void progress();                                 ///< notes what is done by now
-  void wait_some();                                ///< returns when at least one more part of a message is done
-  void wait();                                     ///< returns when all messages are done
+  bool idle() const { return open_.empty(); }  ///< no message is on its way
+  void progress();                             ///< brings all messages as far as they can go by now
+  /// On the host, returns when at least one more part of a message is done; on a device at once, as it may have come
+  /// further, too.
+  void wait_some();
+  void wait();  ///< returns when all messages are done
 
  private:
-  static constexpr bool host_ = Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
-  using HostBuffer = Kokkos::View<char*, Kokkos::HostSpace>;
-  /// A message that is not yet done: how many parts are missing, and where it is staged.
-  struct Open {
-    int parts = 0;
-    HostBuffer staged = {};
-    char* device = nullptr;  ///< where what is received goes in the end
-  };
+  /// MPI counts are ints, and what is staged goes side by side: a message is sent in parts.
   struct Part {
-    Message message;
-    bool receives;
+    enum class Way { in, out } way;
+    char* data;
+    int rank;
+    int tag;
+    Message message = {};
+    int bytes = 0;
+    typename StagingPool<MemorySpace>::Buffer staged = {};
+    std::optional<Exec> exec = std::nullopt;  ///< what copies it from there
+  };
+  /// A part that waits for a device.
+  struct Held {
+    kernels::Event<Exec> ready = {};
+    std::optional<Part> part = std::nullopt;
   };
 
-  Message receive_bytes(char* data, std::int64_t bytes, int source, Tag tag);
-  Message send_bytes(const char* data, std::int64_t bytes, int destination, Tag tag);
-  template <class Start>
-  Message start(Open open, std::int64_t bytes, bool receives, const Start& start_part);
+  template <class T>
+  static std::int64_t bytes_of(std::int64_t count) {
+    return count * static_cast<std::int64_t>(sizeof(T));
+  }
+  template <class Space>
+  static auto bytes_at(char* data, const Part& part) {
+    return Kokkos::View<char*, Space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data,
+                                                                               static_cast<std::size_t>(part.bytes));
+  }
+  static auto in_place(const Part& part) { return bytes_at<MemorySpace>(part.data, part); }
+  static auto staged(const Part& part) { return bytes_at<kernels::PinnedFor<MemorySpace>>(part.staged.data(), part); }
+
+  Message begin(const Exec& exec, Part part, std::int64_t bytes);
+  void post(Part part);
   /// MPI_Testsome or MPI_Waitsome, on all requests.
   using SomeCall = int (*)(int, MPI_Request*, int*, int*, MPI_Status*);
   void complete(SomeCall call, const char* name);
+  void land(Part part);
+  void finish(Part part);
+  void hold(std::deque<Held>& queue, const Exec& exec, Part part);
+  template <class Go>
+  void let_go(std::deque<Held>& queue, const Go& go);
   void give_up() noexcept;
 
   const Communicator& communicator_;
-  Exec exec_;
+  StagingPool<MemorySpace>& staging_;
   bool direct_;
+  std::int64_t most_bytes_;  // of a part, the same on every rank
   Message last_ = 0;
-  std::map<Message, Open> open_;
+  std::map<Message, std::int64_t> open_;  // how many parts are missing
+  std::deque<Held> outgoing_;             // not yet with MPI, in the order of their begin
+  std::deque<Held> incoming_;
   std::vector<MPI_Request> requests_;
   std::vector<Part> parts_;     // of each request
   std::vector<int> completed_;  // positions of requests, as MPI gives them
+  std::deque<Held> landing_;    // on their way from where they were staged
 };
 
 }  // namespace tessera::detail

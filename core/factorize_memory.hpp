@@ -72,7 +72,7 @@ struct FactorizeBuffers {
     const std::int64_t height = layout.rows.local_extent();
     const std::int64_t width = Steps<MemorySpace>(layout).width();
     failing = workspace.template take<std::int64_t>(1);
-    for (int queue = 0; queue < (has_two_queues(layout) ? 2 : 1); ++queue) {
+    for (int queue = 0; queue < (kernels::UrgentInstance<Exec>::runs_beside ? 2 : 1); ++queue) {
       blas_of_queues[queue] = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
     }
     if (!kernels::on_host<Exec>) invert = workspace.template take<T>(kernels::invert_workspace(width));
@@ -89,11 +89,6 @@ struct FactorizeBuffers {
         if (height > schedule.chunk_rows) slot.chunks[1] = workspace.template take<T>(chunk);
       }
     }
-  }
-
-  /// Whether panels and updates run side by side: on a device that has no messages to wait for.
-  static bool has_two_queues(const SlabLayout& layout) {
-    return kernels::UrgentInstance<Exec>::runs_beside && layout.rows.processes * layout.columns.processes == 1;
   }
 
   std::int64_t* failing;

@@ -20,12 +20,13 @@ class LeafInverses {
   LeafInverses(const SlabLayout& layout, T* inverses, T* workspace)
       : rows_(layout.rows), columns_(layout.columns), leaves_(layout), inverses_(inverses), workspace_(workspace) {}
 
-  /// Those of the leaves in these tiles.
+  /// Those of the leaves in these tiles, of which this rank's process column has the columns.
   void make(kernels::Queue<Exec>& queue, const ShardedMatrix<T, MemorySpace>& l, TileRange tiles) const {
     const std::vector<TileRange>& all = leaves_.all();
     auto leaf = std::lower_bound(all.begin(), all.end(), tiles.begin,
                                  [](const TileRange& one, GlobalTile tile) { return one.begin < tile; });
     for (; leaf != all.end() && leaf->begin < tiles.end; ++leaf) {
+      if (!rows_.is_mine(leaf->begin)) continue;
       const auto block = l.view(rows_.local_begin(leaf->begin), rows_.local_begin(leaf->end),
                                 columns_.local_begin(leaf->begin), columns_.local_begin(leaf->end));
       kernels::invert<T>(queue, block, leaves_.inverse(inverses_, leaf - all.begin(), rows_.extent_of(*leaf)),

@@ -49,10 +49,11 @@ void pass_on(Program& program, Transfers<Exec>& transfers, const Exec& exec, con
     T* const data = whole ? sum.mine.data() : sum.chunks[c % 2];
     return make_matrix_view<typename Exec::memory_space>(data, height, width, height);
   };
-  const auto receive = [&transfers, moving, buffer, sum](std::int64_t c) {
+  const auto receive = [&transfers, exec, moving, buffer, sum](std::int64_t c) {
     if (sum.previous < 0) return;
     const View to = buffer(c);
-    moving->received[c % 2] = transfers.receive(to.data(), static_cast<std::int64_t>(to.size()), sum.previous, sum.tag);
+    moving->received[c % 2] =
+        transfers.receive(exec, to.data(), static_cast<std::int64_t>(to.size()), sum.previous, sum.tag);
   };
   for (std::int64_t c = 0; c < std::min<std::int64_t>(2, chunks); ++c) receive(c);
   for (std::int64_t c = 0; c < chunks; ++c) {
@@ -74,7 +75,8 @@ void pass_on(Program& program, Transfers<Exec>& transfers, const Exec& exec, con
                      kernels::copy<T>(exec, share(c), chunk);
                    }
                    const auto count = static_cast<std::int64_t>(chunk.size());
-                   moving->sent[c % 2] = transfers.send(static_cast<const T*>(chunk.data()), count, sum.next, sum.tag);
+                   moving->sent[c % 2] =
+                       transfers.send(exec, static_cast<const T*>(chunk.data()), count, sum.next, sum.tag);
                    sent.push_back(moving->sent[c % 2]);
                  });
   }

@@ -28,27 +28,42 @@ void require_grid(const char* argument, GridShape shape, int ranks) {
   }
 }
 
+void require_mpi_buffers(MpiBuffers mpi_buffers) {
+  if (mpi_buffers != MpiBuffers::automatic && mpi_buffers != MpiBuffers::direct && mpi_buffers != MpiBuffers::staged) {
+    throw_misuse("mpi_buffers",
+                 "must be automatic, direct or staged, got " + std::to_string(static_cast<int>(mpi_buffers)));
+  }
+}
+
 }  // namespace detail
 
 namespace {
 
-ProcessGrid agreed_grid(std::shared_ptr<const detail::Communicator> communicator, std::optional<GridShape> asked) {
+ProcessGrid agreed_grid(std::shared_ptr<const detail::Communicator> communicator, std::optional<GridShape> asked,
+                        MpiBuffers mpi_buffers) {
   const GridShape shape = asked.value_or(nearly_square(communicator->size()));
   detail::Agreement agreement("ProcessGrid");
-  agreement.check([&] { detail::require_grid("grid", shape, communicator->size()); });
+  agreement.check([&] {
+    detail::require_grid("grid", shape, communicator->size());
+    detail::require_mpi_buffers(mpi_buffers);
+  });
   agreement.same("grid rows", shape.rows);
   agreement.same("grid cols", shape.cols);
+  agreement.same("mpi_buffers", static_cast<int>(mpi_buffers));
   agreement.settle(*communicator);
-  return {std::move(communicator), shape};
+  return {std::move(communicator), shape, mpi_buffers};
 }
 
 }  // namespace
 
-ProcessGrid::ProcessGrid(MPI_Comm comm) : ProcessGrid(agreed_grid(detail::duplicate(comm), std::nullopt)) {}
+ProcessGrid::ProcessGrid(MPI_Comm comm, MpiBuffers mpi_buffers)
+    : ProcessGrid(agreed_grid(detail::duplicate(comm), std::nullopt, mpi_buffers)) {}
 
-ProcessGrid::ProcessGrid(MPI_Comm comm, GridShape shape) : ProcessGrid(agreed_grid(detail::duplicate(comm), shape)) {}
+ProcessGrid::ProcessGrid(MPI_Comm comm, GridShape shape, MpiBuffers mpi_buffers)
+    : ProcessGrid(agreed_grid(detail::duplicate(comm), shape, mpi_buffers)) {}
 
-ProcessGrid::ProcessGrid(std::shared_ptr<const detail::Communicator> communicator, GridShape shape)
-    : communicator_(std::move(communicator)), shape_(shape), rank_(communicator_->rank()) {}
+ProcessGrid::ProcessGrid(std::shared_ptr<const detail::Communicator> communicator, GridShape shape,
+                         MpiBuffers mpi_buffers)
+    : communicator_(std::move(communicator)), shape_(shape), mpi_buffers_(mpi_buffers), rank_(communicator_->rank()) {}
 
 }  // namespace tessera

@@ -150,7 +150,7 @@ class Redistribution {
   Redistribution(const Exec& exec, const RowSource<T>& source, Matrix& matrix, double diag_shift, Triangle triangle,
                  Memory<MemorySpace>& memory)
       : exec_(exec),
-        transfers_(matrix.grid().communicator(), exec),
+        transfers_(matrix.grid(), memory),
         source_(source),
         memory_(memory),
         matrix_(matrix),
@@ -218,9 +218,9 @@ class Redistribution {
       const auto arriving = rectangles(me, begin(from), end(from));
       std::int64_t expected = 0;
       for (const Rectangle& part : arriving) expected += part.size();
-      transfers_.receive(buffers_->incoming, expected, from, Tag::rows);
+      transfers_.receive(exec_, buffers_->incoming, expected, from, Tag::rows);
       const std::int64_t leaving = pack(lines, begin(me), end(me), to);
-      transfers_.send(buffers_->outgoing, leaving, to, Tag::rows);
+      transfers_.send(exec_, buffers_->outgoing, leaving, to, Tag::rows);
       transfers_.wait();
       unpack(arriving);
     }
@@ -337,7 +337,6 @@ class Redistribution {
       });
       offset += part.size();
     }
-    exec_.fence();  // the next message arrives in the same memory
   }
 
   Exec exec_;

@@ -41,7 +41,7 @@ class Solve {
         nrhs_(nrhs),
         buffers_(buffers),
         queue_(exec, buffers.blas, memory.blas_handles[0]),
-        transfers_(grid_.communicator(), exec),
+        transfers_(grid_, memory),
         b_(whole(b, rows_.n)),
         at_rows_(Buffers::rows_are_in_b(l_.layout()) ? b_ : whole(buffers.rows, rows_.local_extent())),
         at_columns_(grid_.cols() == 1 ? b_ : whole(buffers.columns, columns_.local_extent())) {}
@@ -57,6 +57,8 @@ class Solve {
       program.then([this, chunk] { turn_round(*chunk); });
       sweep(program, chunk, kernels::Op::conj_transpose, 0, leaves);  // L^H x = y
       replicate(program, chunk);
+      // The next chunk in this slot has its buffers.
+      program.when([this, chunk] { return transfers_.done(chunk->sent[0]) && transfers_.done(chunk->sent[1]); }, [] {});
       return program;
     };
     run_programs(
@@ -220,8 +222,8 @@ class Solve {
     const std::int64_t count = m * chunk->size();
     if (part->source >= 0) {
       program.then([this, chunk, turn, count, source = part->source] {
-        chunk->received[turn] =
-            transfers_.receive(slot_of(*chunk).received[turn], count, source, {Tag::solution, chunk->slot});
+        chunk->received[turn] = transfers_.receive(queue_.exec(), slot_of(*chunk).received[turn], count, source,
+                                                   {Tag::solution, chunk->slot});
       });
     }
     const auto ready = [this, chunk, turn] {
@@ -267,8 +269,8 @@ class Solve {
     kernels::copy<T>(queue_.exec(), what, make_matrix_view<MemorySpace>(buffer, rows, chunk.size(), rows));
     chunk.sent[turn].clear();
     for (const int destination : destinations) {
-      chunk.sent[turn].push_back(transfers_.send(static_cast<const T*>(buffer), rows * chunk.size(), destination,
-                                                 {Tag::solution, chunk.slot}));
+      chunk.sent[turn].push_back(transfers_.send(queue_.exec(), static_cast<const T*>(buffer), rows * chunk.size(),
+                                                 destination, {Tag::solution, chunk.slot}));
     }
   }
 
@@ -284,10 +286,10 @@ class Solve {
       const std::int64_t height = rows_.seen_from(from).local_extent();
       program.then([this, chunk, to, from, height] {
         const Region region("tessera::solve::exchange");
-        chunk->received[0] = transfers_.receive(slot_of(*chunk).others, height * chunk->size(),
+        chunk->received[0] = transfers_.receive(queue_.exec(), slot_of(*chunk).others, height * chunk->size(),
                                                 grid_.rank_of(from, grid_.col()), {Tag::rows, chunk->slot});
         const View mine = of(*chunk, at_rows_, 0, rows_.local_extent());
-        transfers_.send(static_cast<const T*>(mine.data()), static_cast<std::int64_t>(mine.size()),
+        transfers_.send(queue_.exec(), static_cast<const T*>(mine.data()), static_cast<std::int64_t>(mine.size()),
                         grid_.rank_of(to, grid_.col()), {Tag::rows, chunk->slot});
       });
       program.when([this, chunk] { return transfers_.done(chunk->received[0]); },
@@ -295,7 +297,6 @@ class Solve {
                      scatter(*chunk, from,
                              make_matrix_view<MemorySpace>(slot_of(*chunk).others, height, chunk->size(),
                                                            std::max<std::int64_t>(1, height)));
-                     queue_.exec().fence();  // the next message arrives in the same memory
                    });
     }
   }

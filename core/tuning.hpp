@@ -34,6 +34,9 @@ struct Tuning {
   /// Bytes of one buffer of redistribute; there are a few.
   static constexpr std::int64_t chunk_bytes = std::int64_t{1} << (host ? 24 : 28);
 
+  /// The most bytes of one message. What is staged is copied on one side while the part before is on its way.
+  static constexpr std::int64_t message_bytes = std::int64_t{1} << (host ? 30 : 25);
+
   /// Leading dimensions are multiples of this many bytes.
   static constexpr std::int64_t row_alignment = 64;
 };

@@ -31,6 +31,16 @@ void Event<Kokkos::Cuda>::hold_back(const Kokkos::Cuda& exec) {
   check(cudaStreamWaitEvent(exec.cuda_stream(), event_, 0), "cudaStreamWaitEvent");
 }
 
+bool Event<Kokkos::Cuda>::done() const {
+  const cudaError_t code = cudaEventQuery(event_);
+  if (code == cudaErrorNotReady) {
+    cudaGetLastError();  // or the next one who asks for an error is told of this
+    return false;
+  }
+  check(code, "cudaEventQuery");
+  return true;
+}
+
 }  // namespace tessera::kernels
 
 #endif

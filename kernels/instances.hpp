@@ -24,7 +24,25 @@ class Event {
  public:
   void record(const Exec&) {}     ///< after what has been enqueued so far
   void hold_back(const Exec&) {}  ///< what is enqueued from now on, until the point last recorded, if any, is reached
+  bool done() const { return true; }  ///< whether the point last recorded, if any, is reached
 };
+
+namespace detail {
+template <class MemorySpace>
+struct Pinned {
+  using Space = Kokkos::HostSpace;
+};
+#ifdef KOKKOS_ENABLE_CUDA
+template <>
+struct Pinned<Kokkos::CudaSpace> {
+  using Space = Kokkos::CudaHostPinnedSpace;
+};
+#endif
+}  // namespace detail
+
+/// The host memory from and to which copies of `MemorySpace` go beside the host.
+template <class MemorySpace>
+using PinnedFor = typename detail::Pinned<MemorySpace>::Space;
 
 #ifdef KOKKOS_ENABLE_CUDA
 template <>
@@ -59,6 +77,7 @@ class Event<Kokkos::Cuda> {
   Event& operator=(const Event&) = delete;
   void record(const Kokkos::Cuda& exec);
   void hold_back(const Kokkos::Cuda& exec);
+  bool done() const;
 
  private:
   cudaEvent_t event_ = nullptr;

@@ -112,6 +112,25 @@ TEST_F(EnvironmentTest, Buffers) {
   }
 }
 
+TEST_F(EnvironmentTest, BuffersThatAreNone) {
+  for (const std::string text : {"", "pinned", "Direct"}) {
+    wrong(buffers, {"\"" + text + "\""}, [&](bool is_wrong) {
+      const Variable variable(buffers, is_wrong ? std::optional(text) : std::nullopt);
+      System<double>(comm).solve();
+    });
+  }
+}
+
+TEST_F(EnvironmentTest, BuffersAsAnOption) {
+  const System<T> system(comm, 40);
+  const auto usual = system.solve({.local_tile_size = 7});
+  EXPECT_TRUE(same_bits(system.solve({.local_tile_size = 7, .mpi_buffers = MpiBuffers::staged}), usual));
+  const ProcessGrid grid(comm, MpiBuffers::staged);
+  EXPECT_EQ(grid.mpi_buffers(), MpiBuffers::staged);
+  const auto l = factorize(Kokkos::DefaultExecutionSpace{}, sharded(grid, system, 7));
+  EXPECT_EQ(l.grid().mpi_buffers(), MpiBuffers::staged);
+}
+
 // Each rank may have its own.
 TEST_F(EnvironmentTest, BuffersThatDiffer) {
   const Result usual = run();

@@ -158,6 +158,14 @@ TEST_F(SolveMisuseTest, Enumerations) {
     cholesky_distributed(comm, rows(my_rows()), Vector("b", n),
                          {.triangle = is_wrong ? Triangle::upper : Triangle::lower});
   });
+  wrong("mpi_buffers", {"\\b3\\b"}, [&](bool is_wrong) {
+    cholesky_distributed(comm, rows(my_rows()), Vector("b", n),
+                         {.mpi_buffers = is_wrong ? static_cast<MpiBuffers>(3) : MpiBuffers::staged});
+  });
+  wrong_on_one("mpi_buffers", {}, [&](bool is_wrong) {
+    cholesky_distributed(comm, rows(my_rows()), Vector("b", n),
+                         {.mpi_buffers = is_wrong ? MpiBuffers::staged : MpiBuffers::automatic});
+  });
 }
 
 TEST_F(SolveMisuseTest, RightHandSidesThatDiffer) {

@@ -51,8 +51,8 @@ struct ScheduleTest : ::testing::Test {
   MPI_Comm comm = MPI_COMM_WORLD;
   int ranks = size_of(comm);
 
-  Result<T> run(const ProcessGrid& grid, std::int64_t n, std::int64_t tile, const detail::Schedule& schedule) const {
-    const std::int64_t nrhs = 5;
+  Result<T> run(const ProcessGrid& grid, std::int64_t n, std::int64_t tile, const detail::Schedule& schedule,
+                std::int64_t nrhs = 5) const {
     ShardedMatrix<T> matrix(grid, n, tile, 3 * tile);
     matrix.fill(Exec{}, Dominant<T>{n});
     detail::Memory<Space> memory;
@@ -108,6 +108,22 @@ TYPED_TEST(ScheduleTest, LateMessagesDoNotChangeTheBits) {
         profile::delay(0, 0);
         EXPECT_TRUE(late.same_bits(expected));
       }
+    }
+  }
+}
+
+/// Messages that MPI does not copy when they are sent: what they hold must stay until they have arrived.
+TYPED_TEST(ScheduleTest, LargeMessages) {
+  if (this->ranks == 1) GTEST_SKIP() << "one rank sends none";
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    const auto expected = this->run(grid, 451, 150, {.slots = 9, .chunk_columns = 12}, 36);
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      SCOPED_TRACE(::testing::Message() << shape.rows << " x " << shape.cols << ", seed " << seed);
+      profile::delay(seed, 2000);
+      const auto late = this->run(grid, 451, 150, {.slots = 1, .chunk_rows = 100, .chunk_columns = 12}, 36);
+      profile::delay(0, 0);
+      EXPECT_TRUE(late.same_bits(expected));
     }
   }
 }

@@ -26,11 +26,12 @@ Matrix<T, Kokkos::LayoutStride> strided_matrix(std::int64_t rows, std::int64_t c
                                                         : Kokkos::LayoutStride(m, 2, n, 2 * m + 3));
 }
 
-/// All that lies between a View's first element and its last, gaps included.
+/// All that lies between a View's first element and its last, gaps included. (The span of an empty part of a View is no
+/// size in Kokkos 4.7.)
 template <class View>
 HostMatrix<typename View::non_const_value_type> span_of(const View& v) {
   return to_host(Kokkos::View<const typename View::non_const_value_type*, typename View::memory_space,
-                              Kokkos::MemoryTraits<Kokkos::Unmanaged>>(v.data(), v.span()));
+                              Kokkos::MemoryTraits<Kokkos::Unmanaged>>(v.data(), v.size() == 0 ? 0 : v.span()));
 }
 
 /// A backward error that rounding alone explains: measured, at most a fifth of it.

@@ -82,7 +82,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     ravel<T>(exec, b, work);
   });
 
-  const ProcessGrid grid(std::move(communicator), info.grid);
+  const ProcessGrid grid(std::move(communicator), info.grid, options.mpi_buffers);
   auto start = std::chrono::steady_clock::now();
   const auto lap = [&start] { return seconds_since(std::exchange(start, std::chrono::steady_clock::now())); };
   std::optional<Factored<T, MemorySpace>> factored;

@@ -34,6 +34,7 @@ struct CholeskyOptions {
   Failure on_failure = Failure::raise;
   Triangle triangle = Triangle::lower;
   ShiftLadder shifts = {};  ///< of a matrix that is not positive definite
+  MpiBuffers mpi_buffers = MpiBuffers::automatic;
 };
 
 /// Wall-clock seconds of this rank in each phase, and in what it did while it factorised: `factorize` is about the sum

@@ -11,6 +11,9 @@ namespace tessera::detail {
 /// Asks the system for large pages in this new memory, of which it then makes fewer when it is first written.
 void prefer_large_pages(void* data, std::int64_t bytes) noexcept;
 
+template <class MemorySpace>
+class StagingPool;
+
 /// The memory of one call of the solver; a later call takes what is left here if it is large enough.
 template <class MemorySpace>
 struct Memory {
@@ -20,7 +23,8 @@ struct Memory {
   Bytes inverses;
   Bytes right_hand_sides;
   Bytes workspace;
-  std::shared_ptr<void> blas_handles[2] = {};  ///< of the queues that work in it
+  std::shared_ptr<void> blas_handles[2] = {};              ///< of the queues that work in it
+  std::shared_ptr<StagingPool<MemorySpace>> staging = {};  ///< of messages, in host memory
 
   /// Makes `kept` hold at least so many bytes; what was in it is lost.
   static const Bytes& reserve(Bytes& kept, const char* label, std::int64_t bytes) {
