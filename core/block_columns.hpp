@@ -64,9 +64,10 @@ class BlockColumns {
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
     if constexpr (kernels::UrgentInstance<Exec>::runs_beside) {
       beside_.emplace(exec, buffers.blas_of_queues[1], memory.blas_handles[1]);
+      if (grid_.rows() > 1) beside_->packing.emplace(exec);
       beside_->begun.record(exec);
       beside_->begun.hold_back(panels().exec());
-      beside_->begun.hold_back(beside_->packing.exec());
+      if (beside_->packing) beside_->begun.hold_back(beside_->packing->exec());
     }
   }
 
@@ -208,10 +209,11 @@ class BlockColumns {
   /// What factors block columns while the device updates others, and their order.
   struct Beside {
     Beside(const Exec& exec, void* workspace, std::shared_ptr<void>& handle)
-        : urgent(exec), queue(urgent.exec(), workspace, handle), packing(exec) {}
+        : urgent(exec), queue(urgent.exec(), workspace, handle) {}
     kernels::UrgentInstance<Exec> urgent;
     kernels::Queue<Exec> queue;
-    kernels::UrgentInstance<Exec> packing;  ///< of rows of L that others' updates need, while a panel is factored
+    /// Of rows of L that others' updates need, while a panel is factored; where others have rows.
+    std::optional<kernels::UrgentInstance<Exec>> packing;
     kernels::Event<Exec> begun;
     kernels::Event<Exec> packed;
     kernels::Event<Exec> factored[2];  ///< this rank's steps, by turns
@@ -264,7 +266,7 @@ class BlockColumns {
   void take_over(GlobalTile end) {
     for (std::size_t& i = beside_->taken_over; i < my_steps_.size() && my_steps_[i].begin < end; ++i) {
       beside_->factored[i % 2].hold_back(updates_.exec());
-      beside_->factored[i % 2].hold_back(beside_->packing.exec());
+      if (beside_->packing) beside_->factored[i % 2].hold_back(beside_->packing->exec());
       invert(my_steps_[i]);
     }
   }
@@ -340,7 +342,7 @@ class BlockColumns {
       program.when(final, [this, step, k, t, begin, end, depth, part, count, &queue] {
         const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
         const bool ahead = beside_ && &queue == &updates_;
-        const Exec& exec = ahead ? beside_->packing.exec() : panels().exec();
+        const Exec& exec = ahead ? beside_->packing->exec() : panels().exec();
         const View transposed = make_matrix_view<MemorySpace>(part, depth, rows_.extent(t), depth);
         a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
           kernels::conj_transpose<T>(exec, a_.view(rows_.local_begin(t), rows_.local_begin(t + 1), from, to),

@@ -61,7 +61,7 @@ struct ClearAboveDiagonal {
   MatrixView<T, MemorySpace> a;
 
   KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
-    if (rows.to_global(row_begin + row) < columns.to_global(column_begin + column)) a(row, column) = T(0);
+    if (rows.to_global(row_begin + row).value < columns.to_global(column_begin + column).value) a(row, column) = T(0);
   }
 };
 

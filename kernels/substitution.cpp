@@ -14,12 +14,18 @@ namespace tessera::kernels {
 namespace {
 
 constexpr int threads = 256;
-constexpr int stages = 3;  // blocks of L on their way, so that memory is kept busy
 
 template <class T>
 constexpr int size = sizeof(T) > 8 ? 32 : 64;  // of a block
+template <class T>
+constexpr int groups = threads / size<T>;  // a thread works on one row of a block and on every groups-th column
+template <class T>
+constexpr int per_thread = size<T> / groups<T>;  // elements of a block
+constexpr int depth = 2;                         // blocks of L on their way, so that memory is kept busy
+template <int columns>
+constexpr int teams_on_one = columns == 1 ? 2 : 1;  // multiprocessor: while one waits, another reads
 
-/// A block of L or of an inverse, in shared memory: with an odd leading dimension its rows too are in different banks.
+/// A block of numbers in shared memory: with an odd leading dimension its rows too are in different banks.
 template <class T>
 struct SharedBlock {
   static constexpr int leading_dimension = size<T> + 1;
@@ -34,7 +40,7 @@ struct SharedBlock {
   __device__ void start_load(const T* from, std::int64_t leading_dimension_of_from, int rows, int columns) const {
     const int i = static_cast<int>(threadIdx.x) % size<T>;
 #pragma unroll
-    for (int j = static_cast<int>(threadIdx.x) / size<T>; j < size<T>; j += threads / size<T>) {
+    for (int j = static_cast<int>(threadIdx.x) / size<T>; j < size<T>; j += groups<T>) {
       T* const to = data + i + j * leading_dimension;
       if (i < rows && j < columns) {
         __pipeline_memcpy_async(to, from + i + j * leading_dimension_of_from, sizeof(T));
@@ -50,7 +56,6 @@ struct Part {
   std::int64_t begin;
   int size;
   int slab;
-  int leaf;
   std::int64_t leaf_begin;
   std::int64_t leaf_size;
 };
@@ -70,17 +75,42 @@ struct Cut {
         leaves_in_slab(static_cast<int>((slab_width + leaf_width - 1) / leaf_width)),
         parts_in_leaf(static_cast<int>((leaf_width + size<T> - 1) / size<T>)) {}
 
-  int count() const { return static_cast<int>((n + slab_width - 1) / slab_width) * leaves_in_slab * parts_in_leaf; }
+  int slabs() const { return static_cast<int>((n + slab_width - 1) / slab_width); }
+  int count() const { return slabs() * leaves_in_slab * parts_in_leaf; }
 
-  __device__ Part part(int number) const {
+  /// Where one is among all parts; steps are cheaper than divisions.
+  struct Position {
+    int slab;
+    int leaf;  // in the slab
+    int part;  // in the leaf
+  };
+  __device__ Position position(int number) const {
     const int leaf = number / parts_in_leaf;
-    const int slab = leaf / leaves_in_slab;
-    const std::int64_t slab_end = min(std::int64_t{slab + 1} * slab_width, n);
-    const std::int64_t leaf_begin = min(slab * slab_width + std::int64_t{leaf % leaves_in_slab} * leaf_width, slab_end);
+    return {leaf / leaves_in_slab, leaf % leaves_in_slab, number % parts_in_leaf};
+  }
+  template <bool backward>
+  __device__ void step(Position& at) const {
+    if constexpr (backward) {
+      if (--at.part >= 0) return;
+      at.part = parts_in_leaf - 1;
+      if (--at.leaf >= 0) return;
+      at.leaf = leaves_in_slab - 1;
+      --at.slab;
+    } else {
+      if (++at.part < parts_in_leaf) return;
+      at.part = 0;
+      if (++at.leaf < leaves_in_slab) return;
+      at.leaf = 0;
+      ++at.slab;
+    }
+  }
+  __device__ Part part(const Position& at) const {
+    const std::int64_t slab_end = min((at.slab + std::int64_t{1}) * slab_width, n);
+    const std::int64_t leaf_begin = min(at.slab * slab_width + at.leaf * leaf_width, slab_end);
     const std::int64_t leaf_end = min(leaf_begin + leaf_width, slab_end);
-    const std::int64_t begin = min(leaf_begin + std::int64_t{number % parts_in_leaf} * size<T>, leaf_end);
-    return {
-        begin, static_cast<int>(min(begin + size<T>, leaf_end) - begin), slab, leaf, leaf_begin, leaf_end - leaf_begin};
+    const std::int64_t begin = min(leaf_begin + std::int64_t{at.part} * size<T>, leaf_end);
+    return {begin, static_cast<int>(min(begin + size<T>, leaf_end) - begin), at.slab, leaf_begin,
+            leaf_end - leaf_begin};
   }
 };
 
@@ -101,11 +131,10 @@ __device__ Kokkos::complex<double> load_fresh(const Kokkos::complex<double>* fro
 /// sums[c] += sum_k A(i,k) Y(k,c) over every groups-th k, for row i of this thread; A is `a` or a^H.
 template <bool transposed, int columns, class T>
 __device__ void add_products(const SharedBlock<T>& a, const T* y, T (&sums)[columns]) {
-  constexpr int groups = threads / size<T>;
   const int i = static_cast<int>(threadIdx.x) % size<T>;
   const int group = static_cast<int>(threadIdx.x) / size<T>;
 #pragma unroll
-  for (int k = group; k < size<T>; k += groups) {
+  for (int k = group; k < size<T>; k += groups<T>) {
     const T factor = a.template entry<transposed>(i, k);
 #pragma unroll
     for (int c = 0; c < columns; ++c) sums[c] += factor * y[k * columns + c];
@@ -115,7 +144,6 @@ __device__ void add_products(const SharedBlock<T>& a, const T* y, T (&sums)[colu
 /// Y = alpha (the sums of all groups) + beta Z; row by row. Ends with a barrier.
 template <int columns, class T>
 __device__ void sum_groups(const T (&sums)[columns], T* partial, T alpha, const T* z, T* y) {
-  constexpr int groups = threads / size<T>;
 #pragma unroll
   for (int c = 0; c < columns; ++c) partial[c * threads + threadIdx.x] = sums[c];
   __syncthreads();
@@ -123,104 +151,195 @@ __device__ void sum_groups(const T (&sums)[columns], T* partial, T alpha, const 
     const int i = e / columns;
     const int c = e % columns;
     T sum(0);
-    for (int group = 0; group < groups; ++group) sum += partial[c * threads + group * size<T> + i];
+    for (int group = 0; group < groups<T>; ++group) sum += partial[c * threads + group * size<T> + i];
     y[e] = (z == nullptr ? T(0) : z[e]) + alpha * sum;
   }
   __syncthreads();
 }
 
+/// A thread's elements of a block of L, in registers: row threadIdx mod size, and every groups-th column.
+template <class T>
+struct Elements {
+  T of[per_thread<T>];
+
+  __device__ void load(const T* from, std::int64_t leading_dimension, int rows, int columns) {
+    const int i = static_cast<int>(threadIdx.x) % size<T>;
+    const int group = static_cast<int>(threadIdx.x) / size<T>;
+    const T* const first = from + i + group * leading_dimension;
+    if (rows == size<T> && columns == size<T>) {
+#pragma unroll
+      for (int q = 0; q < per_thread<T>; ++q) of[q] = first[q * groups<T> * leading_dimension];
+    } else {
+#pragma unroll
+      for (int q = 0; q < per_thread<T>; ++q) {
+        of[q] = i < rows && group + q * groups<T> < columns ? first[q * groups<T> * leading_dimension] : T(0);
+      }
+    }
+  }
+};
+
+/// What a thread adds up of the products with many blocks. Forward that is its row's sums over its columns k of
+/// L(i,k) Y(k,:); backward its columns' of conj(L(i,k)) X(i,:) over its rows i.
+template <class T, int columns, bool backward>
+struct Sums {
+  static constexpr int count = backward ? per_thread<T> * columns : columns;
+  T of[count] = {};
+
+  __device__ void add(const Elements<T>& l, const T* y) {
+    if constexpr (backward) {
+      const T* const x = y + static_cast<int>(threadIdx.x) % size<T> * columns;
+#pragma unroll
+      for (int c = 0; c < columns; ++c) {
+        const T xc = x[c];
+#pragma unroll
+        for (int q = 0; q < per_thread<T>; ++q) of[q * columns + c] += detail::conj(l.of[q]) * xc;
+      }
+    } else {
+      const int group = static_cast<int>(threadIdx.x) / size<T>;
+#pragma unroll
+      for (int q = 0; q < per_thread<T>; ++q) {
+#pragma unroll
+        for (int c = 0; c < columns; ++c) of[c] += l.of[q] * y[(group + q * groups<T>)*columns + c];
+      }
+    }
+  }
+
+  /// The same sums, spread over threads as add_products does it.
+  __device__ void spread(const SharedBlock<T>& scratch, T (&sums)[columns]) const {
+    const int i = static_cast<int>(threadIdx.x) % size<T>;
+    const int group = static_cast<int>(threadIdx.x) / size<T>;
+#pragma unroll
+    for (int c = 0; c < columns; ++c) {
+      if constexpr (backward) {
+#pragma unroll
+        for (int q = 0; q < per_thread<T>; ++q) {
+          scratch.data[i + (group + q * groups<T>)*scratch.leading_dimension] = of[q * columns + c];
+        }
+        __syncthreads();
+        sums[c] = T(0);
+#pragma unroll
+        for (int q = 0; q < per_thread<T>; ++q) {
+          sums[c] += scratch.data[group + q * groups<T> + i * scratch.leading_dimension];
+        }
+        __syncthreads();
+      } else {
+        sums[c] = of[c];
+      }
+    }
+  }
+};
+
 template <class T, int columns>
-constexpr int shared_bytes = ((stages + 2) * SharedBlock<T>::elements + 3 * size<T> * columns + threads * columns) *
+constexpr int shared_bytes = (3 * SharedBlock<T>::elements + 4 * size<T> * columns + threads * columns) *
                              static_cast<int>(sizeof(T));
 
 /// A team takes the next part of rows (backward: of columns, from the last one), subtracts what the parts before it
 /// give, as soon as each is solved for, and solves for it. Parts are taken, and end, in order: a team waits only for
 /// those that others have taken before it. `counters`: parts taken, parts solved for.
 template <class T, int columns, bool backward>
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, teams_on_one<columns>)
     substitution_kernel(SlabsOfL<T> l, Cut<T> cut, int count, T* b, std::int64_t leading_dimension, int nrhs,
                         int* counters) {
   extern __shared__ double2 memory[];
   __shared__ int shared_turn;
   __shared__ int shared_solved;
-  T* const tiles = reinterpret_cast<T*>(memory);
-  const auto tile = [&](int number) { return SharedBlock<T>{tiles + number * SharedBlock<T>::elements}; };
-  const SharedBlock<T> diagonal = tile(stages);
-  const SharedBlock<T> inverse = tile(stages + 1);
-  T* const y = tiles + (stages + 2) * SharedBlock<T>::elements;
-  T* const right = y + size<T> * columns;
+  T* const blocks = reinterpret_cast<T*>(memory);
+  const SharedBlock<T> diagonal{blocks};
+  const SharedBlock<T> inverse{blocks + SharedBlock<T>::elements};
+  const SharedBlock<T> scratch{blocks + 2 * SharedBlock<T>::elements};
+  T* const solutions = blocks + 3 * SharedBlock<T>::elements;  // of two parts by turns
+  T* const right = solutions + 2 * size<T> * columns;
   T* const rest = right + size<T> * columns;
   T* const partial = rest + size<T> * columns;
   const int thread = static_cast<int>(threadIdx.x);
   static_assert(size<T> * columns <= threads);
   const int row = thread / columns;  // of a part of B, row by row
   const int column = thread % columns;
-  const auto part_of = [&](int turn) { return cut.part(backward ? count - 1 - turn : turn); };
   const auto block_of_l = [&](const Part& rows, const Part& cols) {
     const std::int64_t origin = std::int64_t{cols.slab} * cut.slab_width;
     return l.slabs[cols.slab].data + (rows.begin - origin) +
            (cols.begin - origin) * l.slabs[cols.slab].leading_dimension;
   };
+  const typename Cut<T>::Position first = cut.position(backward ? count - 1 : 0);
   int solved = 0;
   for (;;) {
     if (thread == 0) shared_turn = atomicAdd(counters, 1);
     __syncthreads();
     const int turn = shared_turn;
     if (turn >= count) return;
-    const Part own = part_of(turn);
-    const auto start = [&](int other) {
-      if (other < turn) {
-        const Part before = part_of(other);
-        const Part& rows = backward ? before : own;
-        const Part& cols = backward ? own : before;
-        tile(other % stages)
-            .start_load(block_of_l(rows, cols), l.slabs[cols.slab].leading_dimension, rows.size, cols.size);
-      }
-      __pipeline_commit();
+    const typename Cut<T>::Position here = cut.position(backward ? count - 1 - turn : turn);
+    const Part own = cut.part(here);
+
+    Elements<T> ahead[depth];
+    typename Cut<T>::Position loading = first;
+    const auto load = [&](Elements<T>& elements, int other) {
+      if (other >= turn) return;
+      const Part before = cut.part(loading);
+      cut.template step<backward>(loading);
+      const Part& rows = backward ? before : own;
+      const Part& cols = backward ? own : before;
+      elements.load(block_of_l(rows, cols), l.slabs[cols.slab].leading_dimension, rows.size, cols.size);
     };
+#pragma unroll
+    for (int d = 0; d < depth; ++d) load(ahead[d], d);
     diagonal.start_load(block_of_l(own, own), l.slabs[own.slab].leading_dimension, own.size, own.size);
-    inverse.start_load(l.inverses + std::int64_t{own.leaf} * cut.leaf_width * cut.leaf_width +
-                           (own.begin - own.leaf_begin) * (own.leaf_size + 1),
-                       own.leaf_size, own.size, own.size);
-    for (int other = 0; other + 1 < stages; ++other) start(other);
+    inverse.start_load(
+        l.inverses + (std::int64_t{here.slab} * cut.leaves_in_slab + here.leaf) * cut.leaf_width * cut.leaf_width +
+            (own.begin - own.leaf_begin) * (own.leaf_size + 1),
+        own.leaf_size, own.size, own.size);
+    __pipeline_commit();
     if (row < size<T>) {
       right[thread] = row < own.size && column < nrhs ? b[own.begin + row + column * leading_dimension] : T(0);
     }
-    T sums[columns] = {};
-    const auto load_solved = [&](int other) {
-      const Part before = part_of(other);
+
+    typename Cut<T>::Position reading = first;
+    const auto load_solved = [&]() {
+      const Part before = cut.part(reading);
+      cut.template step<backward>(reading);
       return row < before.size && column < nrhs ? load_fresh(b + before.begin + row + column * leading_dimension)
                                                 : T(0);
     };
     T next(0);
     bool is_loaded = false;
-    for (int other = 0; other < turn; ++other) {
-      start(other + stages - 1);
-      if (solved <= other && thread == 0) {
-        int now;
-        do {
-          now = *static_cast<volatile int*>(counters + 1);
-        } while (now <= other);
-        shared_solved = now;
+    Sums<T, columns, backward> sums;
+    const auto subtract = [&](const Elements<T>& elements, int other) {
+      if (solved <= other) {
+        if (thread == 0) {
+          int now;
+          do {
+            now = *static_cast<volatile int*>(counters + 1);
+          } while (now <= other);
+          shared_solved = now;
+        }
+        __syncthreads();
+        solved = shared_solved;
       }
-      __pipeline_wait_prior(stages - 1);
-      __syncthreads();
-      if (solved <= other) solved = shared_solved;
-      if (!is_loaded) next = load_solved(other);
+      if (!is_loaded) next = load_solved();
+      T* const y = solutions + other % 2 * size<T> * columns;  // others may still read the one before
       if (row < size<T>) y[thread] = next;
       __syncthreads();
       is_loaded = other + 1 < turn && other + 1 < solved;
-      if (is_loaded) next = load_solved(other + 1);
-      add_products<backward, columns>(tile(other % stages), y, sums);
-      __syncthreads();
+      if (is_loaded) next = load_solved();
+      sums.add(elements, y);
+    };
+    for (int other = 0; other < turn; other += depth) {
+#pragma unroll
+      for (int d = 0; d < depth; ++d) {
+        if (other + d >= turn) break;
+        subtract(ahead[d], other + d);
+        load(ahead[d], other + d + depth);
+      }
     }
     __pipeline_wait_prior(0);
     __syncthreads();
-    sum_groups<columns>(sums, partial, T(-1), right, right);  // R = B - sums
+    T products[columns];
+    sums.spread(scratch, products);
+    sum_groups<columns>(products, partial, T(-1), right, right);  // R = B - sums
+    T* const y = solutions;
     const auto multiply = [&](const SharedBlock<T>& a, const T* in, T alpha, const T* z, T* out) {
-      T products[columns] = {};
-      add_products<backward, columns>(a, in, products);
-      sum_groups<columns>(products, partial, alpha, z, out);
+      T own_products[columns] = {};
+      add_products<backward, columns>(a, in, own_products);
+      sum_groups<columns>(own_products, partial, alpha, z, out);
     };
     multiply(inverse, right, T(1), nullptr, y);  // Y = X R
     multiply(diagonal, y, T(-1), right, rest);   // R - L Y
@@ -237,7 +356,7 @@ void launch_substitution(const Kokkos::Cuda& exec, const SlabsOfL<T>& l, const M
                          int* counters) {
   const Cut<T> cut(l);
   const int count = cut.count();
-  const int teams = std::min(count, exec.cuda_device_prop().multiProcessorCount);
+  const int teams = std::min(count, teams_on_one<columns> * exec.cuda_device_prop().multiProcessorCount);
   launch<threads, shared_bytes<T, columns>, substitution_kernel<T, columns, backward>>(
       "tessera::substitution", exec, teams, l, cut, count, b.data(), static_cast<std::int64_t>(b.stride(1)),
       static_cast<int>(b.extent(1)), counters);

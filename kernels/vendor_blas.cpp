@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 namespace tessera::kernels {
 namespace {
@@ -21,6 +22,9 @@ void check(cublasStatus_t status, const char* call) {
 
 template <class T>
 constexpr cublasComputeType_t compute_type = is_single<T> ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_64F;
+
+template <class T>
+constexpr std::int64_t most_rounds = std::is_same_v<T, Kokkos::complex<double>> ? 2 : 4;
 
 constexpr cublasOperation_t operation(char op) { return op == 'N' ? CUBLAS_OP_N : CUBLAS_OP_C; }
 
@@ -77,7 +81,8 @@ cublasStatus_t cublas_gemv(cublasHandle_t handle, cublasOperation_t op, int m, i
 
 }  // namespace
 
-VendorBlas<Kokkos::Cuda>::VendorBlas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle) {
+VendorBlas<Kokkos::Cuda>::VendorBlas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle)
+    : multiprocessors_(exec.cuda_device_prop().multiProcessorCount) {
   if (!handle) {
     check(cublasCreate(&handle_), "cublasCreate");
     handle.reset(handle_, [](void* made) { cublasDestroy(static_cast<cublasHandle_t>(made)); });
@@ -102,16 +107,32 @@ void VendorBlas<Kokkos::Cuda>::gemm(char op_a, char op_b, std::int64_t m, std::i
           "cublas gemv");
     return;
   }
-  constexpr std::int64_t most_rows = 8192;  // above it cuBLAS picks a kernel that is 10% slower (H100)
-  const std::int64_t calls = (m + most_rows - 1) / most_rows;
-  const std::int64_t rows = ((m + calls - 1) / calls + 127) / 128 * 128;
-  for (std::int64_t row = 0; row < m; row += rows) {
+  for (std::int64_t row = 0; row < m;) {
+    const std::int64_t rows = rows_of_a_call(m - row, n, k, most_rounds<T>);
     const T* first = op_a == 'N' ? a + row : a + row * lda;
-    check(cublas_gemm(handle_, operation(op_a), operation(op_b), static_cast<int>(std::min(rows, m - row)),
-                      static_cast<int>(n), static_cast<int>(k), &alpha, first, static_cast<int>(lda), b,
-                      static_cast<int>(ldb), &beta, c + row, static_cast<int>(ldc)),
+    check(cublas_gemm(handle_, operation(op_a), operation(op_b), static_cast<int>(rows), static_cast<int>(n),
+                      static_cast<int>(k), &alpha, first, static_cast<int>(lda), b, static_cast<int>(ldb), &beta,
+                      c + row, static_cast<int>(ldc)),
           "cublas gemm");
+    row += rows;
   }
+}
+
+/// The first of m rows of C that go into one call. cuBLAS's fast kernels work on 128 x 128 tiles, one a multiprocessor:
+/// with long products, as many as give all multiprocessors the same number of tiles. With other numbers, or more of
+/// them, it picks kernels that are slower by a tenth or more (H100).
+std::int64_t VendorBlas<Kokkos::Cuda>::rows_of_a_call(std::int64_t m, std::int64_t n, std::int64_t k,
+                                                      std::int64_t most_rounds) const {
+  constexpr std::int64_t tile = 128;
+  const std::int64_t tiles_across = (n + tile - 1) / tile;
+  if (tiles_across <= 2) return m;
+  const auto rows_in = [&](std::int64_t rounds) { return rounds * multiprocessors_ / tiles_across * tile; };
+  if (rows_in(most_rounds) > 0 && rows_in(most_rounds) <= m) return rows_in(most_rounds);
+  if (k < 2048) return m;
+  for (std::int64_t rounds = most_rounds - 1; rounds > 0; --rounds) {
+    if (rows_in(rounds) > 0 && rows_in(rounds) <= m) return rows_in(rounds);
+  }
+  return m;
 }
 
 template <class T>

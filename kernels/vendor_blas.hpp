@@ -45,6 +45,9 @@ class VendorBlas<Kokkos::Cuda> {
                     std::int64_t ldc, std::int64_t distance_c, std::int64_t count) const;
 
  private:
+  std::int64_t rows_of_a_call(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t most_rounds) const;
+
+  std::int64_t multiprocessors_;
   std::shared_ptr<void> kept_;
   cublasHandle_t handle_;
 };

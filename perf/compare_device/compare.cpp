@@ -1,5 +1,6 @@
 // tessera-compare-device: Tessera on a GPU, or on several, beside cuSOLVER on one, in the same run.
 
+#include "perf/compare_device/activity.hpp"
 #include "perf/compare_device/cusolver.hpp"
 #include "perf/compare_host/contender.hpp"
 #include "perf/compare_host/json.hpp"
@@ -33,6 +34,7 @@ struct Options {
   std::optional<GridShape> grid;
   bool alone = false;
   std::string json;
+  std::string timeline;
 };
 
 template <class T>
@@ -83,6 +85,20 @@ std::string card() {
   return properties.name;
 }
 
+/// What this rank's GPU does while Tessera factorises and solves once.
+std::vector<Activity::Event> record(MPI_Comm comm, Contender& ours) {
+  ours.prepare();
+  for (Step& step : ours.steps) {
+    if (step.prepare) step.prepare();
+  }
+  MPI_Barrier(comm);
+  Activity::start();
+  for (Step& step : ours.steps) step.run();
+  std::vector<Activity::Event> events = Activity::stop();
+  ours.clear();
+  return events;
+}
+
 /// Appends one size's figures to `text`, and returns them.
 nlohmann::ordered_json tell(std::string& text, const Options& options, std::int64_t n,
                             const std::vector<Contender>& contenders) {
@@ -109,10 +125,11 @@ nlohmann::ordered_json tell(std::string& text, const Options& options, std::int6
 }
 
 template <class T>
-void run(MPI_Comm comm, const Options& options, OutputFile* json) {
+void run(MPI_Comm comm, const Options& options, OutputFile* json, OutputFile* timeline) {
   const GridShape shape = options.grid.value_or(nearly_square(size_of(comm)));
   using Json = nlohmann::ordered_json;
   Json all = Json::array();
+  std::vector<Activity::Event> events;
   const bool first = rank_in(comm) == 0;
   for (const std::int64_t n : options.sizes) {
     const System<T> system{comm, n, options.nrhs, {n, 1}};
@@ -129,6 +146,7 @@ void run(MPI_Comm comm, const Options& options, OutputFile* json) {
     all.push_back(tell(text, options, n, contenders));
     if (first) std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
+    if (!options.timeline.empty() && n == options.sizes.back()) events = record(comm, *(&contenders.back() - 1));
   }
   int runtime = 0;
   int driver = 0;
@@ -148,6 +166,27 @@ void run(MPI_Comm comm, const Options& options, OutputFile* json) {
                        {"repetitions", options.repetitions},
                        {"sizes", all}};
     json->write(data.dump(2) + "\n");
+  });
+  everywhere(comm, [&] {
+    if (timeline == nullptr) return;
+    Json names = Json::array();  // long ones, of many events each
+    Json all_events = Json::array();
+    for (const Activity::Event& e : events) {
+      const auto name = std::find(names.begin(), names.end(), e.name);
+      all_events.push_back({name - names.begin(), e.stream, e.begin, e.end});
+      if (name == names.end()) names.push_back(e.name);
+    }
+    const Json data = {{"program", "tessera-compare-device --timeline"},
+                       {"date", utc_now()},
+                       {"card", card()},
+                       {"rank", 0},
+                       {"ranks", size_of(comm)},
+                       {"grid", {shape.rows, shape.cols}},
+                       {"scalar", options.scalar},
+                       {"n", options.sizes.back()},
+                       {"names", names},
+                       {"events", all_events}};
+    timeline->write(data.dump() + "\n");
   });
 }
 
@@ -169,12 +208,18 @@ int main(int argc, char** argv) {
   app.add_option("--grid", grid, "Tessera's process grid, as RxC [nearly square]");
   app.add_flag("--alone", options.alone, "without cuSOLVER");
   app.add_option("--json", options.json, "write everything to this file as well, as JSON")->type_name("FILE");
+  app.add_option("--timeline", options.timeline,
+                 "write what the GPU of rank 0 does in one more run of the last size, kernel by kernel, as JSON")
+      ->type_name("FILE");
   return run_program(app, argc, argv, [&](MPI_Comm comm) {
     if (!grid.empty()) options.grid = parse_grids(grid).front();
     std::unique_ptr<OutputFile> json;
+    std::unique_ptr<OutputFile> timeline;
     everywhere(comm, [&] {
-      if (rank_in(comm) == 0 && !options.json.empty()) json = std::make_unique<OutputFile>(options.json);
+      if (rank_in(comm) != 0) return;
+      if (!options.json.empty()) json = std::make_unique<OutputFile>(options.json);
+      if (!options.timeline.empty()) timeline = std::make_unique<OutputFile>(options.timeline);
     });
-    with_scalar(options.scalar, [&](auto scalar) { run<decltype(scalar)>(comm, options, json.get()); });
+    with_scalar(options.scalar, [&](auto scalar) { run<decltype(scalar)>(comm, options, json.get(), timeline.get()); });
   });
 }
