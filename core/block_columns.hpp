@@ -3,6 +3,7 @@
 #include "core/exchange.hpp"
 #include "core/factorize_memory.hpp"
 #include "core/leaf_inverses.hpp"
+#include "core/lookahead.hpp"
 #include "core/pass_on.hpp"
 #include "core/program.hpp"
 #include "core/ring.hpp"
@@ -10,7 +11,6 @@
 #include "core/tuning.hpp"
 #include "kernels/blas.hpp"
 #include "kernels/elementwise.hpp"
-#include "kernels/instances.hpp"
 #include "kernels/potrf.hpp"
 #include "tessera/detail/strided.hpp"
 #include "tessera/options.hpp"
@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -43,8 +44,8 @@ class BlockColumns {
   /// A(k:,k) on its way to L(k:,k).
   struct Step {
     TileRange k;
-    TileRange previous;  // of the step before
-    std::int64_t number = 0;
+    TileRange previous;            // of the step before
+    std::int64_t mine_before = 0;  // how many of this rank's steps come before it
     int slot = 0;
   };
 
@@ -63,11 +64,7 @@ class BlockColumns {
     for (const auto& slot : buffers.slots) slots_.emplace_back().memory = slot;
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
     if constexpr (kernels::UrgentInstance<Exec>::runs_beside) {
-      beside_.emplace(exec, buffers.blas_of_queues[1], memory.blas_handles[1]);
-      if (grid_.rows() > 1) beside_->packing.emplace(exec);
-      beside_->begun.record(exec);
-      beside_->begun.hold_back(panels().exec());
-      if (beside_->packing) beside_->begun.hold_back(beside_->packing->exec());
+      lookahead_.emplace(exec, buffers.blas_of_queues[1], memory.blas_handles[1], grid_.rows() > 1);
     }
   }
 
@@ -77,14 +74,15 @@ class BlockColumns {
   /// Carries out a program for each of the steps, as make(step, program) writes it.
   template <class Make>
   void run(const std::vector<TileRange>& steps, const Make& make) {
-    for (const TileRange step : steps) {
-      if (columns_.is_mine(step.begin)) my_steps_.push_back(step);
-    }
+    std::copy_if(steps.begin(), steps.end(), std::back_inserter(my_steps_),
+                 [this](TileRange step) { return columns_.is_mine(step.begin); });
+    std::int64_t mine = 0;
     run_programs(
         static_cast<std::int64_t>(steps.size()), static_cast<int>(slots_.size()),
         [&](std::int64_t i, int slot) {
           const auto number = static_cast<std::size_t>(i);
-          const Step step{steps[number], i > 0 ? steps[number - 1] : TileRange{}, i, slot};
+          const Step step{steps[number], i > 0 ? steps[number - 1] : TileRange{}, mine, slot};
+          if (columns_.is_mine(step.k.begin)) ++mine;
           Slot& own = slot_of(step);
           own.sent.clear();
           own.row_used = 0;
@@ -114,13 +112,13 @@ class BlockColumns {
   TileRange newest(const Step& step) const {
     const GlobalTile k = step.k.begin;
     const bool is_mine = k > GlobalTile{0} && columns_.is_mine(step.previous.begin);
-    return (grid_.size() > 1 || beside_) && is_mine ? step.previous : TileRange{k, k};
+    return (grid_.size() > 1 || lookahead_) && is_mine ? step.previous : TileRange{k, k};
   }
 
   /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share, for the block columns that are left of the newest one, while
   /// that is still being factored.
   void subtract_ahead(Program& program, const Step& step, TileRange left) {
-    if (!beside_) return subtract(program, step, step.k, left);
+    if (!lookahead_) return subtract(program, step, step.k, left);
     if (left.empty()) return;
     const LocalIndex end = columns_.local_begin(left.end);
     program.when([this, end] { return factored_ >= end; }, [this, left] { take_over(left.end); });
@@ -189,7 +187,7 @@ class BlockColumns {
                    kernels::trsm_right<T>(panels(), rows_.is_mine(t) ? a_.tile(t, t) : tile_message(step, t),
                                           below({t, t + 1}, t + 1));
                    factored_ = columns_.local_begin(t + 1);
-                   if (beside_ && t + 1 == step.k.end) beside_->factored[my_number(step) % 2].record(panels().exec());
+                   if (lookahead_ && t + 1 == step.k.end) lookahead_->factored(step.mine_before);
                  });
   }
 
@@ -197,7 +195,7 @@ class BlockColumns {
   std::int64_t leading_minor() {
     std::int64_t minor = 0;
     const Exec& exec = updates_.exec();
-    if (beside_) take_over(columns_.tiles_end());
+    if (lookahead_) take_over(columns_.tiles_end());
     Kokkos::deep_copy(
         exec, Kokkos::View<std::int64_t, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(&minor), failing_);
     exec.fence();
@@ -206,25 +204,11 @@ class BlockColumns {
   }
 
  private:
-  /// What factors block columns while the device updates others, and their order.
-  struct Beside {
-    Beside(const Exec& exec, void* workspace, std::shared_ptr<void>& handle)
-        : urgent(exec), queue(urgent.exec(), workspace, handle) {}
-    kernels::UrgentInstance<Exec> urgent;
-    kernels::Queue<Exec> queue;
-    /// Of rows of L that others' updates need, while a panel is factored; where others have rows.
-    std::optional<kernels::UrgentInstance<Exec>> packing;
-    kernels::Event<Exec> begun;
-    kernels::Event<Exec> packed;
-    kernels::Event<Exec> factored[2];  ///< this rank's steps, by turns
-    std::size_t taken_over = 0;        ///< of them
-  };
-
-  kernels::Queue<Exec>& panels() { return beside_ ? beside_->queue : updates_; }
+  kernels::Queue<Exec>& panels() { return lookahead_ ? lookahead_->panels() : updates_; }
 
   /// Whether a step goes on when the device has got so far. Else its kernels are enqueued at once, to wait there: with
   /// messages to wait for as well, a step would hold up those that are ready.
-  bool waits_for_device() const { return beside_ && grid_.size() > 1; }
+  bool waits_for_device() const { return lookahead_ && grid_.size() > 1; }
 
   struct Slot {
     typename FactorizeBuffers<T, Exec>::Slot memory;
@@ -254,28 +238,15 @@ class BlockColumns {
     });
   }
 
-  /// How many of this rank's steps come before this one.
-  std::int64_t my_number(const Step& step) const {
-    const auto mine = std::lower_bound(my_steps_.begin(), my_steps_.end(), step.k.begin,
-                                       [](const TileRange& one, GlobalTile tile) { return one.begin < tile; });
-    return mine - my_steps_.begin();
-  }
-
-  /// Lets the updates, and those who pack for them, have this rank's columns before tile `end`, which the panels have
-  /// finished, or are about to.
-  void take_over(GlobalTile end) {
-    for (std::size_t& i = beside_->taken_over; i < my_steps_.size() && my_steps_[i].begin < end; ++i) {
-      beside_->factored[i % 2].hold_back(updates_.exec());
-      if (beside_->packing) beside_->factored[i % 2].hold_back(beside_->packing->exec());
-      invert(my_steps_[i]);
-    }
-  }
-
-  /// What the solve needs of these tiles: nothing, where the host's BLAS substitutes.
-  void invert([[maybe_unused]] TileRange tiles) {
+  /// Lets the updates have this rank's columns before tile `end`, which the panels have finished, or are about to, and
+  /// makes of them what the solve needs.
+  void take_over([[maybe_unused]] GlobalTile end) {
     if constexpr (!kernels::on_host<Exec>) {
-      const Timed timed(seconds_.panel, "tessera::factorize::invert");
-      inverses_.make(updates_, a_, tiles);
+      for (; taken_over_ < my_steps_.size() && my_steps_[taken_over_].begin < end; ++taken_over_) {
+        lookahead_->take_over(static_cast<std::int64_t>(taken_over_));
+        const Timed timed(seconds_.panel, "tessera::factorize::invert");
+        inverses_.make(updates_, a_, my_steps_[taken_over_]);
+      }
     }
   }
 
@@ -341,18 +312,15 @@ class BlockColumns {
       }
       program.when(final, [this, step, k, t, begin, end, depth, part, count, &queue] {
         const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
-        const bool ahead = beside_ && &queue == &updates_;
-        const Exec& exec = ahead ? beside_->packing->exec() : panels().exec();
+        const bool ahead = lookahead_ && &queue == &updates_;
+        const Exec& exec = ahead ? lookahead_->packing() : panels().exec();
         const View transposed = make_matrix_view<MemorySpace>(part, depth, rows_.extent(t), depth);
         a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
           kernels::conj_transpose<T>(exec, a_.view(rows_.local_begin(t), rows_.local_begin(t + 1), from, to),
                                      block(transposed, from - begin, to - begin, 0, rows_.extent(t)));
         });
         send_down(exec, step, k.begin, part, count, Tag::factor_row);
-        if (ahead) {
-          beside_->packed.record(exec);
-          beside_->packed.hold_back(queue.exec());
-        }
+        if (ahead) lookahead_->packed();
       });
     }
     program.when([this, final, arriving] { return final() && transfers_.done(arriving); }, [] {});
@@ -419,11 +387,12 @@ class BlockColumns {
   BlockCyclic rows_;
   BlockCyclic columns_;
   kernels::Queue<Exec> updates_;
-  std::optional<Beside> beside_;  // only a device has two things at hand
+  std::optional<Lookahead<Exec>> lookahead_;  // only a device has two things at hand
   Transfers<Exec> transfers_;
   kernels::FailingMinor<Exec> failing_;
   LeafInverses<T, Exec> inverses_;
   std::vector<TileRange> my_steps_;  // those whose block columns this rank's process column owns
+  std::size_t taken_over_ = 0;       // of them, by the updates
   Schedule schedule_;
   PhaseSeconds& seconds_;
   std::deque<Slot> slots_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "tessera/process_grid.hpp"
+
 #include <Kokkos_Core.hpp>
 
 #include <algorithm>
@@ -13,9 +15,11 @@ struct Tuning {
   static constexpr bool host = Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
 
   /// The largest tile that default_tile_size picks. On the host a tile is factored by one rank while others wait; but
-  /// between process columns a block column is one tile wide, and narrow ones cost messages and time in gemm.
-  static constexpr std::int64_t tile_cap(int process_columns) {
-    return !host ? process_columns > 1 ? 1024 : 128 : process_columns > 1 ? 256 : 128;
+  /// between process columns a block column is one tile wide, and narrow ones cost messages and time in gemm. Between
+  /// devices a message takes as long as a large gemm.
+  static constexpr std::int64_t tile_cap(GridShape grid) {
+    if (!host) return grid.rows * grid.cols > 1 ? 512 : 128;
+    return grid.cols > 1 ? 256 : 128;
   }
 
   /// Columns that are updated in one call where one process column owns them all; narrower calls lose their time to

@@ -21,9 +21,8 @@ template <class T>
 constexpr int groups = threads / size<T>;  // a thread works on one row of a block and on every groups-th column
 template <class T>
 constexpr int per_thread = size<T> / groups<T>;  // elements of a block
-constexpr int depth = 2;                         // blocks of L on their way, so that memory is kept busy
 template <int columns>
-constexpr int teams_on_one = columns == 1 ? 2 : 1;  // multiprocessor: while one waits, another reads
+constexpr int depth = columns == 1 ? 3 : 2;  // blocks of L on their way, so that memory is kept busy
 
 /// A block of numbers in shared memory: with an odd leading dimension its rows too are in different banks.
 template <class T>
@@ -237,7 +236,7 @@ constexpr int shared_bytes = (3 * SharedBlock<T>::elements + 4 * size<T> * colum
 /// give, as soon as each is solved for, and solves for it. Parts are taken, and end, in order: a team waits only for
 /// those that others have taken before it. `counters`: parts taken, parts solved for.
 template <class T, int columns, bool backward>
-__global__ void __launch_bounds__(threads, teams_on_one<columns>)
+__global__ void __launch_bounds__(threads)
     substitution_kernel(SlabsOfL<T> l, Cut<T> cut, int count, T* b, std::int64_t leading_dimension, int nrhs,
                         int* counters) {
   extern __shared__ double2 memory[];
@@ -270,7 +269,7 @@ __global__ void __launch_bounds__(threads, teams_on_one<columns>)
     const typename Cut<T>::Position here = cut.position(backward ? count - 1 - turn : turn);
     const Part own = cut.part(here);
 
-    Elements<T> ahead[depth];
+    Elements<T> ahead[depth<columns>];
     typename Cut<T>::Position loading = first;
     const auto load = [&](Elements<T>& elements, int other) {
       if (other >= turn) return;
@@ -281,7 +280,7 @@ __global__ void __launch_bounds__(threads, teams_on_one<columns>)
       elements.load(block_of_l(rows, cols), l.slabs[cols.slab].leading_dimension, rows.size, cols.size);
     };
 #pragma unroll
-    for (int d = 0; d < depth; ++d) load(ahead[d], d);
+    for (int d = 0; d < depth<columns>; ++d) load(ahead[d], d);
     diagonal.start_load(block_of_l(own, own), l.slabs[own.slab].leading_dimension, own.size, own.size);
     inverse.start_load(
         l.inverses + (std::int64_t{here.slab} * cut.leaves_in_slab + here.leaf) * cut.leaf_width * cut.leaf_width +
@@ -322,12 +321,12 @@ __global__ void __launch_bounds__(threads, teams_on_one<columns>)
       if (is_loaded) next = load_solved();
       sums.add(elements, y);
     };
-    for (int other = 0; other < turn; other += depth) {
+    for (int other = 0; other < turn; other += depth<columns>) {
 #pragma unroll
-      for (int d = 0; d < depth; ++d) {
+      for (int d = 0; d < depth<columns>; ++d) {
         if (other + d >= turn) break;
         subtract(ahead[d], other + d);
-        load(ahead[d], other + d + depth);
+        load(ahead[d], other + d + depth<columns>);
       }
     }
     __pipeline_wait_prior(0);
@@ -356,7 +355,7 @@ void launch_substitution(const Kokkos::Cuda& exec, const SlabsOfL<T>& l, const M
                          int* counters) {
   const Cut<T> cut(l);
   const int count = cut.count();
-  const int teams = std::min(count, teams_on_one<columns> * exec.cuda_device_prop().multiProcessorCount);
+  const int teams = std::min(count, exec.cuda_device_prop().multiProcessorCount);
   launch<threads, shared_bytes<T, columns>, substitution_kernel<T, columns, backward>>(
       "tessera::substitution", exec, teams, l, cut, count, b.data(), static_cast<std::int64_t>(b.stride(1)),
       static_cast<int>(b.extent(1)), counters);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws what tessera-solve --timeline, tessera-compare --json and tessera-compare-device --json have written, as PNG."""
+"""Draws what tessera-solve --timeline and tessera-compare --json have written, as PNG."""
 
 import argparse
 import json
@@ -259,51 +259,13 @@ def draw_growth(args):
     save(figure, args.out)
 
 
-# ---- tessera-compare-device
-
-
-def draw_device(args):
-    runs = [load(path, "tessera-compare-device") for path in args.runs]
-    if len({run["scalar"] for run in runs}) > 1:
-        raise Complaint("the runs are of different scalars")
-    rates, ratios = {"cuSOLVER": {}, "Tessera": {}}, {}
-    for size in (size for run in runs for size in run["sizes"]):
-        for name, line in rates.items():
-            fastest = best_step(size, (name,), "factorize")
-            if fastest:
-                line[size["n"]] = fastest[2]["gflops"] / 1000
-        for step in (s["name"] for c in size["contenders"] if c["name"] == "Tessera" for s in c["steps"]):
-            theirs = best_step(size, ("cuSOLVER",), step)
-            if theirs and step != "factorize":
-                ratio = theirs[0] / best_step(size, ("Tessera",), step)[0]
-                ratios.setdefault(title_of_step(step).split("\n")[-1], {})[size["n"]] = ratio
-    if not ratios:
-        raise Complaint("nothing to compare Tessera with")
-    plt = pyplot()
-    from matplotlib.ticker import NullLocator
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
-    for (name, line), color, marker in zip(rates.items(), (VERMILION, BLUE), "so"):
-        left.plot(*zip(*sorted(line.items())), color=color, marker=marker, markersize=5, label=name)
-    for (name, line), color, marker in zip(ratios.items(), BARS, "o^sDvPX"):
-        right.plot(*zip(*sorted(line.items())), color=color, marker=marker, markersize=5, label=name)
-    right.axhline(1, color=DARK, linewidth=1.2)
-    left.set_ylabel("TF/s of the factorisation")
-    right.set_ylabel("times as fast as cuSOLVER's potrs")
-    sizes = sorted({size["n"] for run in runs for size in run["sizes"]})
-    for ax in (left, right):
-        ax.set_xscale("log")
-        ax.set_xticks(sizes, [str(n) for n in sizes])
-        ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_ylim(bottom=0)
-        ax.set_xlabel("n")
-        ax.grid()
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3, fontsize=8.5)
-    run = runs[0]
-    kokkos = f"{run['kokkos'] // 10000}.{run['kokkos'] // 100 % 100}"
-    figure.supxlabel(f"{run['card']}, {run['scalar']}, {count(run['ranks'], 'rank')}, Kokkos {kokkos}, CUDA "
-                     f"{run['cuda_runtime'] // 1000}, {run['date'][:10]}", fontsize=7.5, color="#666666")
-    save(figure, args.out)
+def run(parser):
+    """Does what the command line says."""
+    args = parser.parse_args()
+    try:
+        args.draw(args)
+    except Complaint as e:
+        sys.exit(f"{parser.prog}: {e}")
 
 
 def main():
@@ -316,18 +278,11 @@ def main():
     compare.set_defaults(draw=draw_compare)
     growth = commands.add_parser("growth", help="GF/s of the factorisation against n")
     growth.set_defaults(draw=draw_growth)
-    device = commands.add_parser("device", help="beside cuSOLVER, against n")
-    device.set_defaults(draw=draw_device)
     for command in (compare, growth):
         command.add_argument("runs", nargs="+", metavar="RUN.json", help="from tessera-compare --json")
-    device.add_argument("runs", nargs="+", metavar="RUN.json", help="from tessera-compare-device --json")
-    for command in (timeline, compare, growth, device):
+    for command in (timeline, compare, growth):
         command.add_argument("out", metavar="OUT.png")
-    args = parser.parse_args()
-    try:
-        args.draw(args)
-    except Complaint as e:
-        sys.exit(f"plot.py: {e}")
+    run(parser)
 
 
 if __name__ == "__main__":

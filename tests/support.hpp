@@ -144,6 +144,37 @@ HostMatrix<typename View::non_const_value_type> to_host(const View& v) {
   return host;
 }
 
+/// A matrix's tiles on the host, all brought there at once: one by one takes a device long.
+template <class T, class Space>
+class HostTiles {
+ public:
+  explicit HostTiles(const ShardedMatrix<T, Space>& matrix) : matrix_(matrix) {
+    const SlabLayout& layout = matrix.layout();
+    const LocalIndex end{layout.rows.local_extent()};
+    for (std::int64_t s = 0; s < layout.count(); ++s) {
+      there_.push_back(matrix.view(layout.row_begin(s), end, layout.column_begin(s), layout.column_begin(s + 1)));
+      here_.push_back(to_host(there_.back()));
+    }
+  }
+
+  /// What matrix.tile(i, j) shows.
+  auto operator()(GlobalTile i, GlobalTile j) const {
+    const auto tile = matrix_.tile(i, j);
+    std::size_t slab = there_.size() - 1;
+    while (tile.data() < there_[slab].data()) --slab;
+    const auto offset = static_cast<std::size_t>(tile.data() - there_[slab].data());
+    const std::size_t row = offset % there_[slab].stride(1);
+    const std::size_t column = offset / there_[slab].stride(1);
+    return Kokkos::subview(here_[slab], Kokkos::make_pair(row, row + tile.extent(0)),
+                           Kokkos::make_pair(column, column + tile.extent(1)));
+  }
+
+ private:
+  const ShardedMatrix<T, Space>& matrix_;
+  std::vector<MatrixView<T, Space>> there_;
+  std::vector<HostMatrix<T>> here_;
+};
+
 /// Element k of `v`, in C order, becomes f(k); f is called on the host.
 template <class View, class F>
 void set(const View& v, const F& f) {

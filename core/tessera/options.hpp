@@ -38,7 +38,8 @@ struct CholeskyOptions {
 };
 
 /// Wall-clock seconds of this rank in each phase, and in what it did while it factorised: `factorize` is about the sum
-/// of the last four. On a device, update and panel are the seconds that it took to enqueue them.
+/// of the last four. On a device, update and panel are the seconds that it took to enqueue them, and waiting is for the
+/// device as well.
 struct PhaseSeconds {
   double redistribute = 0;
   double factorize = 0;

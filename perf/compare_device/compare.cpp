@@ -14,8 +14,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -130,6 +133,7 @@ void run(MPI_Comm comm, const Options& options, OutputFile* json, OutputFile* ti
   using Json = nlohmann::ordered_json;
   Json all = Json::array();
   std::vector<Activity::Event> events;
+  std::string wrong;
   const bool first = rank_in(comm) == 0;
   for (const std::int64_t n : options.sizes) {
     const System<T> system{comm, n, options.nrhs, {n, 1}};
@@ -142,16 +146,25 @@ void run(MPI_Comm comm, const Options& options, OutputFile* json, OutputFile* ti
       for (Step& step : contender.steps) step.seconds.clear();
     }
     interleave(comm, contenders, options.repetitions, [](int, const Contender&) {});
+    for (const Contender& contender : contenders) {
+      if (!(contender.worst_error() <= static_cast<double>(n) * std::numeric_limits<detail::RealOf<T>>::epsilon())) {
+        wrong += contender.name + ", n = " + std::to_string(n) + "; ";
+      }
+    }
     std::string text;
     all.push_back(tell(text, options, n, contenders));
     if (first) std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
     if (!options.timeline.empty() && n == options.sizes.back()) events = record(comm, *(&contenders.back() - 1));
   }
+  everywhere(comm, [&] {
+    if (!wrong.empty()) throw std::runtime_error("wrong results: " + wrong);
+  });
   int runtime = 0;
   int driver = 0;
   cudaRuntimeGetVersion(&runtime);
   cudaDriverGetVersion(&driver);
+  const char* const buffers = std::getenv("TESSERA_MPI_BUFFERS");
   everywhere(comm, [&] {
     if (json == nullptr || !first) return;
     const Json data = {{"program", "tessera-compare-device"},
@@ -162,6 +175,7 @@ void run(MPI_Comm comm, const Options& options, OutputFile* json, OutputFile* ti
                        {"cuda_driver", driver},
                        {"ranks", size_of(comm)},
                        {"grid", {shape.rows, shape.cols}},
+                       {"mpi_buffers", buffers == nullptr ? "automatic" : buffers},
                        {"scalar", options.scalar},
                        {"repetitions", options.repetitions},
                        {"sizes", all}};
