@@ -10,7 +10,8 @@ set -euo pipefail
 repetitions=${REPETITIONS:-3}
 largest=${LARGEST:-65536}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-program=${BUILD:-$root/build/cuda}/perf/tessera-compare-device
+build=${BUILD:-$root/build/cuda}
+program=$build/perf/tessera-compare-device
 [ -x "$program" ] || { echo "measure_device.sh: no $program: cmake --build --preset cuda, or say BUILD" >&2; exit 1; }
 mkdir -p "${1:-$root/perf/results}"
 out=$(cd "${1:-$root/perf/results}" && pwd)
@@ -38,21 +39,21 @@ run() {
 sizes=()
 for ((n = 2048; n < largest; n *= 2)); do sizes+=("$n"); done
 run 1 double --n "${sizes[@]}" --rhs 1 16 256 --repetitions "$repetitions"
-run 1 "double-$largest" --n "$largest" --rhs 1 16 --repetitions 2 --timeline "$out/$card-timeline.json"
+run 1 "double-$largest" --n "$largest" --rhs 1 16 --repetitions 2 --timeline "$build/timeline.json"
 for scalar in float complex-float complex-double; do
   run 1 $scalar --n $((largest / 2)) --scalar $scalar --rhs 1 --repetitions "$repetitions"
 done
 plot compare "$out/$card-double.json" "$out/$card-double-$largest.json" "$out/$card.png"
-plot timeline "$out/$card-timeline.json" "$out/$card-timeline.png"
+plot timeline "$build/timeline.json" "$out/$card-timeline.png"
 
 scaled=("$out/$card-double.json" "$out/$card-double-$largest.json")
 for ((ranks = 2; ranks <= gpus; ranks *= 2)); do
   for ((rows = 1; rows <= ranks; rows *= 2)); do
     grid=${rows}x$((ranks / rows))
     run "$ranks" "$grid" --grid "$grid" --n 10007 $((largest / 4)) $((largest / 2)) "$largest" --rhs 1 16 \
-      --repetitions "$repetitions" --timeline "$out/$card-$grid-timeline.json"
+      --repetitions "$repetitions" --timeline "$build/timeline-$grid.json"
     scaled+=("$out/$card-$grid.json")
-    plot timeline "$out/$card-$grid-timeline.json" "$out/$card-$grid-timeline.png"
+    plot timeline "$build/timeline-$grid.json" "$out/$card-$grid-timeline.png"
   done
   TESSERA_MPI_BUFFERS=staged run "$ranks" "staged-$ranks" --n $((largest / 4)) --rhs 1 --repetitions "$repetitions"
   # As much memory on each as largest takes on one.
