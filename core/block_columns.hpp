@@ -49,6 +49,8 @@ class BlockColumns {
     int slot = 0;
   };
 
+  static_assert(kernels::UrgentInstance<Exec>::runs_beside == !kernels::on_host<Exec>);
+
   BlockColumns(const Exec& exec, Matrix& a, T* inverses, const FactorizeBuffers<T, Exec>& buffers,
                Memory<MemorySpace>& memory, const Schedule& schedule, PhaseSeconds& seconds)
       : a_(a),
@@ -89,17 +91,15 @@ class BlockColumns {
           own.sum_is_new = true;
           Program program;
           make(step, program);
-          program.when([this, &own] { return transfers_.done(own.sent); }, [] {});
-          if (waits_for_device()) {  // the next step in this slot has its buffers
-            program.then([this, &own] { own.panel.record(panels().exec()); });
-            program.when([&own] { return own.panel.done(); }, [] {});
-          }
+          if (waits_for_device()) program.then([this, &own] { own.panel.record(panels().exec()); });
+          // The next step in this slot has its buffers.
+          program.when([this, &own] { return transfers_.done(own.sent) && own.panel.done(); }, [] {});
           return program;
         },
         [&] {
           if (transfers_.idle()) return;
-          const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
-          transfers_.progress();
+          Timed timed(seconds_.exchange, "tessera::factorize::exchange");
+          if (!transfers_.progress()) timed.book_to(seconds_.waiting);
         },
         [&] {
           const Timed timed(seconds_.waiting, "tessera::factorize::waiting");
@@ -163,7 +163,7 @@ class BlockColumns {
     if (!columns_.is_mine(t)) return {};
     const std::int64_t m = rows_.extent(t);
     if (!rows_.is_mine(t)) {
-      if (rows_below(grid_.row(), t + 1) == 0) return {};
+      if (rows_.local_extent_from(t + 1) == 0) return {};
       return transfers_.receive(panels().exec(), tile_message(step, t).data(), m * m,
                                 grid_.rank_of(rows_.owner(t), grid_.col()), {Tag::diagonal, step.slot});
     }
@@ -206,6 +206,9 @@ class BlockColumns {
  private:
   kernels::Queue<Exec>& panels() { return lookahead_ ? lookahead_->panels() : updates_; }
 
+  /// What packs rows of L, for updates ahead or for the panels.
+  const Exec& packer(bool ahead) { return ahead ? lookahead_->packing() : panels().exec(); }
+
   /// Whether a step goes on when the device has got so far. Else its kernels are enqueued at once, to wait there: with
   /// messages to wait for as well, a step would hold up those that are ready.
   bool waits_for_device() const { return lookahead_ && grid_.size() > 1; }
@@ -221,15 +224,10 @@ class BlockColumns {
 
   Slot& slot_of(const Step& step) { return slots_[static_cast<std::size_t>(step.slot)]; }
 
-  std::int64_t rows_below(int row, GlobalTile k) const {
-    const BlockCyclic rows = rows_.seen_from(row);
-    return rows.local_extent() - rows.local_begin(k).value;
-  }
-
   void subtract(Program& program, const Step& step, TileRange k, TileRange left, kernels::Queue<Exec>& queue) {
     const LocalIndex begin = columns_.local_begin(left.begin);
     const LocalIndex end = columns_.local_begin(left.end);
-    if (begin == end || rows_below(grid_.row(), k.begin) == 0) return;
+    if (begin == end || rows_.local_extent_from(k.begin) == 0) return;
     const View row = send_row(program, step, k, begin, end, queue);
     const View target = share(step, k);
     a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
@@ -259,7 +257,7 @@ class BlockColumns {
   /// Where this rank subtracts from block column k: in A if it owns k, else in the slot's sum.
   View share(const Step& step, TileRange k) {
     if (columns_.is_mine(k.begin)) return below(k, k.begin);
-    const std::int64_t height = rows_below(grid_.row(), k.begin);
+    const std::int64_t height = rows_.local_extent_from(k.begin);
     return make_matrix_view<MemorySpace>(slot_of(step).memory.sum, height, columns_.extent_of(k),
                                          std::max<std::int64_t>(1, height));
   }
@@ -282,7 +280,7 @@ class BlockColumns {
   void send_down(const Exec& exec, const Step& step, GlobalTile top, const T* data, std::int64_t count,
                  Tag::Kind kind) {
     for (int row = 0; row < grid_.rows(); ++row) {
-      if (row == grid_.row() || rows_below(row, top) == 0) continue;
+      if (row == grid_.row() || rows_.seen_from(row).local_extent_from(top) == 0) continue;
       slot_of(step).sent.push_back(
           transfers_.send(exec, data, count, grid_.rank_of(row, grid_.col()), {kind, step.slot}));
     }
@@ -301,19 +299,19 @@ class BlockColumns {
     Slot& slot = slot_of(step);
     T* const row = slot.memory.row + slot.row_used;
     slot.row_used += depth * columns_.extent_of(k);
+    const bool ahead = lookahead_ && &queue == &updates_;
     std::vector<Message> arriving;
     for (GlobalTile t = k.begin; t < k.end; ++t) {
       T* const part = row + depth * (rows_.begin(t) - rows_.begin(k.begin));
       const std::int64_t count = depth * rows_.extent(t);
       if (!rows_.is_mine(t)) {
-        arriving.push_back(transfers_.receive(panels().exec(), part, count, grid_.rank_of(rows_.owner(t), grid_.col()),
+        arriving.push_back(transfers_.receive(packer(ahead), part, count, grid_.rank_of(rows_.owner(t), grid_.col()),
                                               {Tag::factor_row, step.slot}));
         continue;
       }
-      program.when(final, [this, step, k, t, begin, end, depth, part, count, &queue] {
+      program.when(final, [this, step, k, t, begin, end, depth, part, count, ahead] {
         const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
-        const bool ahead = lookahead_ && &queue == &updates_;
-        const Exec& exec = ahead ? lookahead_->packing() : panels().exec();
+        const Exec& exec = packer(ahead);
         const View transposed = make_matrix_view<MemorySpace>(part, depth, rows_.extent(t), depth);
         a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
           kernels::conj_transpose<T>(exec, a_.view(rows_.local_begin(t), rows_.local_begin(t + 1), from, to),

@@ -125,8 +125,8 @@ StagingPool<MemorySpace>& staging_of(Memory<MemorySpace>& memory) {
   return *memory.staging;
 }
 
-}  // namespace
-
+/// Whether MPI is handed pointers to `MemorySpace` as they are. TESSERA_MPI_BUFFERS=direct or =staged decides, else
+/// host memory goes as it is, and device memory as `asked`, or where this MPI says that it takes it.
 template <class MemorySpace>
 bool mpi_takes_pointers(MpiBuffers asked) {
   if (const char* text = std::getenv("TESSERA_MPI_BUFFERS")) {
@@ -134,14 +134,16 @@ bool mpi_takes_pointers(MpiBuffers asked) {
     if (std::string_view(text) == "staged") return false;
     throw_misuse("TESSERA_MPI_BUFFERS", std::string("is \"") + text + "\", neither \"direct\" nor \"staged\"");
   }
-  if (asked != MpiBuffers::automatic) return asked == MpiBuffers::direct;
   if (Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible) return true;
+  if (asked != MpiBuffers::automatic) return asked == MpiBuffers::direct;
 #ifdef TESSERA_MPI_TELLS
   return MPIX_Query_cuda_support() == 1;
 #else
   return false;
 #endif
 }
+
+}  // namespace
 
 template <class Exec>
 Transfers<Exec>::Transfers(const ProcessGrid& grid, Memory<MemorySpace>& memory)
@@ -156,7 +158,7 @@ Transfers<Exec>::~Transfers() {
 }
 
 // Does something only where an exception leaves messages behind: their buffers are about to go, so nothing may arrive
-// any more.
+// any more. What is sent from where it is MPI may still read; for that there is no remedy.
 template <class Exec>
 void Transfers<Exec>::give_up() noexcept {
   for (std::size_t i = 0; i < requests_.size(); ++i) {
@@ -168,8 +170,11 @@ void Transfers<Exec>::give_up() noexcept {
       MPI_Request_free(&requests_[i]);
     }
   }
-  if (landing_.empty() && outgoing_.empty()) return;
+  if (idle()) return;
   try {
+    for (Part& part : parts_) {  // what is staged for others may still be read: nobody will say when not
+      if (part.way == Part::Way::out && part.staged.extent(0) > 0) new Buffer(std::move(part.staged));
+    }
     Kokkos::fence();  // copies that nobody waits for
   } catch (...) {     // the device is lost, and with it the copies
   }
@@ -178,7 +183,7 @@ void Transfers<Exec>::give_up() noexcept {
 template <class Exec>
 typename Transfers<Exec>::Message Transfers<Exec>::begin(const Exec& exec, Part part, std::int64_t bytes) {
   if (bytes == 0) return {};
-  if (kernels::on_host<Exec>) exec.fence();
+  if constexpr (kernels::on_host<Exec>) exec.fence();
   part.message = ++last_;
   open_[part.message] = (bytes + most_bytes_ - 1) / most_bytes_;
   for (std::int64_t done = 0; done < bytes; done += most_bytes_) {
@@ -187,14 +192,14 @@ typename Transfers<Exec>::Message Transfers<Exec>::begin(const Exec& exec, Part 
     next.bytes = static_cast<int>(std::min(most_bytes_, bytes - done));
     if (!direct_) {
       next.staged = staging_.take(static_cast<std::size_t>(next.bytes));
-      next.exec = exec;
       if (next.way == Part::Way::in) {
+        next.exec = exec;
         post(std::move(next));  // nobody else reads or writes there
         continue;
       }
       Kokkos::deep_copy(exec, staged(next), in_place(next));
     }
-    if (kernels::on_host<Exec>) {
+    if constexpr (kernels::on_host<Exec>) {
       post(std::move(next));
     } else {
       hold(next.way == Part::Way::in ? incoming_ : outgoing_, exec, std::move(next));
@@ -219,54 +224,63 @@ void Transfers<Exec>::post(Part part) {
 template <class Exec>
 void Transfers<Exec>::hold(std::deque<Held>& queue, const Exec& exec, Part part) {
   Held& held = queue.emplace_back();
-  held.part.emplace(std::move(part));
+  held.part = std::move(part);
   held.ready.record(exec);
 }
 
 /// In order: messages of one kind and slot must not overtake each other.
 template <class Exec>
 template <class Go>
-void Transfers<Exec>::let_go(std::deque<Held>& queue, const Go& go) {
-  while (!queue.empty() && queue.front().ready.done()) {
-    Part part = std::move(*queue.front().part);
+bool Transfers<Exec>::let_go(std::deque<Held>& queue, const Go& go) {
+  bool went = false;
+  for (; !queue.empty() && queue.front().ready.done(); went = true) {
+    Part part = std::move(queue.front().part);
     queue.pop_front();
     go(std::move(part));
   }
+  return went;
 }
 
 template <class Exec>
-void Transfers<Exec>::progress() {
+bool Transfers<Exec>::progress() {
   const auto post_it = [this](Part part) { post(std::move(part)); };
-  let_go(incoming_, post_it);
-  let_go(outgoing_, post_it);
-  if (!requests_.empty()) complete(MPI_Testsome, "MPI_Testsome");
-  let_go(landing_, [this](Part part) { finish(std::move(part)); });
+  bool went_on = let_go(incoming_, post_it);
+  went_on |= let_go(outgoing_, post_it);
+  if (!requests_.empty()) went_on |= complete(MPI_Testsome, "MPI_Testsome");
+  went_on |= let_go(landing_, [this](Part part) { finish(std::move(part)); });
+  return went_on;
 }
 
 template <class Exec>
 void Transfers<Exec>::wait_some() {
-  if constexpr (kernels::on_host<Exec>) {
-    complete(MPI_Waitsome, "MPI_Waitsome");
-  } else {
-    progress();
-  }
+  if constexpr (kernels::on_host<Exec>) complete(MPI_Waitsome, "MPI_Waitsome");
 }
 
 template <class Exec>
 void Transfers<Exec>::wait() {
-  while (!idle()) wait_some();
+  while (!idle()) {
+    if constexpr (kernels::on_host<Exec>) {
+      wait_some();
+    } else {
+      progress();
+    }
+  }
 }
 
 template <class Exec>
-void Transfers<Exec>::complete(SomeCall call, const char* name) {
+bool Transfers<Exec>::complete(SomeCall call, const char* name) {
   int count = 0;
   completed_.resize(requests_.size());
   check(call(static_cast<int>(requests_.size()), requests_.data(), &count, completed_.data(), MPI_STATUSES_IGNORE),
         name);
-  if (count <= 0) return;
+  if (count <= 0) return false;
   for (int i = 0; i < count; ++i) {
     Part part = std::move(parts_[static_cast<std::size_t>(completed_[static_cast<std::size_t>(i)])]);
-    !direct_&& part.way == Part::Way::in ? land(std::move(part)) : finish(std::move(part));
+    if (!direct_ && part.way == Part::Way::in) {
+      land(std::move(part));
+    } else {
+      finish(std::move(part));
+    }
   }
   std::size_t kept = 0;
   for (std::size_t i = 0; i < requests_.size(); ++i) {
@@ -277,6 +291,7 @@ void Transfers<Exec>::complete(SomeCall call, const char* name) {
   }
   requests_.resize(kept);
   parts_.erase(parts_.begin() + static_cast<std::ptrdiff_t>(kept), parts_.end());
+  return true;
 }
 
 /// From where it was staged to where it belongs.
@@ -284,7 +299,7 @@ template <class Exec>
 void Transfers<Exec>::land(Part part) {
   const Exec exec = *part.exec;
   Kokkos::deep_copy(exec, in_place(part), staged(part));
-  if (kernels::on_host<Exec>) {
+  if constexpr (kernels::on_host<Exec>) {
     exec.fence();
     finish(std::move(part));
   } else {

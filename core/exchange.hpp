@@ -64,16 +64,12 @@ class Communicator {
   std::int64_t largest_message_ = most_message;
 };
 
-/// Whether MPI is handed pointers to `MemorySpace` as they are; otherwise messages are staged through host memory.
-/// TESSERA_MPI_BUFFERS=direct or =staged decides, else `asked`, else host memory goes as it is, and device memory where
-/// this MPI says that it takes it. Throws Misuse where the variable is neither.
-template <class MemorySpace>
-bool mpi_takes_pointers(MpiBuffers asked);
-
 /// Point-to-point messages in flight, between contiguous buffers in the memory of `Exec`. What is sent must stay as it
 /// is until the message is done; what is received is there from then on, for all instances.
 ///
-/// Nothing here waits for a device: what a message has to wait for there is looked at again whenever there is progress.
+/// MPI is handed pointers to the memory of `Exec`, or host memory that messages are staged in, as the grid's MpiBuffers
+/// and the environment say. Nothing here waits for a device: what a message has to wait for there is looked at again
+/// whenever there is progress.
 template <class Exec>
 class Transfers {
  public:
@@ -82,7 +78,7 @@ class Transfers {
   /// One message; a default one is done.
   using Message = std::int64_t;
 
-  /// `memory` keeps what messages are staged in.
+  /// `memory` keeps what messages are staged in. Throws Misuse where TESSERA_MPI_BUFFERS is neither direct nor staged.
   Transfers(const ProcessGrid& grid, Memory<MemorySpace>& memory);
   ~Transfers();
   Transfers(const Transfers&) = delete;
@@ -105,28 +101,30 @@ class Transfers {
     return std::all_of(messages.begin(), messages.end(), [this](Message message) { return done(message); });
   }
   bool idle() const { return open_.empty(); }  ///< no message is on its way
-  void progress();                             ///< brings all messages as far as they can go by now
-  /// On the host, returns when at least one more part of a message is done; on a device at once, as it may have come
-  /// further, too.
+  bool progress();                             ///< brings all messages as far as they go by now; whether any went on
+  /// On the host, returns when at least one more part of a message is done; on a device at once, as that may have come
+  /// further meanwhile.
   void wait_some();
   void wait();  ///< returns when all messages are done
 
  private:
+  using Buffer = typename StagingPool<MemorySpace>::Buffer;
+
   /// MPI counts are ints, and what is staged goes side by side: a message is sent in parts.
   struct Part {
-    enum class Way { in, out } way;
-    char* data;
-    int rank;
-    int tag;
+    enum class Way { in, out } way = Way::in;
+    char* data = nullptr;
+    int rank = 0;
+    int tag = 0;
     Message message = {};
     int bytes = 0;
-    typename StagingPool<MemorySpace>::Buffer staged = {};
-    std::optional<Exec> exec = std::nullopt;  ///< what copies it from there
+    Buffer staged = {};
+    std::optional<Exec> exec = std::nullopt;  ///< what copies it from there, if it comes in
   };
   /// A part that waits for a device.
   struct Held {
     kernels::Event<Exec> ready = {};
-    std::optional<Part> part = std::nullopt;
+    Part part = {};
   };
 
   template <class T>
@@ -145,12 +143,12 @@ class Transfers {
   void post(Part part);
   /// MPI_Testsome or MPI_Waitsome, on all requests.
   using SomeCall = int (*)(int, MPI_Request*, int*, int*, MPI_Status*);
-  void complete(SomeCall call, const char* name);
+  bool complete(SomeCall call, const char* name);
   void land(Part part);
   void finish(Part part);
   void hold(std::deque<Held>& queue, const Exec& exec, Part part);
   template <class Go>
-  void let_go(std::deque<Held>& queue, const Go& go);
+  bool let_go(std::deque<Held>& queue, const Go& go);
   void give_up() noexcept;
 
   const Communicator& communicator_;

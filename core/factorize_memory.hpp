@@ -58,7 +58,7 @@ template <class T, class Exec>
 struct FactorizeBuffers {
   using MemorySpace = typename Exec::memory_space;
 
-  /// What one step works with, until all that it sends has left.
+  /// What one step works with, until all that it sends has left and the device is done.
   struct Slot {
     T* row = nullptr;       // L(k,0:k)^H at this rank's columns
     T* diagonal = nullptr;  // L(t,t) for each tile t of the step, for others

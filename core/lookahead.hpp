@@ -11,8 +11,8 @@
 
 namespace tessera::detail {
 
-/// What factors block columns while the device updates others, and the order of both, which the device keeps alone. Of
-/// this rank's steps at most two are on their way at a time.
+/// What factors block columns while the device updates others, and the order of both, which the device keeps alone. At
+/// most two of this rank's steps may be factored and not yet taken over: a step's update takes over all but the newest.
 template <class Exec>
 class Lookahead {
  public:

@@ -39,7 +39,8 @@ class Program {
 
 /// Runs programs 0..count-1, as make(i, slot) gives them, at most `slots` at a time: a slot is granted in order, when
 /// the program that had it and all before it are finished. Each time the first program that can go on runs one task;
-/// before that, `progress()` finds out which messages are done, and where no program can go on, `wait()` waits for one.
+/// before that, `progress()` finds out which messages are done, and where no program can go on, `wait()` may wait for
+/// one.
 template <class Make, class Progress, class Wait>
 void run_programs(std::int64_t count, int slots, const Make& make, const Progress& progress, const Wait& wait) {
   std::deque<Program> active;

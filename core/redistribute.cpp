@@ -168,8 +168,8 @@ class Redistribution {
     std::int64_t most = 0;
     for (int r = 0; r < grid_.size(); ++r) most = std::max(most, line_begin(r + 1) - line_begin(r));
     for (std::int64_t done = 0; done < most; done += chunk_) exchange_chunk(done);
-    settle(communicator, callback_failure_);
     exec_.fence();
+    settle(communicator, callback_failure_);
   }
 
  private:

@@ -181,10 +181,7 @@ class Solve {
     const GlobalTile k = leaf.begin;
     const bool forward = op == kernels::Op::none;
     const int owner = grid_.rank_of(rows_.owner(k), columns_.owner(k));
-    const auto has_rows_below = [&](int row) {
-      const BlockCyclic rows = rows_.seen_from(row);
-      return rows.local_begin(leaf.end).value < rows.local_extent();
-    };
+    const auto has_rows_below = [&](int row) { return rows_.seen_from(row).local_extent_from(leaf.end) > 0; };
     const auto has_columns_left = [&](int col) { return columns_.seen_from(col).local_begin(k).value > 0; };
     const auto in_row = [&](int col) { return grid_.rank_of(grid_.row(), col); };
     const auto in_column = [&](int row) { return grid_.rank_of(row, grid_.col()); };

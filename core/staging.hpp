@@ -4,6 +4,8 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <map>
 #include <string>
@@ -12,7 +14,7 @@
 namespace tessera::detail {
 
 /// Host memory for messages from and to `MemorySpace`, which a device copies to by itself. It is slow to make, and so
-/// kept from message to message.
+/// kept from message to message: in sizes that are powers of two, or each new message would need a new one.
 template <class MemorySpace>
 class StagingPool {
  public:
@@ -20,9 +22,10 @@ class StagingPool {
 
   /// At least so many bytes.
   Buffer take(std::size_t bytes) {
-    const auto kept = free_.lower_bound(bytes);
-    if (kept == free_.end() || kept->first > 2 * bytes) {
-      return Buffer(Kokkos::view_alloc(std::string("tessera::exchange::staged"), Kokkos::WithoutInitializing), bytes);
+    const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, 4096));
+    const auto kept = free_.find(size);
+    if (kept == free_.end()) {
+      return Buffer(Kokkos::view_alloc(std::string("tessera::exchange::staged"), Kokkos::WithoutInitializing), size);
     }
     Buffer buffer = std::move(kept->second);
     free_.erase(kept);

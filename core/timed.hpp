@@ -7,17 +7,19 @@
 
 namespace tessera::detail {
 
-/// A region whose wall-clock time on this thread is added to `seconds`.
+/// A region whose wall-clock time on this thread is added to `seconds`, or to what it is booked to instead.
 class Timed {
  public:
   Timed(double& seconds, const std::string& label)
-      : seconds_(seconds), region_(label), begin_(std::chrono::steady_clock::now()) {}
-  ~Timed() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+      : seconds_(&seconds), region_(label), begin_(std::chrono::steady_clock::now()) {}
+  ~Timed() { *seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
   Timed(const Timed&) = delete;
   Timed& operator=(const Timed&) = delete;
 
+  void book_to(double& seconds) { seconds_ = &seconds; }
+
  private:
-  double& seconds_;
+  double* seconds_;
   Region region_;
   std::chrono::steady_clock::time_point begin_;
 };

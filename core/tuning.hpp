@@ -16,7 +16,7 @@ struct Tuning {
 
   /// The largest tile that default_tile_size picks. On the host a tile is factored by one rank while others wait; but
   /// between process columns a block column is one tile wide, and narrow ones cost messages and time in gemm. Between
-  /// devices a message takes as long as a large gemm.
+  /// devices narrow ones cost messages, and wide ones lookahead.
   static constexpr std::int64_t tile_cap(GridShape grid) {
     if (!host) return grid.rows * grid.cols > 1 ? 512 : 128;
     return grid.cols > 1 ? 256 : 128;

@@ -18,7 +18,7 @@ class UrgentInstance {
   Exec exec_;
 };
 
-/// A point in the work of one instance that another instance waits for. The host waits for neither.
+/// A point in the work of one instance, which another one waits for, or the host asks for; it waits for neither.
 template <class Exec>
 class Event {
  public:

@@ -118,9 +118,10 @@ void VendorBlas<Kokkos::Cuda>::gemm(char op_a, char op_b, std::int64_t m, std::i
   }
 }
 
-/// The first of m rows of C that go into one call. cuBLAS's fast kernels work on 128 x 128 tiles, one a multiprocessor:
-/// with long products, as many as give all multiprocessors the same number of tiles. With other numbers, or more of
-/// them, it picks kernels that are slower by a tenth or more (H100).
+/// The first of m rows of C that go into one call. cuBLAS's fast kernels work on 128 x 128 tiles, one a multiprocessor
+/// at a time: as many as give all of them the same number of tiles, at most `most_rounds`; short products, which gain
+/// less than a call takes, are only kept from having more. With other numbers it picks kernels that are slower by a
+/// tenth or more (measured on an H100, as most_rounds is).
 std::int64_t VendorBlas<Kokkos::Cuda>::rows_of_a_call(std::int64_t m, std::int64_t n, std::int64_t k,
                                                       std::int64_t most_rounds) const {
   constexpr std::int64_t tile = 128;

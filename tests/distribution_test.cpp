@@ -90,6 +90,10 @@ TEST(BlockCyclic, Indices) {
       if (d.owner(d.tile_of(GlobalIndex{i})) == d.coordinate) ++owned;
     }
     EXPECT_EQ(owned, d.local_extent()) << "what is not mine was counted";
+    for (GlobalTile t{0}; t <= d.tiles_end(); ++t) {
+      const auto behind = std::lower_bound(mine.begin(), mine.end(), t.value * d.tile);
+      EXPECT_EQ(d.local_extent_from(t), mine.end() - behind);
+    }
   });
 }
 

@@ -86,6 +86,8 @@ struct BlockCyclic {
     const bool has_last = n > 0 && is_mine(tiles_end() + -1);
     return has_last ? whole - (tiles_end().value * tile - n) : whole;
   }
+  /// Local indices of tile t and of those behind it.
+  constexpr std::int64_t local_extent_from(GlobalTile t) const { return local_extent() - local_begin(t).value; }
 
  private:
   static constexpr std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
