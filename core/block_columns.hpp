@@ -49,8 +49,6 @@ class BlockColumns {
     int slot = 0;
   };
 
-  static_assert(kernels::UrgentInstance<Exec>::runs_beside == !kernels::on_host<Exec>);
-
   BlockColumns(const Exec& exec, Matrix& a, T* inverses, const FactorizeBuffers<T, Exec>& buffers,
                Memory<MemorySpace>& memory, const Schedule& schedule, PhaseSeconds& seconds)
       : a_(a),
@@ -65,7 +63,7 @@ class BlockColumns {
         seconds_(seconds) {
     for (const auto& slot : buffers.slots) slots_.emplace_back().memory = slot;
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
-    if constexpr (kernels::UrgentInstance<Exec>::runs_beside) {
+    if constexpr (!kernels::on_host<Exec>) {
       lookahead_.emplace(exec, buffers.blas_of_queues[1], memory.blas_handles[1], grid_.rows() > 1);
     }
   }

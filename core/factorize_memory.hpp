@@ -3,7 +3,6 @@
 #include "core/tuning.hpp"
 #include "core/workspace.hpp"
 #include "kernels/blas.hpp"
-#include "kernels/instances.hpp"
 #include "kernels/invert.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
@@ -72,7 +71,7 @@ struct FactorizeBuffers {
     const std::int64_t height = layout.rows.local_extent();
     const std::int64_t width = Steps<MemorySpace>(layout).width();
     failing = workspace.template take<std::int64_t>(1);
-    for (int queue = 0; queue < (kernels::UrgentInstance<Exec>::runs_beside ? 2 : 1); ++queue) {
+    for (int queue = 0; queue < (kernels::on_host<Exec> ? 1 : 2); ++queue) {
       blas_of_queues[queue] = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
     }
     if (!kernels::on_host<Exec>) invert = workspace.template take<T>(kernels::invert_workspace(width));

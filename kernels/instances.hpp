@@ -10,7 +10,6 @@ namespace tessera::kernels {
 template <class Exec>
 class UrgentInstance {
  public:
-  static constexpr bool runs_beside = false;
   explicit UrgentInstance(const Exec& other) : exec_(other) {}
   const Exec& exec() const { return exec_; }
 
@@ -48,7 +47,6 @@ using PinnedFor = typename detail::Pinned<MemorySpace>::Space;
 template <>
 class UrgentInstance<Kokkos::Cuda> {
  public:
-  static constexpr bool runs_beside = true;
   explicit UrgentInstance(const Kokkos::Cuda& other);
   const Kokkos::Cuda& exec() const { return exec_; }
 

@@ -6,7 +6,6 @@
 #include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 
-#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <type_traits>

@@ -49,6 +49,10 @@ def load(path, program):
     return data
 
 
+def footnote(figure, text):
+    figure.supxlabel(text, fontsize=7.5, color="#666666")
+
+
 def save(figure, path):
     try:
         figure.savefig(path, format="png", pil_kwargs={"optimize": True})
@@ -221,7 +225,7 @@ def draw_compare(args):
     ax.grid(axis="y")
     ax.set_ylabel("times as fast as the best\nLAPACK or ScaLAPACK")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=2, fontsize=8.5)
-    figure.supxlabel(machine(series[0][2]), fontsize=7.5, color="#666666")
+    footnote(figure, machine(series[0][2]))
     save(figure, args.out)
 
 
@@ -255,35 +259,36 @@ def draw_growth(args):
         ax.grid()
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3, fontsize=8.5)
     axes[0][0].set_ylabel("GF/s of the factorisation")
-    figure.supxlabel(machine(next(iter(panels.values()))["data"]), fontsize=7.5, color="#666666")
+    footnote(figure, machine(next(iter(panels.values()))["data"]))
     save(figure, args.out)
 
 
-def run(parser):
-    """Does what the command line says."""
+# ---- the command line
+
+
+def run(prog, description, commands):
+    """Does what the command line says. Each of `commands`, by name: what draws it, what it shows, and of its input the
+    name, how many there may be, and which program writes it."""
+    parser = argparse.ArgumentParser(prog=prog, description=description)
+    subparsers = parser.add_subparsers(required=True, metavar="WHAT")
+    for name, (draw, shows, kind, nargs, source) in commands.items():
+        command = subparsers.add_parser(name, help=shows)
+        command.set_defaults(draw=draw)
+        command.add_argument(kind + ("s" if nargs else ""), nargs=nargs, metavar=f"{kind.upper()}.json",
+                             help=f"from {source}")
+        command.add_argument("out", metavar="OUT.png")
     args = parser.parse_args()
     try:
         args.draw(args)
     except Complaint as e:
-        sys.exit(f"{parser.prog}: {e}")
-
-
-def main():
-    parser = argparse.ArgumentParser(prog="plot.py", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="WHAT")
-    timeline = commands.add_parser("timeline", help="where one rank was in factorize and solve")
-    timeline.add_argument("timeline", metavar="TIMELINE.json", help="from tessera-solve --timeline")
-    timeline.set_defaults(draw=draw_timeline)
-    compare = commands.add_parser("compare", help="how many times as fast as LAPACK or ScaLAPACK each step is")
-    compare.set_defaults(draw=draw_compare)
-    growth = commands.add_parser("growth", help="GF/s of the factorisation against n")
-    growth.set_defaults(draw=draw_growth)
-    for command in (compare, growth):
-        command.add_argument("runs", nargs="+", metavar="RUN.json", help="from tessera-compare --json")
-    for command in (timeline, compare, growth):
-        command.add_argument("out", metavar="OUT.png")
-    run(parser)
+        sys.exit(f"{prog}: {e}")
 
 
 if __name__ == "__main__":
-    main()
+    run("plot.py", __doc__, {
+        "timeline": (draw_timeline, "where one rank was in factorize and solve", "timeline", None,
+                     "tessera-solve --timeline"),
+        "compare": (draw_compare, "how many times as fast as LAPACK or ScaLAPACK each step is", "run", "+",
+                    "tessera-compare --json"),
+        "growth": (draw_growth, "GF/s of the factorisation against n", "run", "+", "tessera-compare --json"),
+    })

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Draws what tessera-compare-device --json and --timeline have written, as PNG."""
 
-import argparse
 import math
 
-from plot import (BARS, BLUE, DARK, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Complaint, bars, best_step, count, load,
-                  percent, pyplot, run, save, title_of_step)
+from plot import (BARS, BLUE, DARK, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Complaint, bars, best_step, footnote,
+                  load, percent, pyplot, run, save, title_of_step)
 
 KINDS = {"gemm": BLUE, "potrf": VERMILION, "trsm": ORANGE, "inverses": PURPLE, "solve": GREEN, "copies": SKY,
          "other": GREY}
@@ -17,10 +16,6 @@ PARTS = {"potrf_kernel": "potrf", "trsm_kernel": "trsm", "invert": "inverses", "
 def made_with(data):
     kokkos = f"{data['kokkos'] // 10000}.{data['kokkos'] // 100 % 100}"
     return f"{data['card']}, Kokkos {kokkos}, CUDA {data['cuda_runtime'] // 1000}, {data['date'][:10]}"
-
-
-def footnote(figure, text):
-    figure.supxlabel(text, fontsize=7.5, color="#666666")
 
 
 # ---- beside cuSOLVER
@@ -170,22 +165,11 @@ def draw_timeline(args):
     save(figure, args.out)
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="plot_device.py", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="WHAT")
-    compare = commands.add_parser("compare", help="beside cuSOLVER, against n")
-    compare.set_defaults(draw=draw_compare)
-    scaling = commands.add_parser("scaling", help="the best factorisation of each n, against the number of GPUs")
-    scaling.set_defaults(draw=draw_scaling)
-    timeline = commands.add_parser("timeline", help="what one GPU did, instance by instance")
-    timeline.add_argument("timeline", metavar="TIMELINE.json", help="from tessera-compare-device --timeline")
-    timeline.set_defaults(draw=draw_timeline)
-    for command in (compare, scaling):
-        command.add_argument("runs", nargs="+", metavar="RUN.json", help="from tessera-compare-device --json")
-    for command in (compare, scaling, timeline):
-        command.add_argument("out", metavar="OUT.png")
-    run(parser)
-
-
 if __name__ == "__main__":
-    main()
+    run("plot_device.py", __doc__, {
+        "compare": (draw_compare, "beside cuSOLVER, against n", "run", "+", "tessera-compare-device --json"),
+        "scaling": (draw_scaling, "the best factorisation of each n, against the number of GPUs", "run", "+",
+                    "tessera-compare-device --json"),
+        "timeline": (draw_timeline, "what one GPU did, instance by instance", "timeline", None,
+                     "tessera-compare-device --timeline"),
+    })
