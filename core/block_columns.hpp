@@ -354,7 +354,7 @@ class BlockColumns {
         const std::int64_t left = rows_.begin(t) - rows_.begin(k.begin);
         const std::int64_t width = rows_.extent_of({t, t + run});
         multiply(first, last, left);
-        kernels::herk<T>(queue, T(-1), a_.view(first, last, from, to), beta,
+        kernels::herk<T>(queue, T(-1), kernels::Op::none, a_.view(first, last, from, to), beta,
                          block(target, first - top, last - top, left, left + width));
       });
     }

@@ -24,7 +24,7 @@ namespace tessera::detail {
 /// sent.
 class Tag {
  public:
-  enum Kind : int { rows, factor_row, diagonal, sum, solution, kinds };
+  enum Kind : int { rows, gram, factor_row, diagonal, sum, solution, kinds };
 
   Tag(Kind kind, int slot = 0) : value_(kind + slot * kinds) {}
   int value() const { return value_; }

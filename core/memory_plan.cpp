@@ -1,6 +1,7 @@
 #include "tessera/memory_plan.hpp"
 
 #include "core/factorize_memory.hpp"
+#include "core/gram_memory.hpp"
 #include "core/leaves.hpp"
 #include "core/redistribute_memory.hpp"
 #include "core/solve_memory.hpp"
@@ -42,7 +43,17 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
   memory.matrix = allocated(layout.size() * size);
   memory.inverses = allocated(detail::Leaves<MemorySpace>(layout).inverses_size() * size);
   memory.right_hand_sides = allocated(n * nrhs * size) * (one_call ? 2 : 1);
-  if (one_call) {
+  if (options.source == Source::gram || options.source == Source::buffered_gram) {
+    const bool sharded_rows = options.gram.form == GramForm::j_jh;
+    std::vector<std::int64_t> first_sample;
+    for (int r = 0; r <= ranks; ++r) {
+      first_sample.push_back(detail::operator_row_begin(sharded_rows ? n : options.depth, ranks, r));
+    }
+    const detail::GramChunks chunks(options.gram, sharded_rows ? options.depth : n, first_sample,
+                                    detail::Tuning<MemorySpace>::gram_depth(n));
+    memory.redistribute =
+        bytes_of<detail::GramBuffers<T, Exec>, Exec>(layout, chunks, rank, options.source == Source::buffered_gram);
+  } else if (one_call) {
     const std::int64_t rows =
         detail::operator_row_begin(n, ranks, rank + 1) - detail::operator_row_begin(n, ranks, rank);
     memory.redistribute = bytes_of<detail::RedistributeBuffers<T, MemorySpace>, Exec>(
@@ -97,6 +108,7 @@ MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   }
   detail::require_dimensions(n, std::max<std::int64_t>(1, options.tile_size), options.slab);
   if (options.nrhs < 0) throw_misuse("nrhs", "must not be negative, got " + std::to_string(options.nrhs));
+  if (options.depth < 0) throw_misuse("depth", "must not be negative, got " + std::to_string(options.depth));
   detail::require_triangle(options.triangle);
 
   MemoryPlanOptions asked = options;

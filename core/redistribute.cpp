@@ -295,8 +295,9 @@ class Redistribution {
   /// Lines [begin, end), as far as this rank keeps them.
   void write_into_slabs(const Strided<const T>& lines, std::int64_t begin, std::int64_t end) {
     const SlabLayout& layout = matrix_.layout();
-    const LocalIndex first = local_lower_bound(upper_ ? layout.columns : layout.rows, begin);
-    const LocalIndex last = local_lower_bound(upper_ ? layout.columns : layout.rows, end);
+    const BlockCyclic& axis = upper_ ? layout.columns : layout.rows;
+    const LocalIndex first = axis.local_lower_bound(GlobalIndex{begin});
+    const LocalIndex last = axis.local_lower_bound(GlobalIndex{end});
     const Rectangle all{LocalIndex{0}, LocalIndex{layout.rows.local_extent()}, LocalIndex{0},
                         LocalIndex{layout.columns.local_extent()}};
     for_each_slab(upper_ ? Rectangle{all.row_begin, all.row_end, first, last}
@@ -305,13 +306,6 @@ class Redistribution {
                     piece.row_begin = std::max(piece.row_begin, layout.row_begin(layout.slab_of(piece.column_begin)));
                     if (piece.row_begin < piece.row_end) take_in(lines, begin, grid_.rank(), piece, slab(piece));
                   });
-  }
-
-  /// How many of this rank's indices stand before `i`.
-  static LocalIndex local_lower_bound(const BlockCyclic& axis, std::int64_t i) {
-    if (i >= axis.n) return {axis.local_extent()};
-    const GlobalTile tile = axis.tile_of(GlobalIndex{i});
-    return axis.is_mine(tile) ? axis.to_local(GlobalIndex{i}) : axis.local_begin(tile);
   }
 
   std::int64_t pack(const Strided<const T>& lines, std::int64_t begin, std::int64_t end, int rank) {

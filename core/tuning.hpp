@@ -35,6 +35,12 @@ struct Tuning {
     return std::clamp<std::int64_t>(local_columns / 16, update_width, 8192);
   }
 
+  /// Parameters, or samples, of a Jacobian that are multiplied together: a long K for gemm, in panels that are a small
+  /// part of the matrix.
+  static constexpr std::int64_t gram_depth(std::int64_t n) {
+    return host ? std::clamp<std::int64_t>(n / 8, 256, 512) : std::clamp<std::int64_t>(n / 8, 1024, 4096);
+  }
+
   /// Bytes of one buffer of redistribute; there are a few.
   static constexpr std::int64_t chunk_bytes = std::int64_t{1} << (host ? 24 : 28);
 

@@ -23,14 +23,15 @@ void gemm_batched(Queue<Exec>& queue, T alpha, const MatrixView<const T, typenam
                   std::int64_t step_a, const MatrixView<const T, typename Exec::memory_space>& b, std::int64_t step_b,
                   const MatrixView<T, typename Exec::memory_space>& c, std::int64_t step_c, std::int64_t count);
 
-/// C = alpha A A^H + beta C on the lower triangle of C; alpha is real, beta 0 or 1. Above the diagonal C may change.
+/// C = alpha op(A) op(A)^H + beta C on the lower triangle of C; alpha is real, beta 0 or 1. Above the diagonal C may
+/// change.
 template <class T, class Exec>
-void herk(Queue<Exec>& queue, T alpha, const MatrixView<const T, typename Exec::memory_space>& a, T beta,
+void herk(Queue<Exec>& queue, T alpha, Op op, const MatrixView<const T, typename Exec::memory_space>& a, T beta,
           const MatrixView<T, typename Exec::memory_space>& c);
 
 /// herk by recursion over gemm, for a device whose own is slow.
 template <class T, class Exec>
-void herk_by_gemm(Queue<Exec>& queue, T alpha, const MatrixView<const T, typename Exec::memory_space>& a, T beta,
+void herk_by_gemm(Queue<Exec>& queue, T alpha, Op op, const MatrixView<const T, typename Exec::memory_space>& a, T beta,
                   const MatrixView<T, typename Exec::memory_space>& c);
 
 /// B = B L^-H, with L lower triangular.

@@ -88,10 +88,10 @@ void potrf(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>&
   const auto a11 = block(a, 0, h, 0, h);
   const auto a21 = block(a, h, n, 0, h);
   const auto a22 = block(a, h, n, h, n);
-  potrf<T>(queue, a11, offset, failing);      // A11 = L11 L11^H
-  trsm_right<T>(queue, a11, a21);             // A21 = A21 L11^-H
-  herk<T>(queue, T(-1), a21, T(1), a22);      // A22 -= A21 A21^H
-  potrf<T>(queue, a22, offset + h, failing);  // A22 = L22 L22^H
+  potrf<T>(queue, a11, offset, failing);            // A11 = L11 L11^H
+  trsm_right<T>(queue, a11, a21);                   // A21 = A21 L11^-H
+  herk<T>(queue, T(-1), Op::none, a21, T(1), a22);  // A22 -= A21 A21^H
+  potrf<T>(queue, a22, offset + h, failing);        // A22 = L22 L22^H
 }
 
 #define TESSERA_INSTANTIATE_POTRF(T, Exec)                                                                    \

@@ -85,7 +85,10 @@ TEST(BlockCyclic, Indices) {
       EXPECT_TRUE(d.is_mine(d.tile_of(GlobalIndex{mine[k]})));
     }
     std::int64_t owned = 0;
-    for (std::int64_t i = 0; i < d.n; ++i) {
+    for (std::int64_t i = 0; i <= d.n; ++i) {
+      const auto behind = std::lower_bound(mine.begin(), mine.end(), i);
+      EXPECT_EQ(d.local_lower_bound(GlobalIndex{i}).value, behind - mine.begin());
+      if (i == d.n) break;
       EXPECT_EQ(d.tile_of(GlobalIndex{i}).value, i / d.tile);
       if (d.owner(d.tile_of(GlobalIndex{i})) == d.coordinate) ++owned;
     }

@@ -1,4 +1,5 @@
 #include "calls.hpp"
+#include "jacobians.hpp"
 #include "operators.hpp"
 
 #include <algorithm>
@@ -117,9 +118,32 @@ TYPED_TEST(MemoryTest, ThePlanOfOneCallIsRight) {
         }
         Operator<Dominant<T>> op{system.f};
         asked.source = Source::buffered_rows;
-        Watch watch;
-        cholesky_distributed(this->comm, op, system.b, options);
-        EXPECT_EQ(watch.peak(), this->planned(n, grid, asked));
+        {
+          Watch watch;
+          cholesky_distributed(this->comm, op, system.b, options);
+          EXPECT_EQ(watch.peak(), this->planned(n, grid, asked));
+        }
+        asked.depth = 1100;
+        for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+          for (const bool means : {false, true}) {
+            const std::int64_t samples = form == GramForm::j_jh ? n : asked.depth;
+            const std::int64_t parameters = form == GramForm::j_jh ? asked.depth : n;
+            const Shards shards = even_shards(samples, this->ranks);
+            asked.gram = {form, 1, means, means};
+            CholeskyOptions shifted = options;
+            shifted.diag_shift = 1;
+            const JacobianOperator<Jacobian<T>> asked_for{{}, shards, this->rank, parameters};
+            const auto there = make_samples<Kokkos::View<T**>>(shards, this->rank, parameters, asked_for.f);
+            const auto expect_planned = [&](Source source, const auto& jacobian) {
+              asked.source = source;
+              Watch watch;
+              cholesky_distributed(this->comm, Gram{jacobian, asked.gram}, system.b, shifted);
+              EXPECT_EQ(watch.peak(), this->planned(n, grid, asked));
+            };
+            expect_planned(Source::gram, there);
+            expect_planned(Source::buffered_gram, asked_for);
+          }
+        }
       }
     }
   }
@@ -136,6 +160,9 @@ TYPED_TEST(MemoryTest, ASolverThatIsCalledAgainAllocatesXAlone) {
   Watch watch;
   solver(system.a, system.b);
   solver(op, system.b);
+  const Gram gram{make_samples<Kokkos::View<T**>>(even_shards(120, this->ranks), this->rank, 300, Jacobian<T>{}),
+                  {.alpha = 1. / 300, .subtract_row_means = true}};
+  solver(gram, system.b);
   watch.labels();
   const std::vector<std::string> x_alone{"tessera::solve::solution"};
   for (int again = 0; again < 3; ++again) {
@@ -143,6 +170,8 @@ TYPED_TEST(MemoryTest, ASolverThatIsCalledAgainAllocatesXAlone) {
     EXPECT_TRUE(system.is_solved_by(to_host(solution.x)));
     EXPECT_EQ(watch.labels(), x_alone);
     EXPECT_TRUE(system.is_solved_by(to_host(solver(op, system.b).x)));
+    EXPECT_EQ(watch.labels(), x_alone);
+    solver(gram, system.b);
     EXPECT_EQ(watch.labels(), x_alone);
     EXPECT_THROW(solver(spoilt.a, spoilt.b), NotPositiveDefinite);
     EXPECT_EQ(watch.labels(), x_alone);
@@ -191,6 +220,7 @@ TEST(MemoryPlanTest, Misuse) {
   expect("tile_size", 10, {1, 1}, {.tile_size = -4});
   expect("slab", 10, {1, 1}, {.slab = -4});
   expect("nrhs", 10, {1, 1}, {.nrhs = -1});
+  expect("depth", 10, {1, 1}, {.depth = -1});
   EXPECT_EQ(thrown_by([] { memory_plan<float>(10, 0); }).kind, Kind::invalid_argument);
   EXPECT_EQ(memory_plan<float>(10, 6).grid, (GridShape{3, 2}));
 }

@@ -3,6 +3,7 @@
 #include <tessera/cholesky_factor.hpp>
 #include <tessera/detail/kept_memory.hpp>
 #include <tessera/detail/pytree.hpp>
+#include <tessera/gram.hpp>
 #include <tessera/options.hpp>
 #include <tessera/redistribute.hpp>
 
@@ -66,7 +67,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   agreement.same("scalar of a and b", scalar_name<T>());
   agreement.same("memory space of exec", std::string(MemorySpace::name()));
   agreement.same("b", Tree<B>::describe(b));
-  describe_rows<T, Exec>(agreement, a, shape.n);
+  describe_matrix<T, Exec>(agreement, a, shape.n);
   describe_options(agreement, options, ranks);
   agreement.check([&] { require_shifts(options, largest_real<T>); });
   agreement.settle(*communicator);
@@ -120,11 +121,12 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 ///
 /// `a`: a rank-2 View of local rows x n, in any layout and memory space, rank r's rows after rank r-1's; ranks may hold
 /// different numbers of rows, or none. Or an operator with to_dense(exec, first_row, rows_view), which rank r of R is
-/// asked for rows r n / R (rounded down) up to (r+1) n / R, in order, in chunks, for each try of options.shifts. Only
-/// options.triangle is read, and the real part of the diagonal. `b`: a rank-1 View (n), a rank-2 View (n x nrhs), or a
-/// std::tuple, std::array or std::vector of Views of any rank, ravelled in order; replicated on every rank. `x0` is
-/// accepted, for solvers that want one, and ignored. Returns x in b's structure, layouts and memory spaces, the same
-/// bits on every rank, and what happened. Inputs are not changed.
+/// asked for rows r n / R (rounded down) up to (r+1) n / R, in order, in chunks, for each try of options.shifts. Of
+/// both only options.triangle is read, and the real part of the diagonal. Or a Gram, whose matrix is assembled anew for
+/// each try. `b`: a rank-1 View (n), a rank-2 View (n x nrhs), or a std::tuple, std::array or std::vector of Views of
+/// any rank, ravelled in order; replicated on every rank. `x0` is accepted, for solvers that want one, and ignored.
+/// Returns x in b's structure, layouts and memory spaces, the same bits on every rank, and what happened. Inputs are
+/// not changed.
 ///
 /// Collective over `comm`; complete when it returns. A is factored in the memory of `exec` (by default
 /// Kokkos::DefaultExecutionSpace): n*n/2 numbers over all ranks, and buffers.

@@ -80,6 +80,11 @@ struct BlockCyclic {
   constexpr LocalIndex local_begin(GlobalTile t) const {
     return {smaller(local_lower_bound(t).value * tile, local_extent())};
   }
+  /// The first of this process's indices at or after `i`: as a number, how many of them stand before `i`.
+  constexpr LocalIndex local_lower_bound(GlobalIndex i) const {
+    if (i.value >= n) return {local_extent()};
+    return is_mine(tile_of(i)) ? to_local(i) : local_begin(tile_of(i));
+  }
   constexpr LocalTile local_tiles_end() const { return local_lower_bound(tiles_end()); }
   constexpr std::int64_t local_extent() const {
     const std::int64_t whole = local_tiles_end().value * tile;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/gram.hpp>
 #include <tessera/options.hpp>
 #include <tessera/scalar.hpp>
 
@@ -13,9 +14,11 @@ namespace tessera {
 
 /// Where A comes from.
 enum class Source {
-  fill,          ///< ShardedMatrix::fill, then factorize and solve
-  rows,          ///< cholesky_distributed, rows in memory that exec can read
-  buffered_rows  ///< cholesky_distributed, rows in other memory, or an operator; as many on each rank
+  fill,           ///< ShardedMatrix::fill, then factorize and solve
+  rows,           ///< cholesky_distributed, rows in memory that exec can read
+  buffered_rows,  ///< cholesky_distributed, rows in other memory, or an operator; as many on each rank
+  gram,           ///< cholesky_distributed of a Gram, J in memory that exec can read; as many samples on each rank
+  buffered_gram   ///< the same, J in other memory, or an operator
 };
 
 /// What is to be solved, as far as memory is concerned.
@@ -25,6 +28,8 @@ struct MemoryPlanOptions {
   std::int64_t slab = 0;       ///< of ShardedMatrix; 0: the default
   Source source = Source::fill;
   Triangle triangle = Triangle::lower;
+  GramOptions gram = {};   ///< of a Gram
+  std::int64_t depth = 0;  ///< of a Gram: what is summed over, parameters for J J^H, samples for J^H J
   std::optional<std::int64_t> bytes_free = std::nullopt;  ///< on each rank: where a size is 0, the largest that fits
 };
 
@@ -33,7 +38,7 @@ struct RankMemory {
   std::int64_t matrix = 0;            ///< the tiles, and then the factor
   std::int64_t inverses = 0;          ///< of diagonal blocks, which the factor keeps on a device
   std::int64_t right_hand_sides = 0;  ///< a copy of b, and, in cholesky_distributed, x
-  std::int64_t redistribute = 0;      ///< buffers of rows, while A is taken in
+  std::int64_t redistribute = 0;      ///< buffers of rows, or of J, while A is taken in
   std::int64_t factorize = 0;         ///< the slots, while A is factored
   std::int64_t solve = 0;             ///< y, and what travels, during a solve
   std::int64_t peak = 0;              ///< the most at any time

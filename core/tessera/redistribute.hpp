@@ -49,7 +49,7 @@ constexpr std::int64_t operator_row_begin(std::int64_t n, int ranks, int rank) {
 
 /// Checks `a` against n and puts what the ranks must agree on into `agreement`.
 template <class T, class Exec, class A>
-void describe_rows(Agreement& agreement, const A& a, std::int64_t n) {
+void describe_matrix(Agreement& agreement, const A& a, std::int64_t n) {
   if constexpr (is_view<A>) {
     static_assert(std::remove_cvref_t<A>::rank == 2, "a is a rank-2 View of local rows x n");
     static_assert(std::is_same_v<typename std::remove_cvref_t<A>::non_const_value_type, T>,
@@ -135,7 +135,7 @@ void redistribute(const Exec& exec, A&& a, ShardedMatrix<T, typename Exec::memor
   const detail::Communicator& communicator = matrix.grid().communicator();
   detail::Agreement agreement("redistribute");
   agreement.check([] { detail::require_kokkos(); });
-  detail::describe_rows<T, Exec>(agreement, a, matrix.n());
+  detail::describe_matrix<T, Exec>(agreement, a, matrix.n());
   agreement.check([&] { detail::require_shift(diag_shift, detail::largest_real<T>); });
   agreement.check([&] { detail::require_triangle(triangle); });
   agreement.same("scalar", detail::scalar_name<T>());

@@ -6,6 +6,7 @@
 #include <tessera/cholesky_factor.hpp>
 #include <tessera/distribution.hpp>
 #include <tessera/errors.hpp>
+#include <tessera/gram.hpp>
 #include <tessera/memory_plan.hpp>
 #include <tessera/options.hpp>
 #include <tessera/process_grid.hpp>

@@ -1,0 +1,193 @@
+#pragma once
+
+#include <tessera/redistribute.hpp>
+
+#include <Kokkos_Core.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <type_traits>
+
+namespace tessera {
+
+/// Which product of a Jacobian J, whose rows are samples and whose columns are parameters.
+enum class GramForm {
+  j_jh,  ///< J J^H, samples x samples, as of a neural tangent kernel
+  jh_j   ///< J^H J, parameters x parameters, as of a quantum geometric tensor
+};
+
+/// What is made of a Jacobian. All ranks pass the same.
+struct GramOptions {
+  GramForm form = GramForm::j_jh;
+  double alpha = 1;                    ///< finite
+  bool subtract_column_means = false;  ///< from each parameter's column its mean over the samples of all ranks
+  bool subtract_row_means = false;     ///< from each sample's row its mean over the parameters
+};
+
+/// The matrix alpha J J^H, or alpha J^H J, of a Jacobian that is sharded by samples: for add_gram, and as the `a` of
+/// cholesky_distributed, which then never stores more of J and of A than bounded chunks and the lower tiles.
+///
+/// `jacobian`: a rank-2 View of local samples x parameters in any layout and memory space, rank r's samples after rank
+/// r-1's; ranks may hold different numbers of samples, or none (then 0 x 0 will do). Or an operator with extent(0)
+/// local samples, extent(1) parameters, and to_dense(exec, first_row, first_column, block), which writes the part of
+/// this rank's rows that begins there; block is a Kokkos::View<T**> in exec's memory. For J J^H it is asked for all of
+/// its rows, in chunks of columns, for J^H J for all columns, in chunks of rows, each once and in order; it must not
+/// communicate. With both means subtracted, J is centred twice: its grand mean counts once.
+template <class J>
+struct Gram {
+  J jacobian;
+  GramOptions options = {};
+};
+template <class J>
+Gram(J, GramOptions = {}) -> Gram<J>;
+
+namespace detail {
+
+/// Rows and columns [begin, end) of a rank's part of J.
+struct Window {
+  std::int64_t row_begin = 0;
+  std::int64_t row_end = 0;
+  std::int64_t column_begin = 0;
+  std::int64_t column_end = 0;
+
+  std::int64_t rows() const { return row_end - row_begin; }
+  std::int64_t columns() const { return column_end - column_begin; }
+};
+
+/// This rank's part of J, served in windows, in memory that `Exec` reads.
+template <class T>
+struct WindowSource {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  bool buffered = false;  ///< whether it takes a buffer: room for the window
+  /// Good until the next call.
+  std::function<Strided<const T>(T* buffer, const Window&)> window;
+};
+
+/// An object that writes parts of J when it is asked to.
+template <class J, class T, class Exec>
+concept WindowOperator = !is_view<J> && requires(J & j, const Exec& exec, std::int64_t i, RowsView<T, Exec> block) {
+  j.extent(0);
+  j.extent(1);
+  j.to_dense(exec, i, i, block);
+};
+
+template <class A>
+struct IsGram : std::false_type {};
+template <class J>
+struct IsGram<Gram<J>> : std::true_type {};
+template <class A>
+concept AnyGram = IsGram<std::remove_cvref_t<A>>::value;
+
+/// Throws Misuse for options that are none, and for a shape that does not fit an n x n matrix on this rank alone.
+void require_gram(const GramOptions& options, const std::string& shape, std::int64_t rows, std::int64_t columns,
+                  std::int64_t n);
+
+/// Checks `gram` against n and puts what the ranks must agree on into `agreement`.
+template <class T, class Exec, AnyGram A>
+void describe_matrix(Agreement& agreement, const A& gram, std::int64_t n) {
+  using J = decltype(gram.jacobian);
+  const auto rows = static_cast<std::int64_t>(gram.jacobian.extent(0));
+  const auto columns = static_cast<std::int64_t>(gram.jacobian.extent(1));
+  if constexpr (is_view<J>) {
+    static_assert(J::rank == 2, "jacobian is a rank-2 View of local samples x parameters");
+    static_assert(std::is_same_v<typename J::non_const_value_type, T>, "jacobian and A have one scalar type");
+    agreement.same("jacobian", std::string("a View of local samples"));
+  } else {
+    static_assert(WindowOperator<J, T, Exec>,
+                  "jacobian is a rank-2 View, or has extent(r) and to_dense(exec, first_row, first_column, block)");
+    agreement.same("jacobian", std::string("an operator"));
+  }
+  agreement.check([&] {
+    require_gram(gram.options, "extents (" + std::to_string(rows) + ", " + std::to_string(columns) + ")", rows, columns,
+                 n);
+  });
+  agreement.same("form", static_cast<int>(gram.options.form));
+  agreement.same("alpha", gram.options.alpha);
+  agreement.same("subtract_column_means", static_cast<int>(gram.options.subtract_column_means));
+  agreement.same("subtract_row_means", static_cast<int>(gram.options.subtract_row_means));
+}
+
+/// The rows of a View or of an operator. It refers to `jacobian`.
+template <class T, class Exec, class J>
+WindowSource<T> window_source(const Exec& exec, J& jacobian) {
+  const auto rows = static_cast<std::int64_t>(jacobian.extent(0));
+  const auto columns = static_cast<std::int64_t>(jacobian.extent(1));
+  if constexpr (is_view<J>) {
+    using Space = typename std::remove_cvref_t<J>::memory_space;
+    const Strided<const T> all = read_only(strided(jacobian));
+    return {rows, columns, !accessible<Exec, Space>, [exec, all](T* buffer, const Window& w) -> Strided<const T> {
+              Strided<const T> some = row_range(all, w.row_begin, w.rows());
+              some.data += w.column_begin * some.stride[1];
+              some.extent[1] = w.columns();
+              if constexpr (accessible<Exec, Space>) return some;
+              gather_from<Space, T>(exec, some, buffer);
+              return {buffer, 2, {w.rows(), w.columns()}, {w.columns(), 1}};
+            }};
+  } else {
+    return {rows, columns, true, [exec, &jacobian](T* buffer, const Window& w) {
+              const RowsView<T, Exec> some(buffer, static_cast<std::size_t>(w.rows()),
+                                           static_cast<std::size_t>(w.columns()));
+              jacobian.to_dense(exec, w.row_begin, w.column_begin, some);
+              return read_only(strided(some));
+            }};
+  }
+}
+
+/// Collective. add_gram on windows of J; what one rank knows by itself has been agreed on.
+template <class T, class Exec>
+void add_gram_windows(const Exec& exec, const WindowSource<T>& source, const GramOptions& options,
+                      ShardedMatrix<T, typename Exec::memory_space>& matrix,
+                      Memory<typename Exec::memory_space>& memory);
+
+/// Collective. add_gram, but for the checks.
+template <class T, class Exec, AnyGram A>
+void take_in_more(const Exec& exec, A& gram, ShardedMatrix<T, typename Exec::memory_space>& matrix,
+                  Memory<typename Exec::memory_space>& memory) {
+  WindowSource<T> source;
+  collectively(matrix.grid().communicator(), [&] { source = window_source<T>(exec, gram.jacobian); });
+  add_gram_windows(exec, source, gram.options, matrix, memory);
+}
+
+/// shift * I
+template <class T>
+struct Shift {
+  RealOf<T> shift;
+  KOKKOS_FUNCTION T operator()(std::int64_t i, std::int64_t j) const { return T(i == j ? shift : RealOf<T>(0)); }
+};
+
+/// Collective. The matrix becomes diag_shift I + alpha J J^H, or alpha J^H J; for both of its triangles.
+template <class T, class Exec, AnyGram A>
+void take_in(const Exec& exec, A& gram, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
+             Triangle, Memory<typename Exec::memory_space>& memory) {
+  matrix.fill(exec, Shift<T>{static_cast<RealOf<T>>(diag_shift)});
+  take_in_more<T>(exec, gram, matrix, memory);
+}
+
+}  // namespace detail
+
+/// A += alpha J J^H, or alpha J^H J, on the lower tiles: n n p real flops for n samples or parameters and p of the
+/// others (complex: 4 n n p).
+///
+/// J is taken in chunks of parameters, or of samples. Of a chunk a rank is sent what its own tiles need, n (1/P + 1/Q)
+/// numbers for each parameter, or sample, on a P x Q grid, while the chunk before is multiplied. Means are subtracted
+/// from J itself, before it is multiplied: those over all of the chunks by the update of Chan, Golub and LeVeque
+/// (1983), as one more column of J for each chunk. `matrix` must hold numbers, as of fill: A = shift I beforehand gives
+/// the shifted one. J is not changed. Collective over the matrix's grid. Complete when it returns. Throws
+/// std::invalid_argument for shapes that do not fit, and what to_dense throws, on every rank; then A is undefined.
+template <class Exec, class J, Scalar T>
+void add_gram(const Exec& exec, Gram<J> gram, ShardedMatrix<T, typename Exec::memory_space>& matrix) {
+  detail::Agreement agreement("add_gram");
+  agreement.check([] { detail::require_kokkos(); });
+  detail::describe_matrix<T, Exec>(agreement, gram, matrix.n());
+  agreement.same("scalar", detail::scalar_name<T>());
+  agreement.same("n", std::to_string(matrix.n()) + " rows");
+  agreement.same("tile", matrix.tile_size());
+  agreement.settle(matrix.grid().communicator());
+  detail::Memory<typename Exec::memory_space> memory;
+  detail::take_in_more<T>(exec, gram, matrix, memory);
+}
+
+}  // namespace tessera

@@ -1,0 +1,324 @@
+#include "calls.hpp"
+#include "core/tuning.hpp"
+#include "jacobians.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+// A += alpha J J^H and alpha J^H J, and what is solved with them.
+namespace tessera::testing {
+namespace {
+
+using Exec = Kokkos::DefaultExecutionSpace;
+using Space = Exec::memory_space;
+
+/// What `matrix` holds of the reference is added to `start(i, j)`.
+template <class T, class F>
+void expect_gram(const ShardedMatrix<T>& matrix, const std::vector<Wide>& expected, const GramReference& reference,
+                 const F& start) {
+  const HostTiles<T, Space> tiles(matrix);
+  const std::int64_t n = matrix.n();
+  long double worst = 0;
+  for (GlobalTile i{0}; i < matrix.rows().tiles_end(); ++i) {
+    for (GlobalTile j{0}; j <= i && j < matrix.columns().tiles_end(); ++j) {
+      if (!matrix.has_tile(i, j)) continue;
+      const auto tile = tiles(i, j);
+      for (std::int64_t r = 0; r < matrix.rows().extent(i); ++r) {
+        for (std::int64_t c = 0; c < matrix.columns().extent(j); ++c) {
+          const std::int64_t row = matrix.rows().begin(i).value + r;
+          const std::int64_t column = matrix.columns().begin(j).value + c;
+          if (row < column) continue;
+          const Wide value = expected[static_cast<std::size_t>(row * n + column)] + wide(T(start(row, column)));
+          const long double error = std::abs(wide(tile(r, c)) - value);
+          worst = std::isnan(error) ? error : std::max(worst, error);
+        }
+      }
+    }
+  }
+  EXPECT_LE(worst, epsilon<T>() * (reference.error() + 8));
+}
+
+std::vector<Wide> all_of(const GramReference& reference) {
+  std::vector<Wide> all;
+  for (std::int64_t i = 0; i < reference.n(); ++i) {
+    for (std::int64_t j = 0; j < reference.n(); ++j) all.push_back(i < j ? Wide(0) : reference(i, j));
+  }
+  return all;
+}
+
+template <class T>
+struct Start {
+  KOKKOS_FUNCTION T operator()(std::int64_t i, std::int64_t j) const { return T(i == j ? 3 : 1); }
+};
+
+template <class T>
+struct GramTest : ::testing::Test {
+  MPI_Comm comm = MPI_COMM_WORLD;
+  int rank = rank_in(comm);
+  int ranks = size_of(comm);
+
+  template <class J>
+  ShardedMatrix<T> assembled(const J& jacobian, const GramOptions& options, GridShape grid, std::int64_t n,
+                             std::int64_t tile, std::int64_t slab) const {
+    ShardedMatrix<T> matrix(ProcessGrid(comm, grid), n, tile, slab);
+    matrix.fill(Exec{}, Start<T>{});
+    add_gram(Exec{}, Gram{jacobian, options}, matrix);
+    return matrix;
+  }
+};
+TYPED_TEST_SUITE(GramTest, Scalars);
+
+/// Several chunks, the last one ragged.
+std::int64_t deep(std::int64_t n) { return 2 * detail::Tuning<Space>::gram_depth(n) + 37; }
+
+TYPED_TEST(GramTest, IsWhatItShouldBe) {
+  using T = TypeParam;
+  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+    for (const auto& [n, depth] :
+         {std::pair<std::int64_t, std::int64_t>{37, deep(37)}, {5, 3}, {1, 4}, {3, 1}, {4, 0}}) {
+      const std::int64_t samples = form == GramForm::j_jh ? n : depth;
+      const std::int64_t parameters = form == GramForm::j_jh ? depth : n;
+      for (const int means : {0, 1, 2, 3}) {
+        const Jacobian<T> f{means == 0 ? 0. : 3.};
+        const GramOptions options{form, -0.75, (means & 1) != 0, (means & 2) != 0};
+        const GramReference reference(samples, parameters, f, options);
+        const std::vector<Wide> expected = all_of(reference);
+        for (const GridShape grid : all_grids(this->ranks)) {
+          for (const auto& [tile, slab] : {std::pair<std::int64_t, std::int64_t>{4, 0}, {3, 9}, {64, 0}, {1, 1}}) {
+            SCOPED_TRACE(::testing::Message()
+                         << (form == GramForm::j_jh ? "J J^H" : "J^H J") << ", n " << n << ", depth " << depth
+                         << ", means " << means << ", " << grid.rows << " x " << grid.cols << ", tile " << tile);
+            const Shards shards = tile == 4 ? even_shards(samples, this->ranks) : ragged_shards(samples, this->ranks);
+            const auto check = [&](const auto& jacobian) {
+              expect_gram(this->assembled(jacobian, options, grid, n, tile, slab), expected, reference, Start<T>{});
+            };
+            if (tile == 3) {
+              check(make_samples<Kokkos::View<T**, Kokkos::LayoutLeft>>(shards, this->rank, parameters, f));
+            } else if (tile == 1) {
+              check(JacobianOperator<Jacobian<T>>{f, shards, this->rank, parameters});
+            } else {
+              check(make_samples<Kokkos::View<T**, Kokkos::LayoutRight>>(shards, this->rank, parameters, f));
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// With means a thousand times as large as what is left without them, A loses no more than J has lost already.
+TYPED_TEST(GramTest, CentringIsStable) {
+  using T = TypeParam;
+  const double offset = std::is_same_v<Real<T>, float> ? 1e3 : 1e6;
+  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+    const std::int64_t n = 20;
+    const std::int64_t samples = form == GramForm::j_jh ? n : deep(n);
+    const std::int64_t parameters = form == GramForm::j_jh ? deep(n) : n;
+    const Jacobian<T> f{offset};
+    const Shards shards = ragged_shards(samples, this->ranks);
+    const auto jacobian = make_samples<Kokkos::View<T**>>(shards, this->rank, parameters, f);
+    for (const int means : {1, 2, 3}) {
+      SCOPED_TRACE(means);
+      const GramOptions options{form, 1, (means & 1) != 0, (means & 2) != 0};
+      const GramReference reference(samples, parameters, f, options);
+      const ShardedMatrix<T> matrix = this->assembled(jacobian, options, nearly_square(this->ranks), n, 4, 0);
+      expect_gram(matrix, all_of(reference), reference, Start<T>{});
+    }
+  }
+}
+
+TYPED_TEST(GramTest, MatricesInOtherMemoryAndStridedOnes) {
+  using T = TypeParam;
+  const std::int64_t n = 30;
+  const Jacobian<T> f{1};
+  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+    const std::int64_t samples = form == GramForm::j_jh ? n : 50;
+    const std::int64_t parameters = form == GramForm::j_jh ? 50 : n;
+    const GramOptions options{.form = form, .subtract_column_means = true};
+    const GramReference reference(samples, parameters, f, options);
+    const Shards shards = ragged_shards(samples, this->ranks);
+    const auto check = [&](const auto& jacobian) {
+      expect_gram(this->assembled(jacobian, options, nearly_square(this->ranks), n, 4, 0), all_of(reference), reference,
+                  Start<T>{});
+    };
+    check(make_samples<Kokkos::View<T**, Kokkos::HostSpace>>(shards, this->rank, parameters, f));
+    const auto whole = make_samples<Kokkos::View<T**>>(shards, this->rank, parameters, f);
+    const Kokkos::View<const T**> constant = whole;
+    check(constant);
+    const Kokkos::View<T***> interleaved("interleaved", whole.extent(0), whole.extent(1), 2);
+    const auto strided = Kokkos::subview(interleaved, Kokkos::ALL(), Kokkos::ALL(), 1);
+    copy_elements(whole, strided);
+    check(strided);
+    if (whole.extent(0) == 0) {
+      check(Kokkos::View<T**>());
+    } else {
+      check(whole);
+    }
+  }
+}
+
+/// Each part of J once, in order.
+TYPED_TEST(GramTest, OperatorIsAskedForChunks) {
+  using T = TypeParam;
+  const std::int64_t n = 20;
+  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+    const std::int64_t samples = form == GramForm::j_jh ? n : deep(n);
+    const std::int64_t parameters = form == GramForm::j_jh ? deep(n) : n;
+    const Shards shards = ragged_shards(samples, this->ranks);
+    const JacobianOperator<Jacobian<T>> jacobian{{}, shards, this->rank, parameters};
+    Gram gram{jacobian, {.form = form}};
+    const Kokkos::View<T*> b("b", static_cast<std::size_t>(n));
+    cholesky_distributed(this->comm, gram, b, {.local_tile_size = 8, .diag_shift = 1});
+    const std::int64_t own = jacobian.extent(0);
+    std::int64_t done = 0;
+    for (const detail::Window& call : gram.jacobian.calls) {
+      const bool by_columns = form == GramForm::j_jh;
+      EXPECT_EQ(by_columns ? call.row_begin : call.column_begin, 0);
+      EXPECT_EQ(by_columns ? call.row_end : call.column_end, by_columns ? own : parameters);
+      EXPECT_EQ(by_columns ? call.column_begin : call.row_begin, done);
+      EXPECT_LE(by_columns ? call.columns() : call.rows(), detail::Tuning<Space>::gram_depth(n));
+      done = by_columns ? call.column_end : call.row_end;
+    }
+    EXPECT_EQ(done, own == 0 ? 0 : form == GramForm::j_jh ? parameters : own);
+  }
+}
+
+/// The matrix of a Gram as a function of (i, j).
+template <class T>
+struct ReferenceMatrix {
+  const GramReference* reference;
+  T operator()(std::int64_t i, std::int64_t j) const {
+    const Wide x = i < j ? std::conj((*reference)(j, i)) : (*reference)(i, j);
+    return scalar<T>(static_cast<double>(x.real()), static_cast<double>(x.imag()));
+  }
+};
+
+TYPED_TEST(GramTest, IsSolvedWith) {
+  using T = TypeParam;
+  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+    const std::int64_t n = 33;
+    const std::int64_t samples = form == GramForm::j_jh ? n : 80;
+    const std::int64_t parameters = form == GramForm::j_jh ? 80 : n;
+    const Jacobian<T> f{0.5};
+    const Shards shards = ragged_shards(samples, this->ranks);
+    const auto jacobian = make_samples<Kokkos::View<T**>>(shards, this->rank, parameters, f);
+    const GramOptions options{.form = form, .alpha = 1. / 80, .subtract_column_means = true};
+    const GramReference reference(samples, parameters, f, options);
+    const Kokkos::View<T**> b("b", static_cast<std::size_t>(n), 3);
+    set_noise(b, 4);
+    for (const GridShape grid : all_grids(this->ranks)) {
+      const auto [x, info] = cholesky_distributed(this->comm, Gram{jacobian, options}, b,
+                                                  {.local_tile_size = 5, .grid = grid, .diag_shift = 0.25});
+      EXPECT_EQ(info.leading_minor, 0);
+      const auto x_host = to_host(x);
+      EXPECT_LE(backward_error(n, ReferenceMatrix<T>{&reference}, 0.25, x_host, to_host(b)), 200 * epsilon<T>());
+      EXPECT_TRUE(same_on_all_ranks(this->comm, x_host));
+      const auto again = cholesky_distributed(this->comm, Gram{jacobian, options}, b,
+                                              {.local_tile_size = 5, .grid = grid, .diag_shift = 0.25});
+      EXPECT_TRUE(same_bits(x_host, to_host(again.x)));
+    }
+  }
+}
+
+/// More samples than parameters: J J^H alone is singular.
+TYPED_TEST(GramTest, GoesUpTheLadder) {
+  using T = TypeParam;
+  const std::int64_t n = 30;
+  const Shards shards = ragged_shards(n, this->ranks);
+  const JacobianOperator<Jacobian<T>> jacobian{{}, shards, this->rank, 7};
+  Gram gram{jacobian};
+  const Kokkos::View<T*> b("b", static_cast<std::size_t>(n));
+  set_noise(b, 4);
+  EXPECT_THROW(cholesky_distributed(this->comm, gram, b, {.local_tile_size = 5, .diag_shift = -1}),
+               NotPositiveDefinite);
+  gram.jacobian.calls.clear();
+  const CholeskyDistributed solver{
+      .comm = this->comm,
+      .options = {.local_tile_size = 5, .diag_shift = -1, .shifts = {.tries = 3, .first = 0.5, .factor = 4}}};
+  const auto [x, info] = solver(gram, b);
+  ASSERT_EQ(info.tries.size(), 3u);
+  EXPECT_EQ(info.diag_shift, 1);
+  EXPECT_GT(info.tries[0].leading_minor, 0);
+  EXPECT_GT(info.tries[1].leading_minor, 0);
+  EXPECT_EQ(info.tries[2].leading_minor, 0);
+  EXPECT_EQ(gram.jacobian.calls.size(), jacobian.extent(0) > 0 ? 3u : 0u);
+  const GramReference reference(n, 7, jacobian.f, {});
+  EXPECT_LE(backward_error(n, ReferenceMatrix<T>{&reference}, 1, to_host(x), to_host(b)), 200 * epsilon<T>());
+}
+
+template <class T>
+struct GramMisuseTest : GramTest<T> {
+  static constexpr std::int64_t n = 12;
+  static constexpr std::int64_t parameters = 20;
+  Shards shards = even_shards(n, this->ranks);
+  Kokkos::View<T*> b{"b", n};
+
+  /// Every rank throws, the message has the words, and the next call works.
+  template <class Call>
+  void expect_misuse(const Call& call, const std::vector<std::string>& words, Kind kind = Kind::invalid_argument) {
+    const Thrown thrown = thrown_by(call);
+    EXPECT_EQ(thrown.kind, kind) << thrown;
+    for (const std::string& word : words) EXPECT_NE(thrown.message.find(word), std::string::npos) << thrown;
+    EXPECT_TRUE(solves(this->comm));
+  }
+  Kokkos::View<T**> samples(std::int64_t columns) const {
+    return make_samples<Kokkos::View<T**>>(shards, this->rank, columns, Jacobian<T>{});
+  }
+  auto solve(const Kokkos::View<T**>& jacobian, const GramOptions& options) const {
+    return [this, jacobian, options] {
+      cholesky_distributed(this->comm, Gram{jacobian, options}, b, {.local_tile_size = 4, .diag_shift = 1});
+    };
+  }
+};
+TYPED_TEST_SUITE(GramMisuseTest, Scalars);
+
+TYPED_TEST(GramMisuseTest, Misuse) {
+  using T = TypeParam;
+  const auto jacobian = this->samples(this->parameters);
+  const bool last = this->rank + 1 == this->ranks;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  this->expect_misuse(this->solve(jacobian, {.alpha = nan}), {"alpha", "nan"});
+  this->expect_misuse(this->solve(jacobian, {.form = static_cast<GramForm>(7)}), {"form", "7"});
+  // as many samples as b has rows, or as many parameters
+  this->expect_misuse(this->solve(jacobian, {.form = GramForm::jh_j}), {"jacobian", "columns", "20", "12"});
+  this->expect_misuse(
+      this->solve(Kokkos::View<T**>("short", jacobian.extent(0) - (last ? 1 : 0), jacobian.extent(1)), {}),
+      {"jacobian", "rows", "11", "12"});
+  if (this->ranks > 1) {
+    this->expect_misuse(this->solve(this->samples(last ? 21 : 20), {}), {"jacobian", "columns", "20", "21"});
+    this->expect_misuse(this->solve(jacobian, {.alpha = last ? 1. : 2.}), {"alpha"});
+    this->expect_misuse(this->solve(jacobian, {.subtract_row_means = last}), {"subtract_row_means"});
+  }
+  ShardedMatrix<T> matrix(ProcessGrid(this->comm), 13, 4);
+  this->expect_misuse([&] { add_gram(Exec{}, Gram{jacobian}, matrix); }, {"jacobian", "rows", "12", "13"});
+}
+
+TYPED_TEST(GramMisuseTest, WhatTheOperatorThrowsIsThrownEverywhere) {
+  using T = TypeParam;
+  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+    for (const bool means : {false, true}) {
+      const std::int64_t samples = form == GramForm::j_jh ? this->n : deep(this->n);
+      const std::int64_t all = form == GramForm::j_jh ? deep(this->n) : this->n;
+      JacobianOperator<Jacobian<T>> jacobian{{}, even_shards(samples, this->ranks), this->rank, all};
+      if (this->rank + 1 == this->ranks) {
+        jacobian.before = [](std::size_t call) {
+          if (call == 1) throw std::runtime_error("the second chunk is missing");
+        };
+      }
+      this->expect_misuse(
+          [&] {
+            cholesky_distributed(this->comm, Gram{jacobian, {form, 1, means, means}}, this->b,
+                                 {.local_tile_size = 4, .diag_shift = 1});
+          },
+          {"the second chunk is missing"}, Kind::runtime_error);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tessera::testing
