@@ -2,12 +2,12 @@
 
 #include "core/exchange.hpp"
 #include "core/gram_lines.hpp"
+#include "core/gram_means.hpp"
 #include "core/gram_memory.hpp"
+#include "core/gram_product.hpp"
 #include "core/region.hpp"
 #include "core/tuning.hpp"
-#include "kernels/blas.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/line_sums.hpp"
 #include "kernels/queue.hpp"
 
 #include <algorithm>
@@ -27,23 +27,19 @@ class GramAssembly {
   using MemorySpace = typename Exec::memory_space;
   using Matrix = ShardedMatrix<T, MemorySpace>;
   using View = MatrixView<T, MemorySpace>;
-  using Wide = kernels::Wide<T>;
   using Piece = GramChunks::Piece;
 
   GramAssembly(const Exec& exec, const WindowSource<T>& source, GramChunks chunks, const GramOptions& options,
                Matrix& matrix, Memory<MemorySpace>& memory)
       : source_(source),
         chunks_(std::move(chunks)),
-        alpha_(static_cast<RealOf<T>>(options.alpha)),
         matrix_(matrix),
         grid_(matrix.grid()),
         transfers_(grid_, memory),
         buffers_(take<GramBuffers<T, Exec>>(memory, matrix.layout(), chunks_, grid_.rank(), source.buffered)),
-        queue_(exec, buffers_.blas, memory.blas_handles[0]) {
-    if (chunks_.row_means()) {
-      fill("tessera::gram::no_mean", exec, buffers_.running_mean, chunks_.rows_of(grid_.rank()), Wide(0));
-    }
-  }
+        queue_(exec, buffers_.blas, memory.blas_handles[0]),
+        means_(exec, chunks_, grid_.communicator(), buffers_),
+        product_(queue_, static_cast<RealOf<T>>(options.alpha), matrix, transfers_) {}
 
   void run() {
     const std::int64_t ahead = grid_.size() > 1 ? 1 : 0;
@@ -109,7 +105,7 @@ class GramAssembly {
 
     const Piece& piece = pieces[static_cast<std::size_t>(me)];
     const Strided<const T> window = ask(piece);
-    const Centring<T> centring = centre(window, chunk, piece);
+    const Centring<T> centring = means_.of(window, chunk, piece);
     T* free = buffers_.outgoing;
     std::vector<T*> rows_packed(static_cast<std::size_t>(grid_.rows()));
     std::vector<T*> columns_packed(static_cast<std::size_t>(grid_.cols()));
@@ -160,77 +156,6 @@ class GramAssembly {
     }
   }
 
-  /// Finds out this chunk's means.
-  Centring<T> centre(const Strided<const T>& window, std::int64_t chunk, const Piece& piece) {
-    Centring<T> centring;
-    centring.own_lines = piece.own_lines();
-    if (chunks_.is_merge(chunk)) {
-      merge_means();
-      centring.mover = buffers_.mover;
-      return centring;
-    }
-    const int row = chunks_.sharded_rows() ? 0 : 1;  // of the window's dimensions, that of X's rows
-    const kernels::Lines<T> rows{window.data, window.extent[row], window.stride[row], window.extent[1 - row],
-                                 window.stride[1 - row]};
-    if (chunks_.line_means()) {
-      const kernels::Lines<T> lines{rows.data, rows.length, rows.stride, rows.count, rows.line_stride};
-      kernels::line_sums("tessera::gram::line_sums", exec(), lines, nullptr, buffers_.line_mean);
-      if (chunks_.sharded_rows()) sum_over_ranks(buffers_.line_mean, piece.own_lines(), window.data != nullptr);
-      for_each(piece.own_lines(), "tessera::gram::line_mean",
-               Scale<Wide>{buffers_.line_mean, 1 / static_cast<double>(chunks_.rows()), buffers_.line_mean});
-      centring.line_mean = buffers_.line_mean;
-    }
-    if (chunks_.row_means()) {
-      kernels::line_sums("tessera::gram::row_sums", exec(), rows, centring.line_mean, buffers_.row_mean);
-      const auto before = static_cast<double>(piece.begin);
-      const auto count = static_cast<double>(piece.own_lines());
-      for_each(rows.count, "tessera::gram::move_mean",
-               MoveMean<Wide>{buffers_.row_mean, buffers_.running_mean, buffers_.mover, count,
-                              std::sqrt(before * count / (before + count)), count / (before + count)});
-      centring.row_mean = buffers_.row_mean;
-      centring.mover = buffers_.mover;
-    }
-    return centring;
-  }
-
-  /// Each rank has centred its own samples; all of them are by one more for each rank, its mean's distance from that of
-  /// all, times the root of how many it has.
-  void merge_means() {
-    const std::int64_t own = chunks_.samples_of(grid_.rank());
-    const std::int64_t rows = chunks_.rows();
-    const double part = static_cast<double>(own) / static_cast<double>(chunks_.samples());
-    for_each(rows, "tessera::gram::weigh_mean", Scale<Wide>{buffers_.running_mean, part, buffers_.row_mean});
-    sum_over_ranks(buffers_.row_mean, rows, true);
-    for_each(
-        rows, "tessera::gram::merge_mean",
-        MergeMean<Wide>{buffers_.running_mean, buffers_.row_mean, buffers_.mover, std::sqrt(static_cast<double>(own))});
-  }
-
-  template <class Functor>
-  void for_each(std::int64_t count, const char* label, const Functor& functor) {
-    if (count == 0) return;
-    Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec(), 0, count), functor);
-  }
-
-  /// Collective. `values` become their sums over the ranks; a rank that does not have some has zeros.
-  void sum_over_ranks(Wide* values, std::int64_t count, bool has_some) {
-    if (grid_.size() == 1) return;
-    constexpr std::int64_t doubles = sizeof(Wide) / sizeof(double);
-    using OnHost = Kokkos::View<double*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-    using Here = Kokkos::View<double*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-    std::vector<double> sums(static_cast<std::size_t>(count * doubles));
-    const OnHost host(sums.data(), sums.size());
-    const Here here(reinterpret_cast<double*>(values), sums.size());
-    if (has_some) {
-      Kokkos::deep_copy(exec(), host, here);
-      exec().fence();
-    }
-    grid_.communicator().reduce_sum(sums, 0);
-    grid_.communicator().broadcast(sums.data(), count * doubles * std::int64_t{sizeof(double)}, 0);
-    Kokkos::deep_copy(exec(), here, host);
-    exec().fence();
-  }
-
   /// This rank's piece, as far as it belongs to an axis.
   void write(const Strided<const T>& window, const Centring<T>& centring, const BlockCyclic& axis, const Segment& part,
              T* to) {
@@ -253,7 +178,6 @@ class GramAssembly {
                        from, {}, to_axis, LocalIndex{0}, lines_inside, as_matrix(to, to_axis.local_extent(), lines)});
   }
 
-  /// A += alpha X X^H, on this rank's lower tiles, for the chunk's columns of X.
   void multiply(std::int64_t chunk, std::int64_t lines) {
     if (lines == 0) return;
     const BlockCyclic& rows = matrix_.rows();
@@ -262,102 +186,19 @@ class GramAssembly {
     const PanelsOf mine = panels_of(grid_.rank());
     if (!mine.gets_rows() && !mine.are_one()) pick(own.columns, columns, own.rows, rows, lines);
     if (!mine.gets_columns()) pick(own.rows, rows, own.columns, columns, lines);
-    const View of_rows = as_matrix(own.rows, rows.local_extent(), lines);
-    const View of_columns = as_matrix(own.columns, columns.local_extent(), lines);
-    const LocalTile end = columns.local_tiles_end();
-    const SlabLayout& layout = matrix_.layout();
-    const std::int64_t slab_tiles = std::max<std::int64_t>(1, layout.slab / columns.tile);
-    const std::int64_t together = std::max<std::int64_t>(1, Tuning<MemorySpace>::update_width / columns.tile);
-    for (LocalTile t{0}; t < end;) {
-      const LocalTile slab_end{(t.value / slab_tiles + 1) * slab_tiles};
-      const LocalTile to = std::min({t + together, slab_end, end});
-      multiply_columns(of_rows, of_columns, t, to, lines);
-      t = to;
-    }
-  }
-
-  /// The same for some tile columns, which lie in one slab: a staircase, on whose steps there are diagonal tiles.
-  void multiply_columns(const View& of_rows, const View& of_columns, LocalTile begin, LocalTile end,
-                        std::int64_t lines) {
-    const BlockCyclic& rows = matrix_.rows();
-    const BlockCyclic& columns = matrix_.columns();
-    const LocalIndex from = column_begin(begin);
-    const auto top = [&](LocalTile t) { return rows.local_begin(columns.to_global(t)); };
-    const LocalIndex bottom{rows.local_extent()};
-    if (!kernels::on_host<Exec>) {  // a device is not filled by steps: what is above the diagonal goes along
-      return multiply_block(of_rows, of_columns, top(begin), bottom, from, column_begin(end), lines);
-    }
-    if (grid_.size() == 1) {
-      multiply_diagonal(of_rows, top(begin), from, column_begin(end));
-      return multiply_block(of_rows, of_columns, LocalIndex{column_begin(end).value}, bottom, from, column_begin(end),
-                            lines);
-    }
-    for (LocalTile t = begin; t < end; ++t) {
-      LocalIndex first = top(t);
-      if (rows.is_mine(columns.to_global(t))) {
-        const LocalIndex below = first + columns.extent(columns.to_global(t));
-        multiply_block(of_rows, of_columns, first, below, from, column_begin(t), lines);
-        multiply_diagonal(of_rows, first, column_begin(t), column_begin(t + 1));
-        first = below;
-      }
-      multiply_block(of_rows, of_columns, first, t + 1 < end ? top(t + 1) : bottom, from, column_begin(t + 1), lines);
-    }
-  }
-
-  LocalIndex column_begin(LocalTile t) const {
-    const BlockCyclic& columns = matrix_.columns();
-    return {std::min(t.value * columns.tile, columns.local_extent())};
-  }
-
-  /// Rows [first, last) of a panel.
-  View some(const View& panel, LocalIndex first, LocalIndex last) const {
-    const auto lines = static_cast<std::int64_t>(panel.extent(chunks_.sharded_rows() ? 0 : 1));
-    return chunks_.sharded_rows() ? block(panel, 0, lines, first.value, last.value)
-                                  : block(panel, first.value, last.value, 0, lines);
-  }
-
-  void multiply_block(const View& of_rows, const View& of_columns, LocalIndex first, LocalIndex last, LocalIndex from,
-                      LocalIndex to, std::int64_t lines) {
-    using kernels::Op;
-    const std::int64_t most = rows_of_a_call((to - from) * lines);
-    while (first < last && from < to) {
-      const LocalIndex next = std::min(last, first + most);
-      const bool lines_inside = chunks_.sharded_rows();
-      kernels::gemm<T>(queue_, T(alpha_), lines_inside ? Op::conj_transpose : Op::none, some(of_rows, first, next),
-                       lines_inside ? Op::none : Op::conj_transpose, some(of_columns, from, to), T(1),
-                       matrix_.view(first, next, from, to));
-      progress();
-      first = next;
-    }
-  }
-
-  /// Rows and columns of the same tiles.
-  void multiply_diagonal(const View& of_rows, LocalIndex first, LocalIndex from, LocalIndex to) {
-    const LocalIndex last = first + (to - from);
-    kernels::herk<T>(queue_, T(alpha_), chunks_.sharded_rows() ? kernels::Op::conj_transpose : kernels::Op::none,
-                     some(of_rows, first, last), T(1), matrix_.view(first, last, from, to));
-    progress();
-  }
-
-  void progress() {
-    if (!transfers_.idle()) transfers_.progress();
-  }
-
-  std::int64_t rows_of_a_call(std::int64_t products_of_a_row) const {
-    if (grid_.size() == 1) return matrix_.n();
-    const double flops = (sizeof(T) > sizeof(RealOf<T>) ? 8. : 2.) * static_cast<double>(products_of_a_row);
-    return static_cast<std::int64_t>(
-        std::clamp(Tuning<MemorySpace>::call_flops / flops, 256., static_cast<double>(matrix_.n()) + 256.));
+    product_.add({as_matrix(own.rows, rows.local_extent(), lines),
+                  as_matrix(own.columns, columns.local_extent(), lines), chunks_.sharded_rows()});
   }
 
   const WindowSource<T>& source_;
   GramChunks chunks_;
-  RealOf<T> alpha_;
   Matrix& matrix_;
   const ProcessGrid& grid_;
   Transfers<Exec> transfers_;
   GramBuffers<T, Exec> buffers_;
   kernels::Queue<Exec> queue_;
+  GramMeans<T, Exec> means_;
+  GramProduct<T, Exec> product_;
   std::exception_ptr callback_failure_;
 };
 

@@ -21,6 +21,7 @@ using tessera::GridShape;
 
 struct Options {
   std::int64_t n = 4000;
+  std::int64_t parameters = 0;
   std::string scalar = "double";
   int repetitions = 5;
   std::vector<std::int64_t> nrhs{1, 16, 256};
@@ -29,6 +30,28 @@ struct Options {
   std::int64_t slab = 0;
   std::string json;
 };
+
+/// Those that assemble the matrix of a natural gradient.
+std::vector<Contender> line_up_grams(MPI_Comm comm, const Options& options) {
+  const GramProblem gram{{comm, options.n, {1}, {options.n, 1}}, options.parameters};
+  const int ranks = size_of(comm);
+  std::vector<Contender> contenders;
+  if (ranks == 1) {
+    contenders.push_back(gemm_contender(gram.problem));
+    contenders.push_back(lapack_gram_contender(gram));
+  }
+#ifdef TESSERA_WITH_SCALAPACK
+  for (int rows = 1; ranks > 1 && rows <= ranks; ++rows) {
+    if (ranks % rows != 0) continue;
+    for (const int block : {64, 128}) contenders.push_back(scalapack_gram_contender(gram, {rows, ranks / rows}, block));
+  }
+#endif
+  const auto grids = options.grids.empty() ? std::vector<GridShape>{tessera::nearly_square(ranks)} : options.grids;
+  for (const GridShape grid : grids) {
+    for (const std::int64_t tile : options.tiles) contenders.push_back(tessera_gram_contender(gram, grid, tile));
+  }
+  return contenders;
+}
 
 template <class T>
 std::vector<Contender> line_up(MPI_Comm comm, const Options& options) {
@@ -68,7 +91,11 @@ void run(MPI_Comm comm, const Options& options) {
   summary.repetitions = options.repetitions;
   summary.machine = this_machine();
   summary.load_before = load_average();
-  with_scalar(options.scalar, [&](auto scalar) { summary.contenders = line_up<decltype(scalar)>(comm, options); });
+  if (options.parameters > 0) {
+    summary.contenders = line_up_grams(comm, options);
+  } else {
+    with_scalar(options.scalar, [&](auto scalar) { summary.contenders = line_up<decltype(scalar)>(comm, options); });
+  }
   const bool watched = first && stderr_is_watched();
   interleave(comm, summary.contenders, options.repetitions, [&](int repetition, const Contender& contender) {
     if (!watched) return;
@@ -103,6 +130,10 @@ int main(int argc, char** argv) {
       ->check(more_than_zero())
       ->type_name("N")
       ->capture_default_str();
+  app.add_option("--parameters", options.parameters,
+                 "instead, assemble A = J J^T from a Jacobian of so many columns, in double, and solve with it")
+      ->check(more_than_zero())
+      ->type_name("P");
   add_scalar_option(app, options.scalar);
   app.add_option("--repetitions", options.repetitions, "of everything; medians are shown")
       ->check(more_than_zero())
@@ -123,6 +154,7 @@ int main(int argc, char** argv) {
 
   return run_program(app, argc, argv, [&](MPI_Comm comm) {
     if (!grids.empty()) options.grids = parse_grids(grids);
+    if (options.parameters > 0 && options.scalar != "double") throw UsageError("--parameters: in double only");
     run(comm, options);
   });
 }

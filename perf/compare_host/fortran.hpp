@@ -55,6 +55,11 @@ TESSERA_DECLARE_LAPACK(Kokkos::complex<double>, z, "C")
 #undef TESSERA_DECLARE_LAPACK
 
 extern "C" {
+void dsyrk_(const char*, const char*, const int* n, const int* k, const double* alpha, const double* a, const int* lda,
+            const double* beta, double* c, const int* ldc, std::size_t, std::size_t);
+void pdsyrk_(const char*, const char*, const int* n, const int* k, const double* alpha, const double* a, const int* ia,
+             const int* ja, const int* desc_a, const double* beta, double* c, const int* ic, const int* jc,
+             const int* desc_c, std::size_t, std::size_t);
 void Cblacs_get(int context, int what, int* value);
 void Cblacs_gridinit(int* context, const char* order, int rows, int cols);
 void Cblacs_gridexit(int context);

@@ -1,0 +1,115 @@
+#pragma once
+
+#include "core/exchange.hpp"
+#include "core/gram_lines.hpp"
+#include "core/gram_memory.hpp"
+#include "kernels/line_sums.hpp"
+#include "tessera/detail/strided.hpp"
+
+#include <Kokkos_Core.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace tessera::detail {
+
+/// The means that are subtracted from X: of each of its columns, or lines, at once, and of each of its rows over the
+/// lines so far, with one more line for each chunk that moves the rows' mean (see MoveMean).
+template <class T, class Exec>
+class GramMeans {
+ public:
+  using MemorySpace = typename Exec::memory_space;
+  using Wide = kernels::Wide<T>;
+
+  GramMeans(const Exec& exec, const GramChunks& chunks, const Communicator& communicator,
+            const GramBuffers<T, Exec>& buffers)
+      : exec_(exec), chunks_(chunks), communicator_(communicator), buffers_(buffers) {
+    if (chunks_.row_means()) {
+      fill("tessera::gram::no_mean", exec_, buffers_.running_mean, chunks_.rows_of(communicator_.rank()), Wide(0));
+    }
+  }
+
+  /// Collective, where ranks have rows of X and lines have a mean. How to centre this rank's piece of a chunk, which is
+  /// `window` of J; none counts as zeros.
+  Centring<T> of(const Strided<const T>& window, std::int64_t chunk, const GramChunks::Piece& piece) {
+    Centring<T> centring;
+    centring.own_lines = piece.own_lines();
+    if (chunks_.is_merge(chunk)) {
+      merge();
+      centring.mover = buffers_.mover;
+      return centring;
+    }
+    const kernels::Lines<T> rows = rows_of_x(window);
+    if (chunks_.line_means()) {
+      const kernels::Lines<T> lines{rows.data, rows.length, rows.stride, rows.count, rows.line_stride};
+      kernels::line_sums<T>("tessera::gram::line_sums", exec_, lines, nullptr, buffers_.line_mean);
+      if (chunks_.sharded_rows()) sum_over_ranks(buffers_.line_mean, piece.own_lines(), window.data != nullptr);
+      for_each(piece.own_lines(), "tessera::gram::line_mean",
+               Scale<Wide>{buffers_.line_mean, 1 / static_cast<double>(chunks_.rows()), buffers_.line_mean});
+      centring.line_mean = buffers_.line_mean;
+    }
+    if (chunks_.row_means()) {
+      kernels::line_sums<T>("tessera::gram::row_sums", exec_, rows, centring.line_mean, buffers_.row_mean);
+      const auto before = static_cast<double>(piece.begin);
+      const auto count = static_cast<double>(piece.own_lines());
+      for_each(rows.count, "tessera::gram::move_mean",
+               MoveMean<Wide>{buffers_.row_mean, buffers_.running_mean, buffers_.mover, count,
+                              std::sqrt(before * count / (before + count)), count / (before + count)});
+      centring.row_mean = buffers_.row_mean;
+      centring.mover = buffers_.mover;
+    }
+    return centring;
+  }
+
+ private:
+  kernels::Lines<T> rows_of_x(const Strided<const T>& window) const {
+    const int row = chunks_.sharded_rows() ? 0 : 1;  // of the window's dimensions
+    return {window.data, window.extent[row], window.stride[row], window.extent[1 - row], window.stride[1 - row]};
+  }
+
+  /// Each rank has centred its own samples; all of them are by one more line for each rank, its mean's distance from
+  /// that of all, times the root of how many it has.
+  void merge() {
+    const std::int64_t own = chunks_.samples_of(communicator_.rank());
+    const std::int64_t rows = chunks_.rows();
+    const double part = static_cast<double>(own) / static_cast<double>(chunks_.samples());
+    for_each(rows, "tessera::gram::weigh_mean", Scale<Wide>{buffers_.running_mean, part, buffers_.row_mean});
+    sum_over_ranks(buffers_.row_mean, rows, true);
+    for_each(
+        rows, "tessera::gram::merge_mean",
+        MergeMean<Wide>{buffers_.running_mean, buffers_.row_mean, buffers_.mover, std::sqrt(static_cast<double>(own))});
+  }
+
+  /// Collective. `values` become their sums over the ranks; a rank that does not have some has zeros.
+  void sum_over_ranks(Wide* values, std::int64_t count, bool has_some) {
+    if (communicator_.size() == 1) return;
+    constexpr std::int64_t doubles = sizeof(Wide) / sizeof(double);
+    using OnHost = Kokkos::View<double*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+    using Here = Kokkos::View<double*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+    std::vector<double> sums(static_cast<std::size_t>(count * doubles));
+    const OnHost host(sums.data(), sums.size());
+    const Here here(reinterpret_cast<double*>(values), sums.size());
+    if (has_some) {
+      Kokkos::deep_copy(exec_, host, here);
+      exec_.fence();
+    }
+    communicator_.reduce_sum(sums, 0);
+    communicator_.broadcast(sums.data(), count * doubles * std::int64_t{sizeof(double)}, 0);
+    Kokkos::deep_copy(exec_, here, host);
+    exec_.fence();
+  }
+
+  template <class Functor>
+  void for_each(std::int64_t count, const char* label, const Functor& functor) {
+    if (count == 0) return;
+    Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec_, 0, count), functor);
+  }
+
+  Exec exec_;
+  const GramChunks& chunks_;
+  const Communicator& communicator_;
+  const GramBuffers<T, Exec>& buffers_;
+};
+
+}  // namespace tessera::detail

@@ -1,0 +1,129 @@
+#pragma once
+
+#include "core/exchange.hpp"
+#include "core/tuning.hpp"
+#include "kernels/blas.hpp"
+#include "kernels/queue.hpp"
+#include "tessera/sharded_matrix.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace tessera::detail {
+
+/// A += alpha X X^H on this rank's lower tiles, for some columns of X: `of_rows` has the rows of X that belong to this
+/// rank's rows of A, `of_columns` those of its columns. Both are X or, `transposed`, X^H.
+template <class T, class Exec>
+class GramProduct {
+ public:
+  using MemorySpace = typename Exec::memory_space;
+  using View = MatrixView<T, MemorySpace>;
+
+  struct Panels {
+    View of_rows;
+    View of_columns;
+    bool transposed;
+  };
+
+  /// Messages make progress between the calls of BLAS.
+  GramProduct(kernels::Queue<Exec>& queue, RealOf<T> alpha, ShardedMatrix<T, MemorySpace>& matrix,
+              Transfers<Exec>& transfers)
+      : queue_(queue),
+        alpha_(alpha),
+        matrix_(matrix),
+        transfers_(transfers),
+        rows_(matrix.rows()),
+        columns_(matrix.columns()),
+        alone_(matrix.grid().size() == 1) {}
+
+  void add(const Panels& panels) {
+    const LocalTile end = columns_.local_tiles_end();
+    const std::int64_t slab_tiles = std::max<std::int64_t>(1, matrix_.slab() / columns_.tile);
+    const std::int64_t together = std::max<std::int64_t>(1, Tuning<MemorySpace>::update_width / columns_.tile);
+    for (LocalTile t{0}; t < end;) {
+      const LocalTile slab_end{(t.value / slab_tiles + 1) * slab_tiles};
+      const LocalTile to = std::min({t + together, slab_end, end});
+      add_to_columns(panels, t, to);
+      t = to;
+    }
+  }
+
+ private:
+  /// Tile columns that lie in one slab: a staircase, on whose steps there are diagonal tiles.
+  void add_to_columns(const Panels& panels, LocalTile begin, LocalTile end) {
+    const LocalIndex from = column_begin(begin);
+    const LocalIndex bottom{rows_.local_extent()};
+    if (!kernels::on_host<Exec>) {  // a device is not filled by steps: what is above the diagonal goes along
+      return add_to_block(panels, top(begin), bottom, from, column_begin(end));
+    }
+    if (alone_) {
+      const LocalIndex below = column_begin(end);
+      add_to_diagonal(panels, from, from, below);
+      return add_to_block(panels, below, bottom, from, below);
+    }
+    for (LocalTile t = begin; t < end; ++t) {
+      LocalIndex first = top(t);
+      if (rows_.is_mine(columns_.to_global(t))) {
+        const LocalIndex below = first + columns_.extent(columns_.to_global(t));
+        add_to_block(panels, first, below, from, column_begin(t));
+        add_to_diagonal(panels, first, column_begin(t), column_begin(t + 1));
+        first = below;
+      }
+      add_to_block(panels, first, t + 1 < end ? top(t + 1) : bottom, from, column_begin(t + 1));
+    }
+  }
+
+  /// The first row that a tile column has.
+  LocalIndex top(LocalTile column) const { return rows_.local_begin(columns_.to_global(column)); }
+  LocalIndex column_begin(LocalTile t) const { return {std::min(t.value * columns_.tile, columns_.local_extent())}; }
+
+  void add_to_block(const Panels& panels, LocalIndex first, LocalIndex last, LocalIndex from, LocalIndex to) {
+    using kernels::Op;
+    const std::int64_t most = rows_of_a_call(panels, to - from);
+    while (first < last && from < to) {
+      const LocalIndex next = std::min(last, first + most);
+      kernels::gemm<T>(queue_, T(alpha_), panels.transposed ? Op::conj_transpose : Op::none,
+                       some(panels.of_rows, panels.transposed, first, next),
+                       panels.transposed ? Op::none : Op::conj_transpose,
+                       some(panels.of_columns, panels.transposed, from, to), T(1), matrix_.view(first, next, from, to));
+      progress();
+      first = next;
+    }
+  }
+
+  /// Rows from `first` on, of the same tiles as the columns.
+  void add_to_diagonal(const Panels& panels, LocalIndex first, LocalIndex from, LocalIndex to) {
+    const LocalIndex last = first + (to - from);
+    kernels::herk<T>(queue_, T(alpha_), panels.transposed ? kernels::Op::conj_transpose : kernels::Op::none,
+                     some(panels.of_rows, panels.transposed, first, last), T(1), matrix_.view(first, last, from, to));
+    progress();
+  }
+
+  static View some(const View& panel, bool transposed, LocalIndex first, LocalIndex last) {
+    return transposed ? block(panel, 0, static_cast<std::int64_t>(panel.extent(0)), first.value, last.value)
+                      : block(panel, first.value, last.value, 0, static_cast<std::int64_t>(panel.extent(1)));
+  }
+
+  void progress() {
+    if (!transfers_.idle()) transfers_.progress();
+  }
+
+  std::int64_t rows_of_a_call(const Panels& panels, std::int64_t width) const {
+    if (alone_) return rows_.n;
+    const auto lines = static_cast<std::int64_t>(panels.of_rows.extent(panels.transposed ? 0 : 1));
+    const double flops =
+        (sizeof(T) > sizeof(RealOf<T>) ? 8. : 2.) * static_cast<double>(std::max<std::int64_t>(1, width * lines));
+    return static_cast<std::int64_t>(
+        std::clamp(Tuning<MemorySpace>::call_flops / flops, 256., static_cast<double>(rows_.n) + 256.));
+  }
+
+  kernels::Queue<Exec>& queue_;
+  RealOf<T> alpha_;
+  ShardedMatrix<T, MemorySpace>& matrix_;
+  Transfers<Exec>& transfers_;
+  BlockCyclic rows_;
+  BlockCyclic columns_;
+  bool alone_;
+};
+
+}  // namespace tessera::detail
