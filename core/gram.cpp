@@ -164,9 +164,17 @@ class GramAssembly {
     const BlockCyclic all{axis.n, axis.tile};
     const RowsOfX<T> from{window.data, all, chunks_.row_begin(grid_.rank()), window.stride[row],
                           window.stride[1 - row]};
-    write_panel<T>("tessera::gram::write", exec(),
-                   WritePanel<T, MemorySpace, Centring<T>>{from, centring, axis, part.first, chunks_.sharded_rows(),
-                                                           as_matrix(to, part.rows, part.lines)});
+    const View panel = as_matrix(to, part.rows, part.lines);
+    const auto write_as = [&]<class Element>(const Element& element) {
+      write_panel<T>(
+          "tessera::gram::write", exec(),
+          WritePanel<T, MemorySpace, Element>{from, element, axis, part.first, chunks_.sharded_rows(), panel});
+    };
+    if (chunks_.line_means() || chunks_.row_means()) {
+      write_as(centring);
+    } else {
+      write_as(Conjugated<T>{});
+    }
   }
 
   /// What one panel has of the other one.

@@ -43,7 +43,6 @@ struct Centring {
   }
   KOKKOS_FUNCTION T operator()(const T* element, std::int64_t row, std::int64_t line) const {
     if (line == own_lines) return conj(narrow(mover[row]));
-    if (line_mean == nullptr && row_mean == nullptr) return conj(*element);
     kernels::Wide<T> x(*element);
     if (line_mean != nullptr) x -= line_mean[line];
     if (row_mean != nullptr) x -= row_mean[row];
@@ -51,7 +50,13 @@ struct Centring {
   }
 };
 
-/// As it is.
+/// The same without means.
+template <class T>
+struct Conjugated {
+  KOKKOS_FUNCTION T operator()(const T* element, std::int64_t, std::int64_t) const { return conj(*element); }
+};
+
+/// X as it is already.
 template <class T>
 struct AsItIs {
   KOKKOS_FUNCTION T operator()(const T* element, std::int64_t, std::int64_t) const { return *element; }
@@ -81,7 +86,8 @@ struct WritePanel {
   }
 };
 
-/// The same for a cache, a tile of the axis at a time, whose rows are consecutive: in blocks that fit into it.
+/// The same for a cache, a tile of the axis at a time, whose rows are consecutive: where X is transposed, in blocks
+/// that fit into it.
 template <class T, class MemorySpace, class Element>
 struct WritePanelTiles {
   static constexpr std::int64_t side = 32;
@@ -98,9 +104,11 @@ struct WritePanelTiles {
     const std::int64_t begin = tile_begin > 0 ? tile_begin : 0;
     const std::int64_t end = smaller(tile_begin + whole.axis.tile, rows);
     const std::int64_t position = whole.position(begin) - begin;
-    for (std::int64_t i = begin; i < end; i += side) {
-      for (std::int64_t k = 0; k < lines; k += side) {
-        write(position, i, smaller(i + side, end), k, smaller(k + side, lines));
+    const std::int64_t height = whole.from.row_stride == 1 && !whole.lines_inside ? end : side;
+    const std::int64_t width = whole.from.line_stride == 1 && whole.lines_inside ? lines : side;
+    for (std::int64_t i = begin; i < end; i += height) {
+      for (std::int64_t k = 0; k < lines; k += width) {
+        write(position, i, smaller(i + height, end), k, smaller(k + width, lines));
       }
     }
   }
