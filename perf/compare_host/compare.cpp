@@ -3,6 +3,7 @@
 #include "perf/compare_host/contenders.hpp"
 #include "perf/compare_host/machine.hpp"
 #include "perf/compare_host/ours.hpp"
+#include "perf/compare_host/ours_gram.hpp"
 #include "perf/compare_host/summary.hpp"
 #include "perf/output_file.hpp"
 #include "perf/program.hpp"
@@ -33,7 +34,7 @@ struct Options {
 
 /// Those that assemble the matrix of a natural gradient.
 std::vector<Contender> line_up_grams(MPI_Comm comm, const Options& options) {
-  const GramProblem gram{{comm, options.n, {1}, {options.n, 1}}, options.parameters};
+  const GramProblem<> gram{{comm, options.n, {1}, {options.n, 1}}, options.parameters};
   const int ranks = size_of(comm);
   std::vector<Contender> contenders;
   if (ranks == 1) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "perf/compare_host/contender.hpp"
+#include "perf/compare_host/gram_problem.hpp"
 #include "perf/compare_host/problem.hpp"
 
 #include <tessera/process_grid.hpp>
@@ -21,22 +22,10 @@ Contender lapack_contender(const Problem<T>& problem);
 template <class T>
 Contender scalapack_contender(const Problem<T>& problem, GridShape grid, int block);
 
-/// What a natural-gradient step does with a Jacobian of so many columns: A = J J^T / parameters + I, and one solve.
-struct GramProblem {
-  Problem<double> problem;
-  std::int64_t parameters;
-
-  double assembly_flops() const;  ///< of a half of A
-  double all_flops() const;
-};
-
-/// Tessera, from samples sharded over the ranks.
-Contender tessera_gram_contender(const GramProblem& gram, GridShape grid, std::int64_t tile);
-
 /// LAPACK with BLAS's dsyrk, on one rank.
-Contender lapack_gram_contender(const GramProblem& gram);
+Contender lapack_gram_contender(const GramProblem<>& gram);
 
 /// ScaLAPACK with its PBLAS's pdsyrk; J lies block-cyclically beforehand.
-Contender scalapack_gram_contender(const GramProblem& gram, GridShape grid, int block);
+Contender scalapack_gram_contender(const GramProblem<>& gram, GridShape grid, int block);
 
 }  // namespace tessera::perf

@@ -1,12 +1,12 @@
+#include "perf/compare_host/contenders.hpp"
 #include "perf/compare_host/distributed.hpp"
 #include "perf/compare_host/fortran.hpp"
-#include "perf/compare_host/gram_problem.hpp"
 
 #include <memory>
 
 namespace tessera::perf {
 
-Contender scalapack_gram_contender(const GramProblem& gram, GridShape grid, int block) {
+Contender scalapack_gram_contender(const GramProblem<>& gram, GridShape grid, int block) {
   struct State {
     int context = 0;
     Distributed<double> j, a, x;
@@ -66,7 +66,7 @@ Contender scalapack_gram_contender(const GramProblem& gram, GridShape grid, int 
                                state->x.for_each(
                                    [&](auto r, auto c, auto i, auto j) { whole(i, j) = state->x.local(r, c); });
                                MPI_Allreduce(MPI_IN_PLACE, whole.data(), n, MPI_DOUBLE, MPI_SUM, gram.problem.comm);
-                               return gram_error(gram, whole);
+                               return gram.error(whole);
                              }});
   return contender;
 }
