@@ -30,7 +30,7 @@ cores=$(env -u OMP_NUM_THREADS nproc)
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
 for ((r = 0; r < repetitions; ++r)); do
-  OMP_NUM_THREADS=$cores OPENBLAS_NUM_THREADS=$cores "$python" perf/numpy_gram.py "$n" "$p" >> "$scratch/numpy"
+  OMP_NUM_THREADS=$cores OPENBLAS_NUM_THREADS=$cores "$python" perf/python_gram.py numpy "$n" "$p" >> "$scratch/numpy"
   for ranks in 1 2; do compare $ranks --repetitions 1 --only Tessera --json "$scratch/tessera-$ranks-$r.json" >/dev/null; done
 done
 "$python" - "$scratch" "$out/gram-numpy.json" "$n" "$p" <<'PYTHON'
