@@ -36,12 +36,38 @@ class GramAssembly {
         matrix_(matrix),
         grid_(matrix.grid()),
         transfers_(grid_, memory),
-        buffers_(take<GramBuffers<T, Exec>>(memory, matrix.layout(), chunks_, grid_.rank(), source.buffered)),
+        whole_(in_place(source, options)),
+        buffers_(take<GramBuffers<T, Exec>>(memory, matrix.layout(), chunks_, grid_.rank(), source.buffered,
+                                            whole_.has_value())),
         queue_(exec, buffers_.blas, memory.blas_handles[0]),
         means_(exec, chunks_, grid_.communicator(), buffers_),
         product_(queue_, static_cast<RealOf<T>>(options.alpha), matrix, transfers_) {}
 
   void run() {
+    if (whole_) {
+      product_.add(*whole_);
+    } else {
+      add_chunks();
+    }
+    exec().fence();
+    settle(grid_.communicator(), callback_failure_);
+  }
+
+ private:
+  /// All of J as BLAS takes it, if it does.
+  std::optional<typename GramProduct<T, Exec>::Panels> in_place(const WindowSource<T>& source,
+                                                                const GramOptions& options) const {
+    if (source.buffered) return std::nullopt;
+    const Strided<const T> all = source.window(nullptr, {0, source.rows, 0, source.columns});
+    const auto inside = [&](int r) { return all.stride[r] == 1 && all.stride[1 - r] >= all.extent[r]; };
+    if (!is_multiplied_in_place<T>(options, grid_.size(), inside(0), inside(1))) return std::nullopt;
+    const int contiguous = inside(0) ? 0 : 1;
+    const auto j = make_matrix_view<MemorySpace>(all.data, all.extent[contiguous], all.extent[1 - contiguous],
+                                                 std::max<std::int64_t>(1, all.stride[1 - contiguous]));
+    return {{j, j, chunks_.sharded_rows() != inside(0)}};
+  }
+
+  void add_chunks() {
     const std::int64_t ahead = grid_.size() > 1 ? 1 : 0;
     std::vector<Piece> pieces;
     std::vector<Piece> next;
@@ -55,11 +81,8 @@ class GramAssembly {
       if (chunk >= ahead) multiply(chunk - ahead, chunks_.lines(pieces));
       pieces = next;
     }
-    exec().fence();
-    settle(grid_.communicator(), callback_failure_);
   }
 
- private:
   const Exec& exec() const { return queue_.exec(); }
   const typename GramBuffers<T, Exec>::Panels& panels(std::int64_t chunk) const {
     return buffers_.panels[grid_.size() > 1 ? chunk % 2 : 0];
@@ -203,6 +226,7 @@ class GramAssembly {
   Matrix& matrix_;
   const ProcessGrid& grid_;
   Transfers<Exec> transfers_;
+  std::optional<typename GramProduct<T, Exec>::Panels> whole_;
   GramBuffers<T, Exec> buffers_;
   kernels::Queue<Exec> queue_;
   GramMeans<T, Exec> means_;

@@ -113,6 +113,15 @@ class GramChunks {
   std::int64_t cuts_;
 };
 
+/// Whether BLAS takes J where it is: one rank has all of it, its rows of X, or its lines, lie side by side, nothing is
+/// subtracted, and it is not the conjugate that BLAS would need.
+template <class T>
+bool is_multiplied_in_place(const GramOptions& options, int ranks, bool samples_inside, bool parameters_inside) {
+  if (ranks > 1 || options.subtract_column_means || options.subtract_row_means) return false;
+  if (std::is_same_v<T, RealOf<T>>) return samples_inside || parameters_inside;
+  return samples_inside;  // J J^H from J, J^H J from J: else from its transpose
+}
+
 /// Whose tiles' rows are among the rows of its tiles' columns, or the other way round, on a process grid.
 struct PanelsOf {
   PanelsOf(int grid_rows, int grid_cols, int row, int col)
@@ -139,8 +148,9 @@ struct GramBuffers {
     T* columns = nullptr;
   };
 
+  /// `buffered`: J is copied or asked for. `in_place`: it is multiplied where it is, see GramAssembly.
   GramBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, const GramChunks& chunks, int rank,
-              bool buffered) {
+              bool buffered, bool in_place) {
     const BlockCyclic& rows = layout.rows;
     const BlockCyclic& columns = layout.columns;
     const auto [lines, own_lines] = chunks.most(rank);
@@ -148,6 +158,7 @@ struct GramBuffers {
     const bool alone = rows.processes * columns.processes == 1;
     const PanelsOf panels_of(rows.processes, columns.processes, rows.coordinate, columns.coordinate);
     blas = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
+    if (in_place) return;
     window = workspace.template take<T>(buffered ? own_rows * own_lines : 0);
     for (int parity = 0; parity < (alone ? 1 : 2); ++parity) {
       Panels& chunk = panels[parity];
@@ -166,8 +177,8 @@ struct GramBuffers {
   }
 
   char* blas;
-  T* window;         // of the caller's J, if it is copied or asked for
-  Panels panels[2];  // one is multiplied while the next one arrives
+  T* window = nullptr;  // of the caller's J, if it is copied or asked for
+  Panels panels[2];     // one is multiplied while the next one arrives
   T* outgoing = nullptr;
   kernels::Wide<T>* line_mean = nullptr;     // of this rank's lines of a chunk
   kernels::Wide<T>* row_mean = nullptr;      // over these lines, of each row

@@ -17,11 +17,11 @@ template <class T, class Exec>
 class GramProduct {
  public:
   using MemorySpace = typename Exec::memory_space;
-  using View = MatrixView<T, MemorySpace>;
+  using Panel = MatrixView<const T, MemorySpace>;
 
   struct Panels {
-    View of_rows;
-    View of_columns;
+    Panel of_rows;
+    Panel of_columns;
     bool transposed;
   };
 
@@ -99,7 +99,7 @@ class GramProduct {
     progress();
   }
 
-  static View some(const View& panel, bool transposed, LocalIndex first, LocalIndex last) {
+  static Panel some(const Panel& panel, bool transposed, LocalIndex first, LocalIndex last) {
     return transposed ? block(panel, 0, static_cast<std::int64_t>(panel.extent(0)), first.value, last.value)
                       : block(panel, first.value, last.value, 0, static_cast<std::int64_t>(panel.extent(1)));
   }

@@ -51,8 +51,11 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
     }
     const detail::GramChunks chunks(options.gram, sharded_rows ? options.depth : n, first_sample,
                                     detail::Tuning<MemorySpace>::gram_depth(n));
-    memory.redistribute =
-        bytes_of<detail::GramBuffers<T, Exec>, Exec>(layout, chunks, rank, options.source == Source::buffered_gram);
+    const bool buffered = options.source == Source::buffered_gram;
+    constexpr bool samples_inside = std::is_same_v<typename Exec::array_layout, Kokkos::LayoutLeft>;
+    memory.redistribute = bytes_of<detail::GramBuffers<T, Exec>, Exec>(
+        layout, chunks, rank, buffered,
+        !buffered && detail::is_multiplied_in_place<T>(options.gram, ranks, samples_inside, !samples_inside));
   } else if (one_call) {
     const std::int64_t rows =
         detail::operator_row_begin(n, ranks, rank + 1) - detail::operator_row_begin(n, ranks, rank);

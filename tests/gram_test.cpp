@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -223,6 +225,40 @@ TYPED_TEST(GramTest, IsSolvedWith) {
       EXPECT_TRUE(same_bits(x_host, to_host(again.x)));
     }
   }
+}
+
+/// As a driver of natural gradients has it: a linear solver of any type, and the parameters of a network.
+TYPED_TEST(GramTest, FitsADriver) {
+  using T = TypeParam;
+  using A = Gram<Kokkos::View<T**>>;
+  using B = std::tuple<Kokkos::View<T*>, Kokkos::View<T**, Kokkos::LayoutRight>>;
+  const std::int64_t n = 30;
+  const Shards shards = ragged_shards(45, this->ranks);
+  const A metric{make_samples<Kokkos::View<T**>>(shards, this->rank, n, Jacobian<T>{}),
+                 {.form = GramForm::jh_j, .alpha = 1. / 45}};
+  const Kokkos::View<T*> flat("flat", n);
+  set_noise(flat, 9);
+  const B gradient{Kokkos::View<T*>("bias", 6), Kokkos::View<T**, Kokkos::LayoutRight>("weights", 4, 6)};
+  copy_elements(Kokkos::subview(flat, Kokkos::make_pair(0, 6)), std::get<0>(gradient));
+  copy_elements(Kokkos::subview(flat, Kokkos::make_pair(6, 30)), std::get<1>(gradient));
+
+  const CholeskyDistributed solver{.comm = this->comm, .options = {.local_tile_size = 5, .diag_shift = 0.1}};
+  using R = decltype(solver(metric, gradient));
+  const std::function<R(const A&, const B&)> plain = solver;
+  const std::function<R(const A&, const B&, const B&)> with_guess = solver;
+  const auto [x, info] = plain(metric, gradient);
+  const auto again = with_guess(metric, gradient, gradient);
+  EXPECT_EQ(info.leading_minor, 0);
+  EXPECT_EQ(info.diag_shift, 0.1);
+  ASSERT_EQ(info.tries.size(), 1u);
+  const auto expected = to_host(solver(metric, flat).x);
+  const auto bias = to_host(std::get<0>(x));
+  const auto weights = to_host(std::get<1>(x));
+  ASSERT_EQ(weights.extent(0), 4u);
+  ASSERT_EQ(weights.extent(1), 6u);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(bias(i, 0), expected(i, 0));
+  for (std::size_t i = 0; i < 24; ++i) EXPECT_EQ(weights(i / 6, i % 6), expected(6 + i, 0));
+  EXPECT_TRUE(same_bits(weights, to_host(std::get<1>(again.x))));
 }
 
 /// More samples than parameters: J J^H alone is singular.

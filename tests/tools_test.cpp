@@ -1,4 +1,5 @@
 #include "calls.hpp"
+#include "jacobians.hpp"
 #include "operators.hpp"
 
 #include <cstdint>
@@ -83,6 +84,11 @@ struct ToolsTest : ::testing::Test {
     const auto tree = std::tuple{Kokkos::View<T*>("b", 20), Kokkos::View<T**, Kokkos::LayoutRight>("b", 6, 5)};
     const Kokkos::View<T**, Kokkos::LayoutRight> b("b", 50, 3);
     Operator<Dominant<T>> a{system.f};
+    const auto samples =
+        make_samples<Kokkos::View<T**>>(even_shards(50, size_of(comm)), rank_in(comm), 30, Jacobian<T>{});
+    const Gram kernel{samples, {.subtract_column_means = true, .subtract_row_means = true}};
+    const Gram metric{make_samples<Kokkos::View<T**>>(even_shards(70, size_of(comm)), rank_in(comm), 50, Jacobian<T>{}),
+                      {.form = GramForm::jh_j, .subtract_column_means = true}};
     // A view in another space than exec's, where there are several.
     const auto rows = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, system.a);
     return watch([&] {
@@ -93,6 +99,8 @@ struct ToolsTest : ::testing::Test {
           cholesky_distributed(exec, comm, rows, tree, options);
           cholesky_distributed(exec, comm, spoilt.a, system.b, options);
           cholesky_distributed(exec, comm, a, b, options);
+          cholesky_distributed(exec, comm, kernel, b, options);
+          cholesky_distributed(exec, comm, metric, b, options);
           a.calls.clear();
         }
         ShardedMatrix<T, MemorySpace> matrix(ProcessGrid(comm, grid), 50, 6, 12);

@@ -171,12 +171,14 @@ void take_in(const Exec& exec, A& gram, ShardedMatrix<T, typename Exec::memory_s
 /// A += alpha J J^H, or alpha J^H J, on the lower tiles: n n p real flops for n samples or parameters and p of the
 /// others (complex: 4 n n p).
 ///
-/// J is taken in chunks of parameters, or of samples. Of a chunk a rank is sent what its own tiles need, n (1/P + 1/Q)
-/// numbers for each parameter, or sample, on a P x Q grid, while the chunk before is multiplied. Means are subtracted
-/// from J itself, before it is multiplied: those over all of the chunks by the update of Chan, Golub and LeVeque
-/// (1983), as one more column of J for each chunk. `matrix` must hold numbers, as of fill: A = shift I beforehand gives
-/// the shifted one. J is not changed. Collective over the matrix's grid. Complete when it returns. Throws
-/// std::invalid_argument for shapes that do not fit, and what to_dense throws, on every rank; then A is undefined.
+/// J is taken in chunks of parameters, or of samples (but multiplied where it is, where BLAS can: on one rank, without
+/// means; complex ones with samples side by side, as in LayoutLeft). Of a chunk a rank is sent what its own tiles need,
+/// n (1/P + 1/Q) numbers for each parameter, or sample, on a P x Q grid, while the chunk before is multiplied. Means
+/// are subtracted from J itself, before it is multiplied: those over all of the chunks by the update of Chan, Golub and
+/// LeVeque (1983), as one more column of J for each chunk. `matrix` must hold numbers, as of fill: A = shift I
+/// beforehand gives the shifted one. J is not changed. Collective over the matrix's grid. Complete when it returns.
+/// Throws std::invalid_argument for shapes that do not fit, and what to_dense throws, on every rank; then A is
+/// undefined.
 template <class Exec, class J, Scalar T>
 void add_gram(const Exec& exec, Gram<J> gram, ShardedMatrix<T, typename Exec::memory_space>& matrix) {
   detail::Agreement agreement("add_gram");

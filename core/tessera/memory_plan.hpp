@@ -17,7 +17,7 @@ enum class Source {
   fill,           ///< ShardedMatrix::fill, then factorize and solve
   rows,           ///< cholesky_distributed, rows in memory that exec can read
   buffered_rows,  ///< cholesky_distributed, rows in other memory, or an operator; as many on each rank
-  gram,           ///< cholesky_distributed of a Gram, J in memory that exec can read; as many samples on each rank
+  gram,           ///< cholesky_distributed of a Gram, J a View<T**> that exec can read; as many samples on each rank
   buffered_gram   ///< the same, J in other memory, or an operator
 };
 

@@ -9,6 +9,7 @@
 #include "perf/program.hpp"
 #include "perf/progress_bar.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
@@ -29,6 +30,7 @@ struct Options {
   std::vector<std::int64_t> tiles{0};
   std::vector<GridShape> grids;
   std::int64_t slab = 0;
+  std::vector<std::string> only;
   std::string json;
 };
 
@@ -97,6 +99,11 @@ void run(MPI_Comm comm, const Options& options) {
   } else {
     with_scalar(options.scalar, [&](auto scalar) { summary.contenders = line_up<decltype(scalar)>(comm, options); });
   }
+  if (!options.only.empty()) {
+    std::erase_if(summary.contenders, [&](const Contender& contender) {
+      return std::find(options.only.begin(), options.only.end(), contender.name) == options.only.end();
+    });
+  }
   const bool watched = first && stderr_is_watched();
   interleave(comm, summary.contenders, options.repetitions, [&](int repetition, const Contender& contender) {
     if (!watched) return;
@@ -151,6 +158,7 @@ int main(int argc, char** argv) {
   app.add_option("--slab", options.slab, "Tessera's slab; 0: the library's choice")
       ->type_name("COLUMNS")
       ->capture_default_str();
+  app.add_option("--only", options.only, "measure those of these names alone")->type_name("NAME...");
   app.add_option("--json", options.json, "write everything to this file as well, as JSON")->type_name("FILE");
 
   return run_program(app, argc, argv, [&](MPI_Comm comm) {
