@@ -59,6 +59,7 @@ bool train(MPI_Comm comm, const Options& o) {
 
   Report report(comm, o, ising.ground_energy());
   bool passed = true;
+  int retries = 0;  // steps whose matrix was not positive definite with the first shift
   Update<T> update{Rbm<T>(o.sites, o.hidden()).parameters(), {}};
   for (int step = 1; step <= o.steps; ++step) {
     const Stopwatch sampling;
@@ -70,6 +71,7 @@ bool train(MPI_Comm comm, const Options& o) {
     const Vector<T> e = residual(energies);
     update = o.qgt ? qgt_update(mine.qgt, rbm, rows, e, update.x) : ntk_update(mine.ntk, rbm, rows, e);
     if (o.verify) passed = same_in_all_forms(solvers, rbm, rows, e, update) && passed;
+    retries += update.info.tries.size() > 1;
     descend(rbm, o.rate, update.x);
 
     Progress progress{step, statistics(energies, o.chains), samples.acceptance, sampled, update.info, {}};
@@ -79,7 +81,7 @@ bool train(MPI_Comm comm, const Options& o) {
     }
     report(progress);
   }
-  return passed;
+  return passed && retries >= o.least_retries;
 }
 
 bool run(MPI_Comm comm, const Options& o) {

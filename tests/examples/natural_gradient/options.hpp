@@ -11,7 +11,7 @@ namespace ng {
 
 struct Options {
   bool complex = false, qgt = false, embedded = false, verify = false;
-  int sites = 20, steps = 300, tries = 6;
+  int sites = 20, steps = 300, tries = 6, least_retries = 0;
   double coupling = 1, field = 1, alpha = 1, shift = 1e-3, rate = 0.02, first_shift = 1e-4;
   std::int64_t chains = 16, per_chain = 63, discarded = 5;
   std::uint64_t seed = 0;
@@ -80,6 +80,7 @@ inline void add_options(CLI::App& app, Options& o) {
         }
       },
       "STEP:LEAST:MOST: fail unless the exact relative error after that step is between them; may be repeated");
+  app.add_option("--least-retries", o.least_retries, "Fail if fewer steps than that needed a second shift");
   app.add_option("--json", o.json, "Write one JSON object a step to this file");
   app.add_option("--check", o.check,
                  "Compare a step of NetKet's, saved by netket_step.py, with one of ours; no training");
