@@ -9,9 +9,9 @@ packages=(
   libopenmpi-dev openmpi-bin
   libopenblas-dev  # neither of the next two pulls in a BLAS
   libtrilinos-kokkos-dev libtrilinos-kokkos-kernels-dev
-  libcli11-dev nlohmann-json3-dev
+  libcli11-dev nlohmann-json3-dev libhdf5-openmpi-dev
 )
-[ "${1:-}" != test ] || packages+=(libgtest-dev libscalapack-openmpi-dev)
+[ "${1:-}" != test ] || packages+=(libgtest-dev libscalapack-openmpi-dev python3-h5py python3-numpy)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "This is no Debian. Install what these packages hold, then use CMake directly (cmake --preset host):" >&2

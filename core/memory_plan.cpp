@@ -1,6 +1,7 @@
 #include "tessera/memory_plan.hpp"
 
 #include "core/factorize_memory.hpp"
+#include "core/factorize_traffic.hpp"
 #include "core/gram_memory.hpp"
 #include "core/leaves.hpp"
 #include "core/redistribute_memory.hpp"
@@ -79,7 +80,12 @@ MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& opt
   plan.slab = detail::make_layout<T, typename Exec::memory_space>(
                   grid, 0, n, std::max<std::int64_t>(1, options.tile_size), options.slab)
                   .slab;
-  for (int rank = 0; rank < ranks; ++rank) plan.ranks.push_back(memory_of_rank<T, Exec>(n, grid, rank, options));
+  for (int rank = 0; rank < ranks; ++rank) {
+    plan.ranks.push_back(memory_of_rank<T, Exec>(n, grid, rank, options));
+    const SlabLayout layout = detail::make_layout<T, typename Exec::memory_space>(
+        grid, rank, n, std::max<std::int64_t>(1, options.tile_size), options.slab);
+    plan.sent.push_back(detail::FactorizeTraffic<T, typename Exec::memory_space>::of(layout, {}));
+  }
   plan.fits = !options.bytes_free || plan.peak() <= *options.bytes_free;
   return plan;
 }

@@ -111,14 +111,14 @@ CLI::Validator more_than_zero() {
       "");
 }
 
-void add_scalar_option(CLI::App& app, std::string& name) {
+CLI::Option* add_scalar_option(CLI::App& app, std::string& name) {
   const std::map<std::string, std::string> short_names{
       {"s", "float"}, {"d", "double"}, {"c", "complex-float"}, {"z", "complex-double"}};
   const auto expand = [short_names](std::string word) {
     const auto found = short_names.find(word);
     return found == short_names.end() ? word : found->second;
   };
-  app.add_option("--scalar", name, "float, double, complex-float or complex-double; or s, d, c, z")
+  return app.add_option("--scalar", name, "float, double, complex-float or complex-double; or s, d, c, z")
       ->check(CLI::IsMember({"float", "double", "complex-float", "complex-double"}))
       ->transform(CLI::Validator(
           [expand](std::string& word) {

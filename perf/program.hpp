@@ -35,7 +35,7 @@ std::vector<GridShape> parse_grids(const std::vector<std::string>& words);
 CLI::Validator more_than_zero();
 
 /// Binds --scalar to `name`, which becomes one of float, double, complex-float and complex-double.
-void add_scalar_option(CLI::App& app, std::string& name);
+CLI::Option* add_scalar_option(CLI::App& app, std::string& name);
 
 /// visitor(T{}) for the scalar of that name.
 template <class Visitor>

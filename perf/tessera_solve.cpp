@@ -1,12 +1,15 @@
-// tessera-solve: fits a Gaussian process to scattered points, and says how fast and how accurately.
+// tessera-solve: fits a Gaussian process to scattered points, or solves A x = b in HDF5 files, and says how fast and
+// how accurately.
 
 #include "perf/fit.hpp"
 #include "perf/output_file.hpp"
 #include "perf/plan.hpp"
 #include "perf/program.hpp"
 #include "perf/report.hpp"
+#include "perf/solve_files.hpp"
 
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -48,46 +51,67 @@ void run(MPI_Comm comm, const Settings& settings) {
   });
 }
 
+/// --rhs where there is no --matrix.
+std::int64_t parse_count(const std::string& word) {
+  std::int64_t count = 0;
+  if (!CLI::detail::lexical_cast(word, count) || count <= 0) {
+    throw UsageError("--rhs: expected a number above 0, got " + word);
+  }
+  return count;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Settings settings;
   std::vector<std::string> grid;
+  std::string rhs = "1";
+  std::string matrix;
+  std::string out;
+  std::string triangle = "lower";
+  std::string on_failure = "raise";
+  FileSettings files;
   CLI::App app(
       "Fits a Gaussian process to n scattered points of the unit cube by a distributed Cholesky factorisation.\n"
+      "With --matrix, --rhs and --out it solves A x = b in HDF5 files instead.\n"
       "Run it on any number of MPI ranks.",
       "tessera-solve");
-  app.add_option("--n", settings.n, "number of points, the order of the matrix")
-      ->check(more_than_zero())
-      ->type_name("N")
-      ->capture_default_str();
-  app.add_option("--rhs", settings.nrhs, "right-hand sides: sets of observations, solved for at once")
-      ->check(more_than_zero())
-      ->type_name("N")
-      ->capture_default_str();
-  add_scalar_option(app, settings.scalar);
-  app.add_option("--kernel", settings.kernel, "covariance: matern52, matern32 or rbf")
-      ->check(CLI::IsMember({"matern52", "matern32", "rbf"}))
-      ->type_name("NAME")
-      ->capture_default_str();
-  app.add_option("--length-scale", settings.length_scale, "of the kernel, in edges of the cube")
-      ->check(more_than_zero())
-      ->type_name("LENGTH")
-      ->capture_default_str();
-  app.add_option("--noise", settings.noise, "variance of the observations' noise, added to the diagonal")
-      ->type_name("VARIANCE")
-      ->capture_default_str();
-  app.add_option("--seed", settings.seed, "of points and observations")->type_name("N")->capture_default_str();
+  CLI::Option* n = app.add_option("--n", settings.n, "number of points, the order of the matrix")
+                       ->check(more_than_zero())
+                       ->type_name("N")
+                       ->capture_default_str();
+  CLI::Option* rhs_option =
+      app.add_option("--rhs", rhs,
+                     "right-hand sides: sets of observations, solved for at once; with --matrix, where b is, n numbers "
+                     "or n x nrhs")
+          ->type_name("N|FILE:/DATASET")
+          ->capture_default_str();
+  CLI::Option* scalar = add_scalar_option(app, settings.scalar);
+  CLI::Option* kernel = app.add_option("--kernel", settings.kernel, "covariance: matern52, matern32 or rbf")
+                            ->check(CLI::IsMember({"matern52", "matern32", "rbf"}))
+                            ->type_name("NAME")
+                            ->capture_default_str();
+  CLI::Option* length_scale =
+      app.add_option("--length-scale", settings.length_scale, "of the kernel, in edges of the cube")
+          ->check(more_than_zero())
+          ->type_name("LENGTH")
+          ->capture_default_str();
+  CLI::Option* noise =
+      app.add_option("--noise", settings.noise, "variance of the observations' noise, added to the diagonal")
+          ->type_name("VARIANCE")
+          ->capture_default_str();
+  CLI::Option* seed =
+      app.add_option("--seed", settings.seed, "of points and observations")->type_name("N")->capture_default_str();
   app.add_option("--grid", grid, "process grid, as RxC or as R C; R times C is the number of ranks [nearly square]")
       ->expected(1, 2)
       ->type_name("RxC");
   app.add_option("--tile", settings.tile, "rows and columns of a tile; 0: the library's choice")
       ->type_name("ROWS")
       ->capture_default_str();
-  app.add_option("--slab", settings.slab,
-                 "columns of a rank's matrix that are stored together; 0: the library's choice")
-      ->type_name("COLUMNS")
-      ->capture_default_str();
+  CLI::Option* slab = app.add_option("--slab", settings.slab,
+                                     "columns of a rank's matrix that are stored together; 0: the library's choice")
+                          ->type_name("COLUMNS")
+                          ->capture_default_str();
   app.add_option("--json", settings.json, "write the report to this file as well, as JSON")->type_name("FILE");
   CLI::Option* timeline =
       app.add_option("--timeline", settings.timeline,
@@ -111,6 +135,38 @@ int main(int argc, char** argv) {
           ->type_name("GIB")
           ->needs(plan_option);
 
+  CLI::Option* matrix_option =
+      app.add_option("--matrix", matrix,
+                     "solve A x = b in files: where A is, n x n numbers, of which one triangle is read; float, double "
+                     "or h5py's complex, as b")
+          ->type_name("FILE:/DATASET")
+          ->needs(rhs_option);
+  for (CLI::Option* other : {n, kernel, length_scale, noise, seed, slab, timeline, plan_option}) {
+    matrix_option->excludes(other);
+  }
+  CLI::Option* out_option =
+      app.add_option("--out", out,
+                     "where x goes, of b's shape and type, with attributes that say how it came about: a new file, "
+                     "which replaces one of that name once all has gone well")
+          ->type_name("FILE:/DATASET")
+          ->needs(matrix_option);
+  matrix_option->needs(out_option);
+  app.add_option("--triangle", triangle, "which half of A is read: lower or upper")
+      ->check(CLI::IsMember({"lower", "upper"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->needs(matrix_option);
+  app.add_option("--shift", files.options.diag_shift, "added to the diagonal of A")
+      ->type_name("SHIFT")
+      ->capture_default_str()
+      ->needs(matrix_option);
+  app.add_option("--on-failure", on_failure,
+                 "where A is not positive definite: raise, an error, or fill_nan, an x of NaNs")
+      ->check(CLI::IsMember({"raise", "fill_nan"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->needs(matrix_option);
+
   return run_program(app, argc, argv, [&](MPI_Comm comm) {
     if (!std::isfinite(settings.noise)) throw UsageError("--noise: expected a finite number");
     if (!grid.empty()) {
@@ -118,6 +174,20 @@ int main(int argc, char** argv) {
       if (grids.size() != 1) throw UsageError("--grid: expected one grid");
       settings.grid = grids.front();
     }
+    if (!matrix_option->empty()) {
+      files.matrix = parse_dataset_name("--matrix", matrix);
+      files.rhs = parse_dataset_name("--rhs", rhs);
+      files.out = parse_dataset_name("--out", out);
+      if (files.out.file == settings.json) throw UsageError("--out: expected another file than --json's");
+      if (!scalar->empty()) files.scalar = settings.scalar;
+      files.json = settings.json;
+      files.options.local_tile_size = settings.tile;
+      files.options.grid = settings.grid;
+      files.options.triangle = triangle == "upper" ? tessera::Triangle::upper : tessera::Triangle::lower;
+      files.options.on_failure = on_failure == "raise" ? tessera::Failure::raise : tessera::Failure::fill_nan;
+      return solve_files(comm, files);
+    }
+    settings.nrhs = parse_count(rhs);
     if (planned_ranks > 0) {
       if (settings.grid && std::int64_t{settings.grid->rows} * settings.grid->cols != planned_ranks) {
         throw UsageError("--grid: rows times columns must be the " + std::to_string(planned_ranks) +

@@ -44,6 +44,12 @@ struct RankMemory {
   std::int64_t peak = 0;              ///< the most at any time
 };
 
+/// What one rank sends while A is factored. Long messages are handed to MPI in parts.
+struct RankTraffic {
+  std::int64_t messages = 0;
+  std::int64_t bytes = 0;
+};
+
 /// What a solve needs, and the sizes that it is for.
 struct MemoryPlan {
   GridShape grid;
@@ -51,6 +57,7 @@ struct MemoryPlan {
   std::int64_t slab = 0;
   bool fits = true;  ///< in bytes_free, if that was given
   std::vector<RankMemory> ranks;
+  std::vector<RankTraffic> sent;  ///< by each rank, in the factorisation
 
   std::int64_t peak() const;   ///< on the rank that needs the most
   std::int64_t total() const;  ///< the sum of the peaks
@@ -61,8 +68,9 @@ struct MemoryPlan {
 ///
 /// The matrix is about n*n/2 numbers in all; the slots are (P > 1) rows of L, n / Q numbers wide, and (Q > 1) block
 /// columns, n / P numbers high, on a P x Q grid: 3 of each, or 2 where Q = 1. A rank sends and receives about
-/// n*n (P + Q - 2) / (2 P Q) numbers. Local; needs neither MPI nor Kokkos to be running. Throws std::invalid_argument
-/// for sizes that are none.
+/// n*n (P + Q - 2) / (2 P Q) numbers: each number of L goes once to each other process row that has rows below it, and
+/// each number of A once, as a sum, to each other process column that has something to add to it. Local; needs neither
+/// MPI nor Kokkos to be running. Throws std::invalid_argument for sizes that are none.
 template <Scalar T, class Exec = Kokkos::DefaultExecutionSpace>
 MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& options = {});
 

@@ -1,5 +1,5 @@
-# tessera_readme_blocks(README OUTPUT_DIR) writes README's blocks there, and sets `fragments` and `programs` (files) and
-# `projects` (directories). CMakeLists.txt says how each is wrapped.
+# tessera_readme_blocks(README OUTPUT_DIR) writes README's blocks there, and sets `fragments`, `programs` and
+# `scripts` (files) and `projects` (directories). CMakeLists.txt says how each is wrapped.
 
 # Leaves a file that says the same alone, so that nothing is built again.
 function(write_if_different file content)
@@ -34,6 +34,7 @@ endfunction()
 function(tessera_readme_blocks readme output_dir)
   set(fragments "")
   set(programs "")
+  set(scripts "")
   set(projects "")
   if(EXISTS "${readme}")
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${readme}")
@@ -41,7 +42,7 @@ function(tessera_readme_blocks readme output_dir)
   endif()
 
   set(number 0)
-  while("\n${text}" MATCHES "\n```(cpp|cmake)\n(.*)")
+  while("\n${text}" MATCHES "\n```(cpp|cmake|python)\n(.*)")
     set(language "${CMAKE_MATCH_1}")
     set(text "${CMAKE_MATCH_2}")
     string(FIND "${text}" "\n```" end)
@@ -58,6 +59,9 @@ function(tessera_readme_blocks readme output_dir)
       file(COPY_FILE "${CMAKE_CURRENT_SOURCE_DIR}/../package/main.cpp" "${project}/main.cpp" ONLY_IF_DIFFERENT)
       file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${project}/tessera" SYMBOLIC)
       list(APPEND projects "${project}")
+    elseif(language STREQUAL python)
+      write_if_different("${output_dir}/${name}.py" "${code}")
+      list(APPEND scripts "${output_dir}/${name}.py")
     elseif(code MATCHES "int main")
       write_if_different("${output_dir}/${name}.cpp" "${code}")
       list(APPEND programs "${output_dir}/${name}.cpp")
@@ -70,5 +74,6 @@ function(tessera_readme_blocks readme output_dir)
 
   set(fragments "${fragments}" PARENT_SCOPE)
   set(programs "${programs}" PARENT_SCOPE)
+  set(scripts "${scripts}" PARENT_SCOPE)
   set(projects "${projects}" PARENT_SCOPE)
 endfunction()

@@ -1,0 +1,185 @@
+#include "perf/solve_files.hpp"
+
+#include "perf/file_matrix.hpp"
+#include "perf/hdf5_file.hpp"
+#include "perf/output_file.hpp"
+#include "perf/print.hpp"
+#include "perf/program.hpp"
+#include "perf/residual.hpp"
+
+#include <tessera/tessera.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace tessera::perf {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// A and b, open.
+struct System {
+  Dataset matrix;
+  Dataset rhs;
+
+  explicit System(const FileSettings& settings) : matrix(settings.matrix), rhs(settings.rhs) {
+    if (matrix.dimensions() != 2 || matrix.rows() != matrix.columns() || matrix.rows() == 0) {
+      throw std::runtime_error(matrix.name() + ": expected n x n numbers, got " + matrix.shape());
+    }
+    if (rhs.rows() != matrix.rows()) {
+      throw std::runtime_error(rhs.name() + ": expected " + std::to_string(matrix.rows()) + " rows, as many as " +
+                               matrix.name() + " has, got " + rhs.shape());
+    }
+    if (rhs.columns() == 0) throw std::runtime_error(rhs.name() + ": no right-hand side, but " + rhs.shape());
+    if (rhs.scalar() != matrix.scalar()) {
+      throw std::runtime_error(matrix.name() + " holds " + matrix.scalar() + " and " + rhs.name() + " " + rhs.scalar() +
+                               ": expected one type");
+    }
+    if (!settings.scalar.empty() && settings.scalar != matrix.scalar()) {
+      throw std::runtime_error("--scalar: " + settings.scalar + ", but " + matrix.name() + " holds " + matrix.scalar());
+    }
+  }
+};
+
+template <class T>
+using HostMatrix = Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace>;  // as HDF5 has it
+
+template <class T>
+HostMatrix<T> read_finite(const Dataset& dataset) {
+  const HostMatrix<T> numbers("tessera::solve_files::b", static_cast<std::size_t>(dataset.rows()),
+                              static_cast<std::size_t>(dataset.columns()));
+  dataset.read(0, dataset.rows(), 0, dataset.columns(), numbers.data());
+  for (std::int64_t i = 0; i < dataset.rows(); ++i) {
+    for (std::int64_t c = 0; c < dataset.columns(); ++c) require_finite(numbers(i, c), dataset.name(), i, c);
+  }
+  return numbers;
+}
+
+double slowest(MPI_Comm comm, double seconds) {
+  MPI_Allreduce(MPI_IN_PLACE, &seconds, 1, MPI_DOUBLE, MPI_MAX, comm);
+  return seconds;
+}
+
+/// What is to be known about x, by the names of its attributes.
+Json describe(MPI_Comm comm, const FileSettings& settings, const System& system, const CholeskyInfo& info,
+              const Residual& residual) {
+  const CholeskyOptions& options = settings.options;
+  return {{"program", "tessera-solve " TESSERA_VERSION},
+          {"matrix", settings.matrix.text()},
+          {"rhs", settings.rhs.text()},
+          {"n", system.matrix.rows()},
+          {"nrhs", system.rhs.columns()},
+          {"scalar", system.matrix.scalar()},
+          {"execution_space", Kokkos::DefaultExecutionSpace::name()},
+          {"ranks", size_of(comm)},
+          {"grid", {info.grid.rows, info.grid.cols}},
+          {"tile_size", info.tile_size},
+          {"triangle", options.triangle == Triangle::lower ? "lower" : "upper"},
+          {"diag_shift", info.diag_shift},
+          {"on_failure", options.on_failure == Failure::raise ? "raise" : "fill_nan"},
+          {"leading_minor", info.leading_minor},
+          {"seconds_redistribute", slowest(comm, info.seconds.redistribute)},
+          {"seconds_factorize", slowest(comm, info.seconds.factorize)},
+          {"seconds_solve", slowest(comm, info.seconds.solve)},
+          {"residual", residual.norm},
+          {"backward_error", residual.backward_error}};
+}
+
+std::string text(const Json& about, const DatasetName& out) {
+  const auto integer = [&](const char* name) { return about[name].get<long long>(); };
+  const auto real = [&](const char* name) { return about[name].get<double>(); };
+  const auto word = [&](const char* name) { return about[name].get<std::string>(); };
+  std::string text = word("matrix") + " x = " + word("rhs") + "\n\n";
+  print(text, "  order n            %lld\n", integer("n"));
+  print(text, "  right-hand sides   %lld\n", integer("nrhs"));
+  print(text, "  scalar             %s\n", word("scalar").c_str());
+  print(text, "  read of A          the %s triangle, and %g added to the diagonal\n", word("triangle").c_str(),
+        real("diag_shift"));
+  print(text, "  ranks              %lld, a grid of %d x %d, %s\n", integer("ranks"), about["grid"][0].get<int>(),
+        about["grid"][1].get<int>(), word("execution_space").c_str());
+  print(text, "  tile               %lld\n\n", integer("tile_size"));
+  print(text, "  phase              seconds\n");
+  print(text, "  read            %10.3f\n", real("seconds_redistribute"));
+  print(text, "  factorize       %10.3f\n", real("seconds_factorize"));
+  print(text, "  solve           %10.3f\n\n", real("seconds_solve"));
+  if (integer("leading_minor") > 0) {
+    print(text, "  no x               the leading minor of order %lld is not positive definite\n",
+          integer("leading_minor"));
+  } else {
+    print(text, "  backward error     %.1e = |b - A x| / (|A| |x| + |b|), Frobenius norms\n", real("backward_error"));
+  }
+  return text + "  written to         " + out.text() + "\n";
+}
+
+/// Collective. What there is to say about x; on rank 0, `image` becomes its file.
+template <class T>
+Json solve(MPI_Comm comm, const FileSettings& settings, const System& system, std::string& image) {
+  const Kokkos::DefaultExecutionSpace exec;
+  HostMatrix<T> b;
+  everywhere(comm, [&] { b = read_finite<T>(system.rhs); });
+  FileMatrix<T> a(system.matrix, settings.options.triangle);
+  const auto [x, info] = [&] {
+    try {
+      return cholesky_distributed(exec, comm, a, b, settings.options);
+    } catch (const NotPositiveDefinite& e) {
+      throw std::runtime_error(system.matrix.name() + ": " + e.what());
+    }
+  }();
+  const Residual residual = residual_of(exec, comm, a, settings.options.triangle, info.diag_shift, x, b);
+  const Json about = describe(comm, settings, system, info, residual);
+  const HostMatrix<T>& solution = x;
+  everywhere(comm, [&] {
+    if (rank_in(comm) != 0) return;
+    std::vector<std::int64_t> shape{system.rhs.rows()};
+    if (system.rhs.dimensions() == 2) shape.push_back(system.rhs.columns());
+    image = hdf5_image(settings.out.path, hdf5_type_of<T>(), shape, solution.data(), about);
+  });
+  return about;
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code missing;
+  return std::filesystem::equivalent(a, b, missing);
+}
+
+}  // namespace
+
+void solve_files(MPI_Comm comm, const FileSettings& settings) {
+  const bool first = rank_in(comm) == 0;
+  std::optional<System> system;
+  std::unique_ptr<OutputFile> out;
+  std::unique_ptr<OutputFile> json;
+  everywhere(comm, [&] {
+    system.emplace(settings);
+    if (!first) return;
+    for (const DatasetName& input : {settings.matrix, settings.rhs}) {
+      if (same_file(settings.out.file, input.file)) {
+        throw std::runtime_error("--out: expected another file than that of " + input.text());
+      }
+    }
+    out = std::make_unique<OutputFile>(settings.out.file);
+    if (!settings.json.empty()) json = std::make_unique<OutputFile>(settings.json);
+  });
+  Json about;
+  std::string image;
+  with_scalar(system->matrix.scalar(),
+              [&](auto scalar) { about = solve<decltype(scalar)>(comm, settings, *system, image); });
+  everywhere(comm, [&] {
+    if (out) out->write(image);
+    if (json) json->write(about.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  });
+  if (first) {
+    std::fputs(text(about, settings.out).c_str(), stdout);
+    std::fflush(stdout);
+  }
+}
+
+}  // namespace tessera::perf
