@@ -37,39 +37,39 @@ def pyplot():
     plt.rcParams.update({
         "font.size": 9, "axes.titlesize": 10, "axes.edgecolor": DARK, "axes.spines.top": False,
         "axes.spines.right": False, "axes.axisbelow": True, "grid.color": "#E4E4E4", "grid.linewidth": 0.7,
-        "legend.frameon": False, "savefig.dpi": 150, "figure.constrained_layout.use": True,
+        "legend.frameon": False, "savefig.dpi": 100, "figure.constrained_layout.use": True,
     })
     return plt
 
 
 def draw(runs, out):
     plt = pyplot()
-    figure, (energy, error) = plt.subplots(1, 2, figsize=(10, 3.8))
+    figure, (energy, error) = plt.subplots(1, 2, figsize=(9, 3.3))
     for colour, (run, steps) in zip(COLOURS, runs):
         ground, sites = run["ground_energy"], run["sites"]
         label = f"{run['parameters']}, {run['form']}, seed {run['seed']}"
         at = [s["step"] for s in steps]
-        energy.plot(at, [s["energy"] / sites for s in steps], color=colour, linewidth=0.8, label=label)
-        error.plot(at, [abs(s["energy"] / ground - 1) for s in steps], color=colour, linewidth=0.5, alpha=0.35)
+        energy.plot(at, [s["energy"] / sites for s in steps], color=colour, linewidth=0.8)
         exact = [(s["step"], abs(s["exact_energy"] / ground - 1)) for s in steps if "exact_energy" in s]
         if exact:
-            error.plot(*zip(*exact), color=colour, marker="o", markersize=4.5, linestyle="none",
-                       label="sum over all states")
+            error.plot(*zip(*exact), color=colour, marker="o", markersize=3.5, linewidth=1, label=label)
+        else:
+            error.plot(at, [abs(s["energy"] / ground - 1) for s in steps], color=colour, linewidth=0.5,
+                       label=f"{label}, sampled")
     first = runs[0][0]
-    energy.axhline(first["ground_energy"] / first["sites"], color=DARK, linewidth=1, linestyle="--", label="exact")
-    if all(repeats_netket(run) for run, _ in runs):
+    energy.axhline(first["ground_energy"] / first["sites"], color=DARK, linewidth=1, linestyle="--", label="exact ground state")
+    if any(repeats_netket(run) for run, _ in runs):
         for i, (step, (least, most)) in enumerate(NETKET.items()):
-            error.plot([step, step], [least, most], color=GREY, linewidth=7, alpha=0.8, solid_capstyle="butt", zorder=1,
-                       label=None if i else "NetKet, seeds 0 to 9")
+            error.plot([step, step], [least, most], color=GREY, linewidth=14, solid_capstyle="butt", zorder=1,
+                       label=None if i else "NetKet, real, seeds 0 to 9")
     for axes in (energy, error):
         axes.set_xlabel("step")
         axes.grid()
     energy.set_ylabel("energy per site, sampled")
-    error.set_ylabel("relative error of the energy")
+    error.set_ylabel("relative error of the energy,\nsummed over all states")
     error.set_yscale("log")
     energy.legend(fontsize=8.5)
-    handles = dict(zip(*reversed(error.get_legend_handles_labels())))  # one of each
-    error.legend(handles.values(), handles.keys(), fontsize=8.5)
+    error.legend(fontsize=8.5)
     figure.supxlabel(f"{first['sites']} spins, coupling {first['coupling']:g}, field {first['field']:g}; "
                      f"{first['samples']} samples a step", fontsize=7.5, color="#666666")
     figure.savefig(out, format="png", pil_kwargs={"optimize": True})
