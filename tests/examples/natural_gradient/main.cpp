@@ -22,7 +22,7 @@
 #include <functional>
 #include <string_view>
 
-using namespace ng;
+namespace ng {
 
 /// The solvers of both forms: std::functions, for a loop that does not know what is behind them.
 template <class T>
@@ -89,6 +89,8 @@ bool run(MPI_Comm comm, const Options& o) {
   return o.complex ? train<Complex>(comm, o) : train<double>(comm, o);
 }
 
+}  // namespace ng
+
 int main(int argc, char** argv) {
   MPI_Init(&argc, &argv);
   // Kokkos would take --help and more for its own: it is given what is plainly meant for it.
@@ -100,13 +102,13 @@ int main(int argc, char** argv) {
   Kokkos::initialize(kokkos_count, for_kokkos.data());
 
   int status = 1;
-  const bool speaks = rank_of(MPI_COMM_WORLD) == 0;
+  const bool speaks = ng::rank_of(MPI_COMM_WORLD) == 0;
   CLI::App app("Variational Monte Carlo of the transverse-field Ising chain, by natural gradients", "natural_gradient");
-  Options options;
-  add_options(app, options);
+  ng::Options options;
+  ng::add_options(app, options);
   try {
     app.parse(static_cast<int>(own_end - argv), argv);
-    status = run(MPI_COMM_WORLD, options) ? 0 : 1;
+    status = ng::run(MPI_COMM_WORLD, options) ? 0 : 1;
     if (status != 0 && speaks) std::printf("FAILED\n");
   } catch (const CLI::ParseError& e) {
     status = e.get_exit_code();  // 0 for --help

@@ -59,25 +59,22 @@ class Report {
   void operator()(const Progress& p) {
     if (!speaks_) return;
     const auto& seconds = p.info.seconds;
-    std::printf(
-        "%4d  E %.5f +- %.5f  variance %.2e  acceptance %.3f  shift %.1e  sampling %.4f s  assembly %.4f s  solve %.4f "
-        "s",
-        p.step, p.energy.mean, p.energy.error, p.energy.variance, p.acceptance, p.info.diag_shift, p.sampling,
-        seconds.redistribute, seconds.factorize + seconds.solve);
+    const double solve = seconds.factorize + seconds.solve;
+    std::printf("%4d  E %.5f +- %.5f  variance %.2e  acceptance %.3f  shift %.1e", p.step, p.energy.mean,
+                p.energy.error, p.energy.variance, p.acceptance, p.info.diag_shift);
+    std::printf("  sampling %.4f s  assembly %.4f s  solve %.4f s", p.sampling, seconds.redistribute, solve);
     if (p.exact) std::printf("  exact error %.3e", relative_error(*p.exact));
     std::printf("\n");
     std::fflush(stdout);
     if (!file_.is_open()) return;
-    nlohmann::json line{
-        {"step", p.step},
-        {"energy", p.energy.mean},
-        {"error", p.energy.error},
-        {"variance", p.energy.variance},
-        {"acceptance", p.acceptance},
-        {"shift", p.info.diag_shift},
-        {"tries", p.info.tries.size()},
-        {"seconds",
-         {{"sampling", p.sampling}, {"assembly", seconds.redistribute}, {"solve", seconds.factorize + seconds.solve}}}};
+    nlohmann::json line{{"step", p.step},
+                        {"energy", p.energy.mean},
+                        {"error", p.energy.error},
+                        {"variance", p.energy.variance},
+                        {"acceptance", p.acceptance},
+                        {"shift", p.info.diag_shift},
+                        {"tries", p.info.tries.size()},
+                        {"seconds", {{"sampling", p.sampling}, {"assembly", seconds.redistribute}, {"solve", solve}}}};
     if (p.exact) line["exact_energy"] = *p.exact;
     file_ << line << std::endl;
   }

@@ -4,8 +4,10 @@
 
 #include <tessera/tessera.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <vector>
 
 // One step of the natural gradient. With n samples in all, O the Jacobian with each column's mean subtracted, over
@@ -55,7 +57,7 @@ Statistics statistics(const std::vector<T>& energies, std::int64_t chains) {
   return {re(middle), std::sqrt(of_means / (count * (count - 1))), variance / static_cast<double>(energies.size())};
 }
 
-/// e, of the local energies of all samples. Real parameters take their real part.
+/// e, of the local energies of all samples.
 template <class T>
 Vector<T> residual(const std::vector<T>& energies) {
   const T middle = mean(energies);
@@ -125,17 +127,19 @@ Update<T> qgt_update(const GuessingSolver<T, typename Rbm<T>::Parameters>& solve
   return solve(rows.gram(tessera::GramForm::jh_j), gradient, previous);
 }
 
-/// max |x - y| / max |x|
+/// The larger one, or a NaN.
+inline double worse(double most, double value) { return value <= most ? most : value; }
+
+/// max |x - y| / max |x|, or infinity if there is a NaN.
 template <class T>
 double difference(const Vector<T>& x_device, const Vector<T>& y_device) {
   const auto x = on_host(x_device), y = on_host(y_device);
   double most = 0, scale = 0;
   for (std::size_t k = 0; k < x.size(); ++k) {
-    const double d = norm(x(k) - y(k));
-    most = d > most || std::isnan(d) ? d : most;
-    scale = std::max(scale, norm(x(k)));
+    most = worse(most, std::sqrt(norm(x(k) - y(k))));
+    scale = std::max(scale, std::sqrt(norm(x(k))));
   }
-  return std::sqrt(most / scale);
+  return most <= scale ? most / scale : std::numeric_limits<double>::infinity();
 }
 
 }  // namespace ng
