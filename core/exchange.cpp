@@ -106,6 +106,20 @@ void Communicator::broadcast(void* data, std::int64_t bytes, int root) const {
   }
 }
 
+void Communicator::sum_in_order(double* values, std::int64_t count, double* gathered) const {
+  for (std::int64_t done = 0; done < count; done += numbers_in_order) {
+    const int piece = static_cast<int>(std::min(numbers_in_order, count - done));
+    check(MPI_Gather(values + done, piece, MPI_DOUBLE, gathered, piece, MPI_DOUBLE, 0, comm_), "MPI_Gather");
+    if (rank_ != 0) continue;
+    for (int i = 0; i < piece; ++i) {
+      double sum = 0;
+      for (int rank = 0; rank < size_; ++rank) sum += gathered[rank * piece + i];
+      values[done + i] = sum;
+    }
+  }
+  broadcast(values, count * std::int64_t{sizeof(double)}, 0);
+}
+
 void Communicator::reduce_sum(std::vector<double>& values, int root) const {
   constexpr std::int64_t most = std::int64_t{1} << 24;
   const auto size = static_cast<std::int64_t>(values.size());

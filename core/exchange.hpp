@@ -54,6 +54,10 @@ class Communicator {
   void all_reduce_min(std::int64_t* values, int count) const;
   std::vector<std::int64_t> all_gather(std::int64_t value) const;
   void broadcast(void* data, std::int64_t bytes, int root) const;
+  /// `values` become their sums over the ranks, added in the order of these: the same bits on every rank, each time.
+  /// `gathered`: room for numbers_in_order numbers of each rank.
+  void sum_in_order(double* values, std::int64_t count, double* gathered) const;
+  static constexpr std::int64_t numbers_in_order = 4096;
   /// The sums of `values` over the ranks, on `root`; elsewhere `values` is left as it is.
   void reduce_sum(std::vector<double>& values, int root) const;
 

@@ -30,41 +30,36 @@ class GramAssembly {
   using Piece = GramChunks::Piece;
 
   GramAssembly(const Exec& exec, const WindowSource<T>& source, GramChunks chunks, const GramOptions& options,
-               Matrix& matrix, Memory<MemorySpace>& memory)
+               bool in_place, Matrix& matrix, Memory<MemorySpace>& memory)
       : source_(source),
         chunks_(std::move(chunks)),
+        in_place_(in_place),
         matrix_(matrix),
         grid_(matrix.grid()),
         transfers_(grid_, memory),
-        whole_(in_place(source, options)),
-        buffers_(take<GramBuffers<T, Exec>>(memory, matrix.layout(), chunks_, grid_.rank(), source.buffered,
-                                            whole_.has_value())),
+        buffers_(take<GramBuffers<T, Exec>>(memory, matrix.layout(), chunks_, grid_.rank(), source.buffered, in_place)),
         queue_(exec, buffers_.blas, memory.blas_handles[0]),
         means_(exec, chunks_, grid_.communicator(), buffers_),
         product_(queue_, static_cast<RealOf<T>>(options.alpha), matrix, transfers_) {}
 
   void run() {
-    if (whole_) {
-      product_.add(*whole_);
-    } else {
-      add_chunks();
-    }
+    in_place_ ? add_windows() : add_chunks();
     exec().fence();
     settle(grid_.communicator(), callback_failure_);
   }
 
  private:
-  /// All of J as BLAS takes it, if it does.
-  std::optional<typename GramProduct<T, Exec>::Panels> in_place(const WindowSource<T>& source,
-                                                                const GramOptions& options) const {
-    if (source.buffered) return std::nullopt;
-    const Strided<const T> all = source.window(nullptr, {0, source.rows, 0, source.columns});
-    const auto inside = [&](int r) { return all.stride[r] == 1 && all.stride[1 - r] >= all.extent[r]; };
-    if (!is_multiplied_in_place<T>(options, grid_.size(), inside(0), inside(1))) return std::nullopt;
-    const int contiguous = inside(0) ? 0 : 1;
-    const auto j = make_matrix_view<MemorySpace>(all.data, all.extent[contiguous], all.extent[1 - contiguous],
-                                                 std::max<std::int64_t>(1, all.stride[1 - contiguous]));
-    return {{j, j, chunks_.sharded_rows() != inside(0)}};
+  /// Of a J that BLAS takes as it is.
+  void add_windows() {
+    const bool samples_inside = source_.inside == Inside::samples;
+    const int inside = samples_inside ? 0 : 1;
+    for (std::int64_t chunk = 0; chunk < chunks_.count(); ++chunk) {
+      const Strided<const T> window = ask(chunks_.pieces(chunk).front());
+      if (window.size() == 0) continue;
+      const auto j = make_matrix_view<MemorySpace>(window.data, window.extent[inside], window.extent[1 - inside],
+                                                   window.stride[1 - inside]);
+      product_.add({j, j, chunks_.sharded_rows() != samples_inside});
+    }
   }
 
   void add_chunks() {
@@ -129,7 +124,7 @@ class GramAssembly {
     const Piece& piece = pieces[static_cast<std::size_t>(me)];
     const Strided<const T> window = ask(piece);
     const Centring<T> centring = means_.of(window, chunk, piece);
-    T* free = buffers_.outgoing;
+    T* room = buffers_.outgoing;
     std::vector<T*> rows_packed(static_cast<std::size_t>(grid_.rows()));
     std::vector<T*> columns_packed(static_cast<std::size_t>(grid_.cols()));
     // Square grids have the same rows of X for a process row as for a process column.
@@ -138,7 +133,7 @@ class GramAssembly {
       const Segment part = segment(axis, me, piece);
       if (part.size() == 0) return;
       if (there == nullptr) {
-        there = std::exchange(free, free + part.size());
+        there = std::exchange(room, room + part.size());
         write(window, centring, axis, part, there);
       }
       transfers_.send(exec(), static_cast<const T*>(there), part.size(), to, {Tag::gram, slot});
@@ -223,10 +218,10 @@ class GramAssembly {
 
   const WindowSource<T>& source_;
   GramChunks chunks_;
+  bool in_place_;
   Matrix& matrix_;
   const ProcessGrid& grid_;
   Transfers<Exec> transfers_;
-  std::optional<typename GramProduct<T, Exec>::Panels> whole_;
   GramBuffers<T, Exec> buffers_;
   kernels::Queue<Exec> queue_;
   GramMeans<T, Exec> means_;
@@ -258,13 +253,22 @@ std::int64_t agreed_parameters(const std::vector<std::int64_t>& samples, const s
 
 }  // namespace
 
-void require_gram(const GramOptions& options, const std::string& shape, std::int64_t rows, std::int64_t columns,
-                  std::int64_t n) {
+void require_gram_options(const GramOptions& options, double most) {
   if (options.form != GramForm::j_jh && options.form != GramForm::jh_j) {
     throw_misuse("form", "must be j_jh or jh_j, got " + std::to_string(static_cast<int>(options.form)));
   }
-  if (!std::isfinite(options.alpha)) throw_misuse("alpha", "must be finite, got " + std::to_string(options.alpha));
-  if (options.form == GramForm::jh_j && rows > 0 && columns != n) {
+  if (!(std::abs(options.alpha) <= most)) {  // NaN compares false
+    throw_misuse("alpha", "must be finite in the scalar of A, got " + std::to_string(options.alpha));
+  }
+}
+
+void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, std::int64_t n) {
+  const std::string shape = "extents (" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
+  constexpr std::int64_t most = std::int64_t{1} << 40;  // so that sums stay exact
+  if (rows < 0 || columns < 0 || rows > most || columns > most) {
+    throw_misuse("jacobian", "must have extents from 0 to 2^40, got " + shape);
+  }
+  if (form == GramForm::jh_j && rows > 0 && columns != n) {
     throw_misuse("jacobian", "must have n = " + std::to_string(n) + " columns for J^H J, got " + shape);
   }
 }
@@ -278,14 +282,16 @@ void add_gram_windows(const Exec& exec, const WindowSource<T>& source, const Gra
   const auto samples = communicator.all_gather(source.rows);
   const std::int64_t parameters = agreed_parameters(samples, communicator.all_gather(source.columns));
   const std::int64_t n = matrix.n();
+  const bool in_place = is_multiplied_in_place<T>(options, communicator.size(), source.inside);
   GramChunks chunks(options, options.form == GramForm::jh_j ? n : parameters, first_samples(samples),
-                    Tuning<typename Exec::memory_space>::gram_depth(n));
+                    gram_lines<typename Exec::memory_space>(n, source.buffered, in_place));
   if (chunks.rows() != n) {
     throw_misuse("jacobian",
                  "the ranks hold " + std::to_string(chunks.rows()) + " rows in all, but n is " + std::to_string(n));
   }
   std::optional<GramAssembly<T, Exec>> assembly;
-  collectively(communicator, [&] { assembly.emplace(exec, source, std::move(chunks), options, matrix, memory); });
+  collectively(communicator,
+               [&] { assembly.emplace(exec, source, std::move(chunks), options, in_place, matrix, memory); });
   assembly->run();
 }
 

@@ -8,6 +8,7 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -25,6 +26,12 @@ class GramMeans {
   GramMeans(const Exec& exec, const GramChunks& chunks, const Communicator& communicator,
             const GramBuffers<T, Exec>& buffers)
       : exec_(exec), chunks_(chunks), communicator_(communicator), buffers_(buffers) {
+    if (communicator_.size() > 1 && (chunks_.row_means() || chunks_.line_means())) {
+      const int rank = communicator_.rank();
+      const std::int64_t most = std::max(chunks_.most_own_lines_of(rank), chunks_.rows_of(rank));
+      sums_.resize(static_cast<std::size_t>(most * doubles));
+      gathered_.resize(static_cast<std::size_t>(Communicator::numbers_in_order * communicator_.size()));
+    }
     if (chunks_.row_means()) {
       fill("tessera::gram::no_mean", exec_, buffers_.running_mean, chunks_.rows_of(communicator_.rank()), Wide(0));
     }
@@ -63,6 +70,8 @@ class GramMeans {
   }
 
  private:
+  static constexpr std::int64_t doubles = sizeof(Wide) / sizeof(double);
+
   kernels::Lines<T> rows_of_x(const Strided<const T>& window) const {
     const int row = chunks_.sharded_rows() ? 0 : 1;  // of the window's dimensions
     return {window.data, window.extent[row], window.stride[row], window.extent[1 - row], window.stride[1 - row]};
@@ -84,20 +93,19 @@ class GramMeans {
   /// Collective. `values` become their sums over the ranks; a rank that does not have some has zeros.
   void sum_over_ranks(Wide* values, std::int64_t count, bool has_some) {
     if (communicator_.size() == 1) return;
-    constexpr std::int64_t doubles = sizeof(Wide) / sizeof(double);
     using OnHost = Kokkos::View<double*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
     using Here = Kokkos::View<double*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-    std::vector<double> sums(static_cast<std::size_t>(count * doubles));
-    const OnHost host(sums.data(), sums.size());
-    const Here here(reinterpret_cast<double*>(values), sums.size());
+    const auto size = static_cast<std::size_t>(count * doubles);
+    const OnHost host(sums_.data(), size);
+    const Here here(reinterpret_cast<double*>(values), size);
     if (has_some) {
       Kokkos::deep_copy(exec_, host, here);
       exec_.fence();
+    } else {
+      std::fill_n(sums_.begin(), size, 0.);
     }
-    communicator_.reduce_sum(sums, 0);
-    communicator_.broadcast(sums.data(), count * doubles * std::int64_t{sizeof(double)}, 0);
+    communicator_.sum_in_order(sums_.data(), count * doubles, gathered_.data());
     Kokkos::deep_copy(exec_, here, host);
-    exec_.fence();
   }
 
   template <class Functor>
@@ -110,6 +118,8 @@ class GramMeans {
   const GramChunks& chunks_;
   const Communicator& communicator_;
   const GramBuffers<T, Exec>& buffers_;
+  std::vector<double> sums_;      // made beforehand, as others wait where an allocation fails later
+  std::vector<double> gathered_;  // of all ranks
 };
 
 }  // namespace tessera::detail

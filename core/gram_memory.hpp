@@ -31,14 +31,13 @@ class GramChunks {
 
   /// `first_sample`: where the samples of each rank begin, and where the last one's end.
   GramChunks(const GramOptions& options, std::int64_t parameters, std::vector<std::int64_t> first_sample,
-             std::int64_t most_lines)
+             std::int64_t wished_lines)
       : sharded_rows_(options.form == GramForm::j_jh),
         line_means_(sharded_rows_ ? options.subtract_column_means : options.subtract_row_means),
         row_means_(sharded_rows_ ? options.subtract_row_means : options.subtract_column_means),
         parameters_(parameters),
         first_sample_(std::move(first_sample)),
-        most_lines_(std::max<std::int64_t>(1, most_lines)),
-        cuts_((all_lines() + most_lines_ - 1) / most_lines_) {}
+        cuts_((all_lines() + wished_lines - 1) / wished_lines) {}
 
   bool sharded_rows() const { return sharded_rows_; }  ///< a rank has some rows of X, not some columns
   bool line_means() const { return line_means_; }      ///< from each column of X its mean is subtracted
@@ -61,13 +60,14 @@ class GramChunks {
   std::vector<Piece> pieces(std::int64_t chunk) const {
     std::vector<Piece> result;
     std::int64_t at = 0;
-    for (int rank = 0; rank + 1 < static_cast<int>(first_sample_.size()); ++rank) {
+    for (int rank = 0; rank < ranks(); ++rank) {
       Piece piece{0, 0, at};
       if (is_merge(chunk)) {
         piece.lines = samples_of(rank) > 0 ? 1 : 0;
       } else {
         std::tie(piece.begin, piece.end) = sharded_rows_ ? cut(parameters_, chunk) : cut(samples_of(rank), chunk);
-        piece.lines = piece.own_lines() + (row_means_ && piece.own_lines() > 0 ? 1 : 0);
+        const bool moves_mean = row_means_ && piece.begin > 0 && piece.own_lines() > 0;
+        piece.lines = piece.own_lines() + (moves_mean ? 1 : 0);
       }
       if (!sharded_rows_) at += piece.lines;
       result.push_back(piece);
@@ -77,31 +77,35 @@ class GramChunks {
   /// Columns of X in a chunk.
   std::int64_t lines(const std::vector<Piece>& pieces) const { return pieces.back().at + pieces.back().lines; }
 
-  /// The most of them, and the most that one rank contributes.
-  std::pair<std::int64_t, std::int64_t> most(int rank) const {
-    std::pair<std::int64_t, std::int64_t> result{0, 0};
-    for (std::int64_t chunk = 0; chunk < count(); ++chunk) {
-      const auto all = pieces(chunk);
-      result.first = std::max(result.first, lines(all));
-      result.second = std::max(result.second, all[static_cast<std::size_t>(rank)].lines);
-    }
-    return result;
+  /// No chunk has more of them,
+  std::int64_t most_lines() const {
+    if (sharded_rows_) return most_lines_of(0);
+    std::int64_t sum = 0;
+    for (int rank = 0; rank < ranks(); ++rank) sum += most_lines_of(rank);
+    return sum;
+  }
+  /// nor more of one rank, with the one that moves the mean or without.
+  std::int64_t most_lines_of(int rank) const {
+    const std::int64_t own = most_own_lines_of(rank);
+    return own + (row_means_ && own > 0 ? 1 : 0);
+  }
+  std::int64_t most_own_lines_of(int rank) const {
+    return cuts_ == 0 ? 0 : ((sharded_rows_ ? parameters_ : samples_of(rank)) + cuts_ - 1) / cuts_;
   }
 
  private:
   bool merges() const {
     if (!row_means_ || sharded_rows_) return false;
     int with_samples = 0;
-    for (std::size_t rank = 0; rank + 1 < first_sample_.size(); ++rank) {
-      if (first_sample_[rank] < first_sample_[rank + 1]) ++with_samples;
-    }
+    for (int rank = 0; rank < ranks(); ++rank) with_samples += samples_of(rank) > 0 ? 1 : 0;
     return with_samples > 1;
   }
+  int ranks() const { return static_cast<int>(first_sample_.size()) - 1; }
   std::int64_t first_sample(int rank) const { return first_sample_[static_cast<std::size_t>(rank)]; }
   /// Cut `chunk` of a rank's lines, as even as they go.
   std::pair<std::int64_t, std::int64_t> cut(std::int64_t own, std::int64_t chunk) const {
-    return {operator_row_begin(own, static_cast<int>(cuts_), static_cast<int>(chunk)),
-            operator_row_begin(own, static_cast<int>(cuts_), static_cast<int>(chunk) + 1)};
+    const auto begin = [&](std::int64_t c) { return own / cuts_ * c + std::min(own % cuts_, c); };
+    return {begin(chunk), begin(chunk + 1)};
   }
 
   bool sharded_rows_;
@@ -109,17 +113,21 @@ class GramChunks {
   bool row_means_;
   std::int64_t parameters_;
   std::vector<std::int64_t> first_sample_;
-  std::int64_t most_lines_;
   std::int64_t cuts_;
 };
 
-/// Whether BLAS takes J where it is: one rank has all of it, its rows of X, or its lines, lie side by side, nothing is
-/// subtracted, and it is not the conjugate that BLAS would need.
+/// Whether BLAS takes J's windows where they are: one rank has all of it, nothing is subtracted, and it is not the
+/// conjugate that BLAS would need.
 template <class T>
-bool is_multiplied_in_place(const GramOptions& options, int ranks, bool samples_inside, bool parameters_inside) {
+bool is_multiplied_in_place(const GramOptions& options, int ranks, Inside inside) {
   if (ranks > 1 || options.subtract_column_means || options.subtract_row_means) return false;
-  if (std::is_same_v<T, RealOf<T>>) return samples_inside || parameters_inside;
-  return samples_inside;  // J J^H from J, J^H J from J: else from its transpose
+  return inside == Inside::samples || (inside == Inside::parameters && std::is_same_v<T, RealOf<T>>);
+}
+
+/// Lines that are multiplied together: of a View that is multiplied where it is, all that BLAS can count.
+template <class MemorySpace>
+std::int64_t gram_lines(std::int64_t n, bool buffered, bool in_place) {
+  return in_place && !buffered ? std::int64_t{1} << 30 : Tuning<MemorySpace>::gram_depth(n);
 }
 
 /// Whose tiles' rows are among the rows of its tiles' columns, or the other way round, on a process grid.
@@ -153,20 +161,22 @@ struct GramBuffers {
               bool buffered, bool in_place) {
     const BlockCyclic& rows = layout.rows;
     const BlockCyclic& columns = layout.columns;
-    const auto [lines, own_lines] = chunks.most(rank);
+    const std::int64_t lines = chunks.most_lines();
+    const std::int64_t sent_lines = chunks.most_lines_of(rank);
+    const std::int64_t own_lines = chunks.most_own_lines_of(rank);
     const std::int64_t own_rows = chunks.rows_of(rank);
     const bool alone = rows.processes * columns.processes == 1;
     const PanelsOf panels_of(rows.processes, columns.processes, rows.coordinate, columns.coordinate);
     blas = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
-    if (in_place) return;
     window = workspace.template take<T>(buffered ? own_rows * own_lines : 0);
+    if (in_place) return;
     for (int parity = 0; parity < (alone ? 1 : 2); ++parity) {
       Panels& chunk = panels[parity];
       chunk.columns = workspace.template take<T>(columns.local_extent() * lines);
       chunk.rows = panels_of.are_one() ? chunk.columns : workspace.template take<T>(rows.local_extent() * lines);
     }
     if (!alone) {
-      outgoing = workspace.template take<T>(own_rows * own_lines * (rows.processes == columns.processes ? 1 : 2));
+      outgoing = workspace.template take<T>(own_rows * sent_lines * (rows.processes == columns.processes ? 1 : 2));
     }
     if (chunks.line_means()) line_mean = workspace.template take<kernels::Wide<T>>(own_lines);
     if (chunks.row_means()) {

@@ -50,13 +50,11 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
     for (int r = 0; r <= ranks; ++r) {
       first_sample.push_back(detail::operator_row_begin(sharded_rows ? n : options.depth, ranks, r));
     }
-    const detail::GramChunks chunks(options.gram, sharded_rows ? options.depth : n, first_sample,
-                                    detail::Tuning<MemorySpace>::gram_depth(n));
     const bool buffered = options.source == Source::buffered_gram;
-    constexpr bool samples_inside = std::is_same_v<typename Exec::array_layout, Kokkos::LayoutLeft>;
-    memory.redistribute = bytes_of<detail::GramBuffers<T, Exec>, Exec>(
-        layout, chunks, rank, buffered,
-        !buffered && detail::is_multiplied_in_place<T>(options.gram, ranks, samples_inside, !samples_inside));
+    const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::inside_of_windows<Exec>);
+    const detail::GramChunks chunks(options.gram, sharded_rows ? options.depth : n, first_sample,
+                                    detail::gram_lines<MemorySpace>(n, buffered, in_place));
+    memory.redistribute = bytes_of<detail::GramBuffers<T, Exec>, Exec>(layout, chunks, rank, buffered, in_place);
   } else if (one_call) {
     const std::int64_t rows =
         detail::operator_row_begin(n, ranks, rank + 1) - detail::operator_row_begin(n, ranks, rank);
@@ -118,6 +116,7 @@ MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   detail::require_dimensions(n, std::max<std::int64_t>(1, options.tile_size), options.slab);
   if (options.nrhs < 0) throw_misuse("nrhs", "must not be negative, got " + std::to_string(options.nrhs));
   if (options.depth < 0) throw_misuse("depth", "must not be negative, got " + std::to_string(options.depth));
+  detail::require_gram_options(options.gram, detail::largest_real<T>);
   detail::require_triangle(options.triangle);
 
   MemoryPlanOptions asked = options;

@@ -78,12 +78,12 @@ TEST_P(GramExchangeTest, DoesNotDependOnWhenMessagesArrive) {
         const HostTiles<double, Exec::memory_space> expected(undisturbed);
         const HostTiles<double, Exec::memory_space> got(delayed);
         for (GlobalTile i{0}; i < delayed.rows().tiles_end(); ++i) {
-          for (GlobalTile j{0}; j < i; ++j) {
+          for (GlobalTile j{0}; j <= i; ++j) {
             if (!delayed.has_tile(i, j)) continue;
             const auto a = expected(i, j);
             const auto b = got(i, j);
             for (std::size_t r = 0; r < a.extent(0); ++r) {
-              for (std::size_t c = 0; c < a.extent(1); ++c) ASSERT_EQ(a(r, c), b(r, c));
+              for (std::size_t c = 0; c < (i == j ? r + 1 : a.extent(1)); ++c) ASSERT_EQ(a(r, c), b(r, c));
             }
           }
         }

@@ -42,7 +42,7 @@ void expect_gram(const ShardedMatrix<T>& matrix, const std::vector<Wide>& expect
       }
     }
   }
-  EXPECT_LE(worst, epsilon<T>() * (reference.error() + 8));
+  EXPECT_LE(worst, reference.error(epsilon<T>()) + 8 * epsilon<T>());
 }
 
 std::vector<Wide> all_of(const GramReference& reference) {
@@ -82,7 +82,7 @@ TYPED_TEST(GramTest, IsWhatItShouldBe) {
   using T = TypeParam;
   for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
     for (const auto& [n, depth] :
-         {std::pair<std::int64_t, std::int64_t>{37, deep(37)}, {5, 3}, {1, 4}, {3, 1}, {4, 0}}) {
+         {std::pair<std::int64_t, std::int64_t>{37, deep(37)}, {5, 3}, {1, 4}, {3, 1}, {4, 0}, {0, 4}}) {
       const std::int64_t samples = form == GramForm::j_jh ? n : depth;
       const std::int64_t parameters = form == GramForm::j_jh ? depth : n;
       for (const int means : {0, 1, 2, 3}) {
@@ -111,6 +111,22 @@ TYPED_TEST(GramTest, IsWhatItShouldBe) {
       }
     }
   }
+}
+
+/// A += twice, by an operator that is referred to, and by a constant Gram.
+TYPED_TEST(GramTest, IsAdded) {
+  using T = TypeParam;
+  const std::int64_t n = 20;
+  const Shards shards = ragged_shards(n, this->ranks);
+  JacobianOperator<Jacobian<T>> jacobian{{}, shards, this->rank, 30};
+  ShardedMatrix<T> matrix(ProcessGrid(this->comm), n, 6);
+  matrix.fill(Exec{}, Start<T>{});
+  add_gram(Exec{}, Gram<JacobianOperator<Jacobian<T>>&>{jacobian, {.alpha = 0.5}}, matrix);
+  EXPECT_EQ(jacobian.calls.empty(), jacobian.extent(0) == 0);
+  const Gram constant{make_samples<Kokkos::View<T**>>(shards, this->rank, 30, jacobian.f), {.alpha = 1.5}};
+  add_gram(Exec{}, constant, matrix);
+  const GramReference reference(n, 30, jacobian.f, {.alpha = 2});
+  expect_gram(matrix, all_of(reference), reference, Start<T>{});
 }
 
 /// With means a thousand times as large as what is left without them, A loses no more than J has lost already.
@@ -313,6 +329,20 @@ struct GramMisuseTest : GramTest<T> {
 };
 TYPED_TEST_SUITE(GramMisuseTest, Scalars);
 
+/// An operator whose extents are none on one rank.
+template <class T>
+struct NoExtent {
+  bool culprit;
+  bool throws;
+  std::int64_t extent(int r) const {
+    if (!culprit) return r == 0 ? 9 : 5;
+    if (throws) throw std::runtime_error("no extent");
+    return -3;
+  }
+  template <class Block>
+  void to_dense(const Exec&, std::int64_t, std::int64_t, const Block&) {}
+};
+
 TYPED_TEST(GramMisuseTest, Misuse) {
   using T = TypeParam;
   const auto jacobian = this->samples(this->parameters);
@@ -320,6 +350,15 @@ TYPED_TEST(GramMisuseTest, Misuse) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   this->expect_misuse(this->solve(jacobian, {.alpha = nan}), {"alpha", "nan"});
   this->expect_misuse(this->solve(jacobian, {.form = static_cast<GramForm>(7)}), {"form", "7"});
+  if (std::is_same_v<Real<T>, float>) this->expect_misuse(this->solve(jacobian, {.alpha = 1e39}), {"alpha"});
+  for (const bool throws : {false, true}) {
+    NoExtent<T> none{last, throws};
+    this->expect_misuse(
+        [&] {
+          cholesky_distributed(this->comm, Gram<NoExtent<T>&>{none}, this->b, {.local_tile_size = 4, .diag_shift = 1});
+        },
+        {throws ? "no extent" : "-3"}, throws ? Kind::runtime_error : Kind::invalid_argument);
+  }
   // as many samples as b has rows, or as many parameters
   this->expect_misuse(this->solve(jacobian, {.form = GramForm::jh_j}), {"jacobian", "columns", "20", "12"});
   this->expect_misuse(
@@ -338,20 +377,26 @@ TYPED_TEST(GramMisuseTest, WhatTheOperatorThrowsIsThrownEverywhere) {
   using T = TypeParam;
   for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
     for (const bool means : {false, true}) {
-      const std::int64_t samples = form == GramForm::j_jh ? this->n : deep(this->n);
-      const std::int64_t all = form == GramForm::j_jh ? deep(this->n) : this->n;
-      JacobianOperator<Jacobian<T>> jacobian{{}, even_shards(samples, this->ranks), this->rank, all};
-      if (this->rank + 1 == this->ranks) {
-        jacobian.before = [](std::size_t call) {
-          if (call == 1) throw std::runtime_error("the second chunk is missing");
-        };
+      for (const std::size_t missing : {0, 1, 2}) {  // of three chunks
+        const std::int64_t samples = form == GramForm::j_jh ? this->n : deep(this->n);
+        const std::int64_t all = form == GramForm::j_jh ? deep(this->n) : this->n;
+        JacobianOperator<Jacobian<T>> jacobian{{}, even_shards(samples, this->ranks), this->rank, all};
+        bool was_asked = false;
+        if (this->rank + 1 == this->ranks) {
+          jacobian.before = [&was_asked, missing](std::size_t call) {
+            if (call != missing) return;
+            was_asked = true;
+            throw std::runtime_error("a chunk is missing");
+          };
+        }
+        this->expect_misuse(
+            [&] {
+              cholesky_distributed(this->comm, Gram{jacobian, {form, 1, means, means}}, this->b,
+                                   {.local_tile_size = 4, .diag_shift = 1});
+            },
+            {"a chunk is missing"}, Kind::runtime_error);
+        EXPECT_EQ(was_asked, this->rank + 1 == this->ranks);
       }
-      this->expect_misuse(
-          [&] {
-            cholesky_distributed(this->comm, Gram{jacobian, {form, 1, means, means}}, this->b,
-                                 {.local_tile_size = 4, .diag_shift = 1});
-          },
-          {"the second chunk is missing"}, Kind::runtime_error);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -101,9 +102,7 @@ class GramReference {
       for (Wide& x : x_) x = std::conj(x);
     }
     for (const Wide& x : x_) size_ = std::max(size_, std::abs(x));
-    // The rounding errors of the product, and those that J itself has: they are random, and centring leaves them.
-    const auto terms = static_cast<long double>(depth_ + 4);
-    error_ = std::abs(alpha_) * size_ * (8 * terms * size_ + 4 * std::sqrt(terms) * largest);
+    largest_ = largest;
   }
 
   std::int64_t n() const { return n_; }
@@ -112,8 +111,13 @@ class GramReference {
     for (std::int64_t k = 0; k < depth_; ++k) sum += x_[at(i, k)] * std::conj(x_[at(j, k)]);
     return alpha_ * sum;
   }
-  /// In units of the scalar's epsilon.
-  long double error() const { return error_; }
+  /// What rounding may do to an element: in the product, with the scalar's epsilon, and, at random, where means that
+  /// are known to double precision are subtracted.
+  long double error(double epsilon) const {
+    const auto terms = static_cast<long double>(depth_ + 4);
+    return std::abs(alpha_) * size_ *
+           (8 * terms * size_ * epsilon + 4 * std::sqrt(terms) * largest_ * std::numeric_limits<double>::epsilon());
+  }
 
  private:
   std::size_t at(std::int64_t i, std::int64_t k) const { return static_cast<std::size_t>(i * depth_ + k); }
@@ -132,7 +136,7 @@ class GramReference {
   long double alpha_;
   std::vector<Wide> x_;
   long double size_ = 0;
-  long double error_ = 0;
+  long double largest_ = 0;
 };
 
 }  // namespace tessera::testing

@@ -221,6 +221,7 @@ TEST(MemoryPlanTest, Misuse) {
   expect("slab", 10, {1, 1}, {.slab = -4});
   expect("nrhs", 10, {1, 1}, {.nrhs = -1});
   expect("depth", 10, {1, 1}, {.depth = -1});
+  expect("form", 10, {1, 1}, {.gram = {.form = static_cast<GramForm>(7)}});
   EXPECT_EQ(thrown_by([] { memory_plan<float>(10, 0); }).kind, Kind::invalid_argument);
   EXPECT_EQ(memory_plan<float>(10, 6).grid, (GridShape{3, 2}));
 }

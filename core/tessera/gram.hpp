@@ -4,9 +4,9 @@
 
 #include <Kokkos_Core.hpp>
 
-#include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <type_traits>
 
@@ -34,7 +34,8 @@ struct GramOptions {
 /// local samples, extent(1) parameters, and to_dense(exec, first_row, first_column, block), which writes the part of
 /// this rank's rows that begins there; block is a Kokkos::View<T**> in exec's memory. For J J^H it is asked for all of
 /// its rows, in chunks of columns, for J^H J for all columns, in chunks of rows, each once and in order; it must not
-/// communicate. With both means subtracted, J is centred twice: its grand mean counts once.
+/// communicate. Gram<Operator&>{op} refers to an operator. With both means subtracted, J is centred twice: its grand
+/// mean counts once.
 template <class J>
 struct Gram {
   J jacobian;
@@ -56,12 +57,16 @@ struct Window {
   std::int64_t columns() const { return column_end - column_begin; }
 };
 
+/// What lies side by side in memory, in a window that BLAS takes as a matrix.
+enum class Inside { neither, samples, parameters };
+
 /// This rank's part of J, served in windows, in memory that `Exec` reads.
 template <class T>
 struct WindowSource {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   bool buffered = false;  ///< whether it takes a buffer: room for the window
+  Inside inside = Inside::neither;
   /// Good until the next call.
   std::function<Strided<const T>(T* buffer, const Window&)> window;
 };
@@ -81,28 +86,27 @@ struct IsGram<Gram<J>> : std::true_type {};
 template <class A>
 concept AnyGram = IsGram<std::remove_cvref_t<A>>::value;
 
-/// Throws Misuse for options that are none, and for a shape that does not fit an n x n matrix on this rank alone.
-void require_gram(const GramOptions& options, const std::string& shape, std::int64_t rows, std::int64_t columns,
-                  std::int64_t n);
+/// Throws Misuse for options that are none, with `most` the largest finite number of A's scalar.
+void require_gram_options(const GramOptions& options, double most);
+/// Throws Misuse for this rank's part of a J that is none, or does not fit an n x n matrix.
+void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, std::int64_t n);
 
 /// Checks `gram` against n and puts what the ranks must agree on into `agreement`.
 template <class T, class Exec, AnyGram A>
-void describe_matrix(Agreement& agreement, const A& gram, std::int64_t n) {
-  using J = decltype(gram.jacobian);
-  const auto rows = static_cast<std::int64_t>(gram.jacobian.extent(0));
-  const auto columns = static_cast<std::int64_t>(gram.jacobian.extent(1));
+void describe_matrix(Agreement& agreement, A& gram, std::int64_t n) {
+  using J = std::remove_reference_t<decltype((gram.jacobian))>;
+  static_assert(is_view<J> || WindowOperator<J, T, Exec>,
+                "jacobian is a rank-2 View, or has extent(r) and to_dense(exec, first_row, first_column, block)");
   if constexpr (is_view<J>) {
-    static_assert(J::rank == 2, "jacobian is a rank-2 View of local samples x parameters");
-    static_assert(std::is_same_v<typename J::non_const_value_type, T>, "jacobian and A have one scalar type");
-    agreement.same("jacobian", std::string("a View of local samples"));
-  } else {
-    static_assert(WindowOperator<J, T, Exec>,
-                  "jacobian is a rank-2 View, or has extent(r) and to_dense(exec, first_row, first_column, block)");
-    agreement.same("jacobian", std::string("an operator"));
+    static_assert(std::remove_cv_t<J>::rank == 2, "jacobian is a rank-2 View of local samples x parameters");
+    static_assert(std::is_same_v<typename std::remove_cv_t<J>::non_const_value_type, T>,
+                  "jacobian and A have one scalar type");
   }
+  agreement.same("jacobian", std::string(is_view<J> ? "a View of local samples" : "an operator"));
   agreement.check([&] {
-    require_gram(gram.options, "extents (" + std::to_string(rows) + ", " + std::to_string(columns) + ")", rows, columns,
-                 n);
+    require_gram_options(gram.options, largest_real<T>);
+    require_jacobian(gram.options.form, static_cast<std::int64_t>(gram.jacobian.extent(0)),
+                     static_cast<std::int64_t>(gram.jacobian.extent(1)), n);
   });
   agreement.same("form", static_cast<int>(gram.options.form));
   agreement.same("alpha", gram.options.alpha);
@@ -110,24 +114,52 @@ void describe_matrix(Agreement& agreement, const A& gram, std::int64_t n) {
   agreement.same("subtract_row_means", static_cast<int>(gram.options.subtract_row_means));
 }
 
+/// What lies inside of a View of this layout. BLAS counts with ints.
+template <class Layout, class T>
+Inside inside_of(const Strided<T>& s) {
+  const auto is_inside = [&s](int r) {
+    return s.stride[r] == 1 && s.stride[1 - r] >= s.extent[r] && s.stride[1 - r] <= std::numeric_limits<int>::max();
+  };
+  const Inside likely = std::is_same_v<Layout, Kokkos::LayoutLeft> ? Inside::samples : Inside::parameters;
+  if (is_inside(likely == Inside::samples ? 0 : 1)) return likely;
+  if (is_inside(likely == Inside::samples ? 1 : 0)) {
+    return likely == Inside::samples ? Inside::parameters : Inside::samples;
+  }
+  return Inside::neither;
+}
+
+/// What lies inside of the windows that an operator writes.
+template <class Exec>
+inline constexpr Inside inside_of_windows =
+    std::is_same_v<typename RowsView<double, Exec>::array_layout, Kokkos::LayoutLeft> ? Inside::samples
+                                                                                      : Inside::parameters;
+
 /// The rows of a View or of an operator. It refers to `jacobian`.
 template <class T, class Exec, class J>
 WindowSource<T> window_source(const Exec& exec, J& jacobian) {
   const auto rows = static_cast<std::int64_t>(jacobian.extent(0));
   const auto columns = static_cast<std::int64_t>(jacobian.extent(1));
   if constexpr (is_view<J>) {
-    using Space = typename std::remove_cvref_t<J>::memory_space;
+    using View = std::remove_cvref_t<J>;
+    using Space = typename View::memory_space;
     const Strided<const T> all = read_only(strided(jacobian));
-    return {rows, columns, !accessible<Exec, Space>, [exec, all](T* buffer, const Window& w) -> Strided<const T> {
-              Strided<const T> some = row_range(all, w.row_begin, w.rows());
-              some.data += w.column_begin * some.stride[1];
-              some.extent[1] = w.columns();
-              if constexpr (accessible<Exec, Space>) return some;
-              gather_from<Space, T>(exec, some, buffer);
-              return {buffer, 2, {w.rows(), w.columns()}, {w.columns(), 1}};
-            }};
+    const auto part = [all](const Window& w) {
+      Strided<const T> some = row_range(all, w.row_begin, w.rows());
+      some.data += w.column_begin * some.stride[1];
+      some.extent[1] = w.columns();
+      return some;
+    };
+    if constexpr (accessible<Exec, Space>) {
+      return {rows, columns, false, inside_of<typename View::array_layout>(all),
+              [part](T*, const Window& w) { return part(w); }};
+    } else {
+      return {rows, columns, true, Inside::parameters, [exec, part](T* buffer, const Window& w) -> Strided<const T> {
+                gather_from<Space, T>(exec, part(w), buffer);
+                return {buffer, 2, {w.rows(), w.columns()}, {w.columns(), 1}};
+              }};
+    }
   } else {
-    return {rows, columns, true, [exec, &jacobian](T* buffer, const Window& w) {
+    return {rows, columns, true, inside_of_windows<Exec>, [exec, &jacobian](T* buffer, const Window& w) {
               const RowsView<T, Exec> some(buffer, static_cast<std::size_t>(w.rows()),
                                            static_cast<std::size_t>(w.columns()));
               jacobian.to_dense(exec, w.row_begin, w.column_begin, some);
@@ -171,16 +203,16 @@ void take_in(const Exec& exec, A& gram, ShardedMatrix<T, typename Exec::memory_s
 /// A += alpha J J^H, or alpha J^H J, on the lower tiles: n n p real flops for n samples or parameters and p of the
 /// others (complex: 4 n n p).
 ///
-/// J is taken in chunks of parameters, or of samples (but multiplied where it is, where BLAS can: on one rank, without
-/// means; complex ones with samples side by side, as in LayoutLeft). Of a chunk a rank is sent what its own tiles need,
-/// n (1/P + 1/Q) numbers for each parameter, or sample, on a P x Q grid, while the chunk before is multiplied. Means
-/// are subtracted from J itself, before it is multiplied: those over all of the chunks by the update of Chan, Golub and
-/// LeVeque (1983), as one more column of J for each chunk. `matrix` must hold numbers, as of fill: A = shift I
-/// beforehand gives the shifted one. J is not changed. Collective over the matrix's grid. Complete when it returns.
-/// Throws std::invalid_argument for shapes that do not fit, and what to_dense throws, on every rank; then A is
-/// undefined.
-template <class Exec, class J, Scalar T>
-void add_gram(const Exec& exec, Gram<J> gram, ShardedMatrix<T, typename Exec::memory_space>& matrix) {
+/// J is taken in chunks of parameters, or of samples (but a View is multiplied where it is, where BLAS can: on one
+/// rank, without means; complex ones with samples side by side, as in LayoutLeft). Of a chunk a rank is sent what its
+/// own tiles need, n (1/P + 1/Q) numbers for each parameter, or sample, on a P x Q grid, while the chunk before is
+/// multiplied. Means are subtracted from J itself, before it is multiplied: those over all of the chunks by the update
+/// of Chan, Golub and LeVeque (1983), as one more column for each chunk (for J^H J of each rank). `matrix` must hold
+/// numbers, as of fill: A = shift I beforehand gives the shifted one. J is not changed. Collective over the matrix's
+/// grid. Complete when it returns. Throws std::invalid_argument for shapes that do not fit, and what to_dense throws,
+/// on every rank; then A is undefined.
+template <class Exec, detail::AnyGram A, Scalar T>
+void add_gram(const Exec& exec, A&& gram, ShardedMatrix<T, typename Exec::memory_space>& matrix) {
   detail::Agreement agreement("add_gram");
   agreement.check([] { detail::require_kokkos(); });
   detail::describe_matrix<T, Exec>(agreement, gram, matrix.n());

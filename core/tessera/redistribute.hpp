@@ -49,7 +49,7 @@ constexpr std::int64_t operator_row_begin(std::int64_t n, int ranks, int rank) {
 
 /// Checks `a` against n and puts what the ranks must agree on into `agreement`.
 template <class T, class Exec, class A>
-void describe_matrix(Agreement& agreement, const A& a, std::int64_t n) {
+void describe_matrix(Agreement& agreement, A& a, std::int64_t n) {
   if constexpr (is_view<A>) {
     static_assert(std::remove_cvref_t<A>::rank == 2, "a is a rank-2 View of local rows x n");
     static_assert(std::is_same_v<typename std::remove_cvref_t<A>::non_const_value_type, T>,
