@@ -39,7 +39,10 @@ class GramProduct {
   void add(const Panels& panels) {
     const LocalTile end = columns_.local_tiles_end();
     const std::int64_t slab_tiles = std::max<std::int64_t>(1, matrix_.slab() / columns_.tile);
-    const std::int64_t together = std::max<std::int64_t>(1, Tuning<MemorySpace>::update_width / columns_.tile);
+    // The wider, the less time goes to packing; a device would compute too much above the diagonal.
+    const std::int64_t together = kernels::on_host<Exec>
+                                      ? slab_tiles
+                                      : std::max<std::int64_t>(1, Tuning<MemorySpace>::update_width / columns_.tile);
     for (LocalTile t{0}; t < end;) {
       const LocalTile slab_end{(t.value / slab_tiles + 1) * slab_tiles};
       const LocalTile to = std::min({t + together, slab_end, end});
