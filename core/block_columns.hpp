@@ -359,7 +359,7 @@ class BlockColumns {
       });
     }
     const LocalIndex end{rows_.local_extent()};
-    const std::int64_t most = rows_of_a_call(columns_.extent_of(k) * (to - from));
+    const std::int64_t most = rows_of_a_call<T, MemorySpace>(grid_.size(), columns_.extent_of(k) * (to - from));
     for (LocalIndex first = rows_.local_begin(alone ? k.end : k.begin); first < end;) {
       const LocalIndex last = std::min(end, first + most);
       program.then([this, multiply, k, first, last] {
@@ -368,14 +368,6 @@ class BlockColumns {
       });
       first = last;
     }
-  }
-
-  std::int64_t rows_of_a_call(std::int64_t products_of_a_row) const {
-    if (grid_.size() == 1) return rows_.n;
-    const double flops =
-        (sizeof(T) > sizeof(RealOf<T>) ? 8. : 2.) * static_cast<double>(std::max<std::int64_t>(1, products_of_a_row));
-    return static_cast<std::int64_t>(
-        std::clamp(Tuning<MemorySpace>::call_flops / flops, 256., static_cast<double>(rows_.n) + 256.));
   }
 
   Matrix& a_;

@@ -82,7 +82,8 @@ class GramProduct {
 
   void add_to_block(const Panels& panels, LocalIndex first, LocalIndex last, LocalIndex from, LocalIndex to) {
     using kernels::Op;
-    const std::int64_t most = rows_of_a_call(panels, to - from);
+    const auto lines = static_cast<std::int64_t>(panels.of_rows.extent(panels.transposed ? 0 : 1));
+    const std::int64_t most = rows_of_a_call<T, MemorySpace>(matrix_.grid().size(), (to - from) * lines);
     while (first < last && from < to) {
       const LocalIndex next = std::min(last, first + most);
       kernels::gemm<T>(queue_, T(alpha_), panels.transposed ? Op::conj_transpose : Op::none,
@@ -109,15 +110,6 @@ class GramProduct {
 
   void progress() {
     if (!transfers_.idle()) transfers_.progress();
-  }
-
-  std::int64_t rows_of_a_call(const Panels& panels, std::int64_t width) const {
-    if (alone_) return rows_.n;
-    const auto lines = static_cast<std::int64_t>(panels.of_rows.extent(panels.transposed ? 0 : 1));
-    const double flops =
-        (sizeof(T) > sizeof(RealOf<T>) ? 8. : 2.) * static_cast<double>(std::max<std::int64_t>(1, width * lines));
-    return static_cast<std::int64_t>(
-        std::clamp(Tuning<MemorySpace>::call_flops / flops, 256., static_cast<double>(rows_.n) + 256.));
   }
 
   kernels::Queue<Exec>& queue_;

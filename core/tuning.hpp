@@ -1,11 +1,13 @@
 #pragma once
 
 #include "tessera/process_grid.hpp"
+#include "tessera/scalar.hpp"
 
 #include <Kokkos_Core.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 // What was measured to be fast, per kind of memory, in one place.
 namespace tessera::detail {
@@ -50,5 +52,15 @@ struct Tuning {
   /// Leading dimensions are multiples of this many bytes.
   static constexpr std::int64_t row_alignment = 64;
 };
+
+/// Rows of a product in one call, where each takes so many multiplications and additions.
+template <class T, class MemorySpace>
+std::int64_t rows_of_a_call(int ranks, std::int64_t products_of_a_row) {
+  constexpr double most = std::numeric_limits<std::int32_t>::max();
+  if (ranks == 1) return static_cast<std::int64_t>(most);
+  const double flops =
+      (sizeof(T) > sizeof(RealOf<T>) ? 8. : 2.) * static_cast<double>(std::max<std::int64_t>(1, products_of_a_row));
+  return static_cast<std::int64_t>(std::clamp(Tuning<MemorySpace>::call_flops / flops, 256., most));
+}
 
 }  // namespace tessera::detail

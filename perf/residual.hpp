@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace tessera::perf {
 
@@ -172,7 +173,7 @@ Residual residual_of(const Exec& exec, MPI_Comm comm, A& a, Triangle triangle, d
   double aa = 0;
   double xx = 0;
   double bb = 0;
-  typename decltype(Products::y)::HostMirror y;
+  decltype(Kokkos::create_mirror_view(std::declval<decltype(Products::y)>())) y;
   everywhere(comm, [&] {
     Products products{{}, 0, triangle == Triangle::lower, diag_shift, {}, {}};
     products.x = Kokkos::create_mirror_view_and_copy(MemorySpace{}, x);

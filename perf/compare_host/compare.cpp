@@ -34,6 +34,21 @@ struct Options {
   std::string json;
 };
 
+/// body(grid, block) for what ScaLAPACK is run with, where there are several ranks; without it `body` is not compiled.
+template <class Body>
+void for_each_scalapack([[maybe_unused]] int ranks, [[maybe_unused]] const Body& body) {
+#ifdef TESSERA_WITH_SCALAPACK
+  for (int rows = 1; ranks > 1 && rows <= ranks; ++rows) {
+    if (ranks % rows != 0) continue;
+    for (const int block : {64, 128}) body(GridShape{rows, ranks / rows}, block);
+  }
+#endif
+}
+
+std::vector<GridShape> grids_of(const Options& options, int ranks) {
+  return options.grids.empty() ? std::vector<GridShape>{tessera::nearly_square(ranks)} : options.grids;
+}
+
 /// Those that assemble the matrix of a natural gradient.
 std::vector<Contender> line_up_grams(MPI_Comm comm, const Options& options) {
   const GramProblem<> gram{{comm, options.n, {1}, {options.n, 1}}, options.parameters};
@@ -43,14 +58,9 @@ std::vector<Contender> line_up_grams(MPI_Comm comm, const Options& options) {
     contenders.push_back(gemm_contender(gram.problem));
     contenders.push_back(lapack_gram_contender(gram));
   }
-#ifdef TESSERA_WITH_SCALAPACK
-  for (int rows = 1; ranks > 1 && rows <= ranks; ++rows) {
-    if (ranks % rows != 0) continue;
-    for (const int block : {64, 128}) contenders.push_back(scalapack_gram_contender(gram, {rows, ranks / rows}, block));
-  }
-#endif
-  const auto grids = options.grids.empty() ? std::vector<GridShape>{tessera::nearly_square(ranks)} : options.grids;
-  for (const GridShape grid : grids) {
+  for_each_scalapack(
+      ranks, [&](GridShape grid, int block) { contenders.push_back(scalapack_gram_contender(gram, grid, block)); });
+  for (const GridShape grid : grids_of(options, ranks)) {
     for (const std::int64_t tile : options.tiles) contenders.push_back(tessera_gram_contender(gram, grid, tile));
   }
   return contenders;
@@ -65,14 +75,9 @@ std::vector<Contender> line_up(MPI_Comm comm, const Options& options) {
     contenders.push_back(gemm_contender(problem));
     contenders.push_back(lapack_contender(problem));
   }
-#ifdef TESSERA_WITH_SCALAPACK
-  for (int rows = 1; ranks > 1 && rows <= ranks; ++rows) {
-    if (ranks % rows != 0) continue;
-    for (const int block : {64, 128}) contenders.push_back(scalapack_contender(problem, {rows, ranks / rows}, block));
-  }
-#endif
-  const auto grids = options.grids.empty() ? std::vector<GridShape>{tessera::nearly_square(ranks)} : options.grids;
-  for (const GridShape grid : grids) {
+  for_each_scalapack(
+      ranks, [&](GridShape grid, int block) { contenders.push_back(scalapack_contender(problem, grid, block)); });
+  for (const GridShape grid : grids_of(options, ranks)) {
     for (const std::int64_t tile : options.tiles) {
       contenders.push_back(tessera_contender(problem, grid, tile, options.slab));
       contenders.push_back(one_call_contender(problem, grid, tile));
