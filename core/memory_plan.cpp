@@ -78,12 +78,7 @@ MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& opt
   plan.slab = detail::make_layout<T, typename Exec::memory_space>(
                   grid, 0, n, std::max<std::int64_t>(1, options.tile_size), options.slab)
                   .slab;
-  for (int rank = 0; rank < ranks; ++rank) {
-    plan.ranks.push_back(memory_of_rank<T, Exec>(n, grid, rank, options));
-    const SlabLayout layout = detail::make_layout<T, typename Exec::memory_space>(
-        grid, rank, n, std::max<std::int64_t>(1, options.tile_size), options.slab);
-    plan.sent.push_back(detail::FactorizeTraffic<T, typename Exec::memory_space>::of(layout, {}));
-  }
+  for (int rank = 0; rank < ranks; ++rank) plan.ranks.push_back(memory_of_rank<T, Exec>(n, grid, rank, options));
   plan.fits = !options.bytes_free || plan.peak() <= *options.bytes_free;
   return plan;
 }
@@ -134,6 +129,11 @@ MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
       break;
     }
     plan = plan_for<T, Exec>(n, grid, asked);
+  }
+  for (int rank = 0; rank < ranks; ++rank) {
+    const SlabLayout layout = detail::make_layout<T, typename Exec::memory_space>(
+        grid, rank, n, std::max<std::int64_t>(1, asked.tile_size), asked.slab);
+    plan.sent.push_back(detail::FactorizeTraffic<T, typename Exec::memory_space>::of(layout, {}));
   }
   return plan;
 }

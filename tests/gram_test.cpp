@@ -1,12 +1,9 @@
 #include "calls.hpp"
-#include "core/tuning.hpp"
 #include "jacobians.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <limits>
-#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -75,14 +72,15 @@ struct GramTest : ::testing::Test {
 };
 TYPED_TEST_SUITE(GramTest, Scalars);
 
-/// Several chunks, the last one ragged.
-std::int64_t deep(std::int64_t n) { return 2 * detail::Tuning<Space>::gram_depth(n) + 37; }
-
 TYPED_TEST(GramTest, IsWhatItShouldBe) {
   using T = TypeParam;
   for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
-    for (const auto& [n, depth] :
-         {std::pair<std::int64_t, std::int64_t>{37, deep(37)}, {5, 3}, {1, 4}, {3, 1}, {4, 0}, {0, 4}}) {
+    for (const auto& [n, depth] : {std::pair<std::int64_t, std::int64_t>{37, several_chunks<Space>(37)},
+                                   {5, 3},
+                                   {1, 4},
+                                   {3, 1},
+                                   {4, 0},
+                                   {0, 4}}) {
       const std::int64_t samples = form == GramForm::j_jh ? n : depth;
       const std::int64_t parameters = form == GramForm::j_jh ? depth : n;
       for (const int means : {0, 1, 2, 3}) {
@@ -135,8 +133,8 @@ TYPED_TEST(GramTest, CentringIsStable) {
   const double offset = std::is_same_v<Real<T>, float> ? 1e3 : 1e6;
   for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
     const std::int64_t n = 20;
-    const std::int64_t samples = form == GramForm::j_jh ? n : deep(n);
-    const std::int64_t parameters = form == GramForm::j_jh ? deep(n) : n;
+    const std::int64_t samples = form == GramForm::j_jh ? n : several_chunks<Space>(n);
+    const std::int64_t parameters = form == GramForm::j_jh ? several_chunks<Space>(n) : n;
     const Jacobian<T> f{offset};
     const Shards shards = ragged_shards(samples, this->ranks);
     const auto jacobian = make_samples<Kokkos::View<T**>>(shards, this->rank, parameters, f);
@@ -185,8 +183,8 @@ TYPED_TEST(GramTest, OperatorIsAskedForChunks) {
   using T = TypeParam;
   const std::int64_t n = 20;
   for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
-    const std::int64_t samples = form == GramForm::j_jh ? n : deep(n);
-    const std::int64_t parameters = form == GramForm::j_jh ? deep(n) : n;
+    const std::int64_t samples = form == GramForm::j_jh ? n : several_chunks<Space>(n);
+    const std::int64_t parameters = form == GramForm::j_jh ? several_chunks<Space>(n) : n;
     const Shards shards = ragged_shards(samples, this->ranks);
     const JacobianOperator<Jacobian<T>> jacobian{{}, shards, this->rank, parameters};
     Gram gram{jacobian, {.form = form}};
@@ -301,104 +299,6 @@ TYPED_TEST(GramTest, GoesUpTheLadder) {
   EXPECT_EQ(gram.jacobian.calls.size(), jacobian.extent(0) > 0 ? 3u : 0u);
   const GramReference reference(n, 7, jacobian.f, {});
   EXPECT_LE(backward_error(n, ReferenceMatrix<T>{&reference}, 1, to_host(x), to_host(b)), 200 * epsilon<T>());
-}
-
-template <class T>
-struct GramMisuseTest : GramTest<T> {
-  static constexpr std::int64_t n = 12;
-  static constexpr std::int64_t parameters = 20;
-  Shards shards = even_shards(n, this->ranks);
-  Kokkos::View<T*> b{"b", n};
-
-  /// Every rank throws, the message has the words, and the next call works.
-  template <class Call>
-  void expect_misuse(const Call& call, const std::vector<std::string>& words, Kind kind = Kind::invalid_argument) {
-    const Thrown thrown = thrown_by(call);
-    EXPECT_EQ(thrown.kind, kind) << thrown;
-    for (const std::string& word : words) EXPECT_NE(thrown.message.find(word), std::string::npos) << thrown;
-    EXPECT_TRUE(solves(this->comm));
-  }
-  Kokkos::View<T**> samples(std::int64_t columns) const {
-    return make_samples<Kokkos::View<T**>>(shards, this->rank, columns, Jacobian<T>{});
-  }
-  auto solve(const Kokkos::View<T**>& jacobian, const GramOptions& options) const {
-    return [this, jacobian, options] {
-      cholesky_distributed(this->comm, Gram{jacobian, options}, b, {.local_tile_size = 4, .diag_shift = 1});
-    };
-  }
-};
-TYPED_TEST_SUITE(GramMisuseTest, Scalars);
-
-/// An operator whose extents are none on one rank.
-template <class T>
-struct NoExtent {
-  bool culprit;
-  bool throws;
-  std::int64_t extent(int r) const {
-    if (!culprit) return r == 0 ? 9 : 5;
-    if (throws) throw std::runtime_error("no extent");
-    return -3;
-  }
-  template <class Block>
-  void to_dense(const Exec&, std::int64_t, std::int64_t, const Block&) {}
-};
-
-TYPED_TEST(GramMisuseTest, Misuse) {
-  using T = TypeParam;
-  const auto jacobian = this->samples(this->parameters);
-  const bool last = this->rank + 1 == this->ranks;
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  this->expect_misuse(this->solve(jacobian, {.alpha = nan}), {"alpha", "nan"});
-  this->expect_misuse(this->solve(jacobian, {.form = static_cast<GramForm>(7)}), {"form", "7"});
-  if (std::is_same_v<Real<T>, float>) this->expect_misuse(this->solve(jacobian, {.alpha = 1e39}), {"alpha"});
-  for (const bool throws : {false, true}) {
-    NoExtent<T> none{last, throws};
-    this->expect_misuse(
-        [&] {
-          cholesky_distributed(this->comm, Gram<NoExtent<T>&>{none}, this->b, {.local_tile_size = 4, .diag_shift = 1});
-        },
-        {throws ? "no extent" : "-3"}, throws ? Kind::runtime_error : Kind::invalid_argument);
-  }
-  // as many samples as b has rows, or as many parameters
-  this->expect_misuse(this->solve(jacobian, {.form = GramForm::jh_j}), {"jacobian", "columns", "20", "12"});
-  this->expect_misuse(
-      this->solve(Kokkos::View<T**>("short", jacobian.extent(0) - (last ? 1 : 0), jacobian.extent(1)), {}),
-      {"jacobian", "rows", "11", "12"});
-  if (this->ranks > 1) {
-    this->expect_misuse(this->solve(this->samples(last ? 21 : 20), {}), {"jacobian", "columns", "20", "21"});
-    this->expect_misuse(this->solve(jacobian, {.alpha = last ? 1. : 2.}), {"alpha"});
-    this->expect_misuse(this->solve(jacobian, {.subtract_row_means = last}), {"subtract_row_means"});
-  }
-  ShardedMatrix<T> matrix(ProcessGrid(this->comm), 13, 4);
-  this->expect_misuse([&] { add_gram(Exec{}, Gram{jacobian}, matrix); }, {"jacobian", "rows", "12", "13"});
-}
-
-TYPED_TEST(GramMisuseTest, WhatTheOperatorThrowsIsThrownEverywhere) {
-  using T = TypeParam;
-  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
-    for (const bool means : {false, true}) {
-      for (const std::size_t missing : {0, 1, 2}) {  // of three chunks
-        const std::int64_t samples = form == GramForm::j_jh ? this->n : deep(this->n);
-        const std::int64_t all = form == GramForm::j_jh ? deep(this->n) : this->n;
-        JacobianOperator<Jacobian<T>> jacobian{{}, even_shards(samples, this->ranks), this->rank, all};
-        bool was_asked = false;
-        if (this->rank + 1 == this->ranks) {
-          jacobian.before = [&was_asked, missing](std::size_t call) {
-            if (call != missing) return;
-            was_asked = true;
-            throw std::runtime_error("a chunk is missing");
-          };
-        }
-        this->expect_misuse(
-            [&] {
-              cholesky_distributed(this->comm, Gram{jacobian, {form, 1, means, means}}, this->b,
-                                   {.local_tile_size = 4, .diag_shift = 1});
-            },
-            {"a chunk is missing"}, Kind::runtime_error);
-        EXPECT_EQ(was_asked, this->rank + 1 == this->ranks);
-      }
-    }
-  }
 }
 
 }  // namespace

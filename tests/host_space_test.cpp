@@ -61,15 +61,15 @@ TYPED_TEST(HostSpaceTest, NotPositiveDefinite) {
 
 TYPED_TEST(HostSpaceTest, Gram) {
   using T = TypeParam;
-  const Jacobian<T> f{1};
+  const Jacobian<T> j{1};
   const Shards shards = ragged_shards(this->n, this->ranks);
-  const auto jacobian = make_samples<Kokkos::View<T**, Space>>(shards, this->rank, 90, f);
+  const auto jacobian = make_samples<Kokkos::View<T**, Space>>(shards, this->rank, 90, j);
   const GramOptions options{.alpha = 1. / 90, .subtract_row_means = true};
-  const GramReference reference(this->n, 90, f, options);
+  const GramReference reference(this->n, 90, j, options);
   const auto [x, info] = cholesky_distributed(Exec{}, this->comm, tessera::Gram{jacobian, options}, this->b,
                                               {.local_tile_size = 11, .diag_shift = 0.5});
-  const auto a = [&](std::int64_t i, std::int64_t j) {
-    const Wide value = i < j ? std::conj(reference(j, i)) : reference(i, j);
+  const auto a = [&](std::int64_t row, std::int64_t column) {
+    const Wide value = row < column ? std::conj(reference(column, row)) : reference(row, column);
     return scalar<T>(static_cast<double>(value.real()), static_cast<double>(value.imag()));
   };
   EXPECT_LE(backward_error(this->n, a, 0.5, x, this->b), 200 * epsilon<T>());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/tuning.hpp"
 #include "support.hpp"
 
 #include <cmath>
@@ -12,6 +13,12 @@
 
 // Jacobians, and their Gram matrices in long double.
 namespace tessera::testing {
+
+/// So many lines of a Jacobian that they are taken in several chunks, the last one ragged.
+template <class Space>
+std::int64_t several_chunks(std::int64_t n) {
+  return 2 * detail::Tuning<Space>::gram_depth(n) + 37;
+}
 
 /// J(s, k), which depends on (s, k) alone; `offset` is added to each number.
 template <class T>

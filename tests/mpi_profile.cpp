@@ -3,11 +3,9 @@
 #include "mpi_delay.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 namespace tessera::testing::profile {
 namespace {
@@ -164,17 +162,6 @@ int starts_together(MPI_Comm comm, int messages, std::int64_t bytes, const char*
   return starts(comm, name, call);
 }
 
-/// Completes what there is a message for; of the others, which another rank has not sent yet, none comes any more.
-int complete_for_a_while(int count, MPI_Request* requests) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  std::vector<int> which(static_cast<std::size_t>(count));
-  int code = MPI_SUCCESS;
-  for (int some = 0; code == MPI_SUCCESS && some != MPI_UNDEFINED && std::chrono::steady_clock::now() < end;) {
-    code = delayed::testsome(count, requests, &some, which.data(), MPI_STATUSES_IGNORE);
-  }
-  return code;
-}
-
 /// What may complete some of `requests`, which are set to MPI_REQUEST_NULL then. Where it is to fail, all are
 /// completed: messages that were left behind would turn up in a communicator that MPI makes later.
 template <class Call>
@@ -184,7 +171,7 @@ int completes(int count, MPI_Request* requests, const char* name, const Call& ca
   };
   const int before = active();
   const bool failing = fails(name);
-  const int code = failing ? complete_for_a_while(count, requests) : call();
+  const int code = failing ? delayed::some_for_a_while(count, requests) : call();
   add(&Open::requests, active() - before);
   return failing ? MPI_ERR_OTHER : code;
 }
