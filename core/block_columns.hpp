@@ -58,7 +58,7 @@ class BlockColumns {
         updates_(exec, buffers.blas_of_queues[0], memory.blas_handles[0]),
         transfers_(grid_, memory),
         failing_(buffers.failing),
-        inverses_(a.layout(), inverses, buffers.invert),
+        inverses_(a.layout(), inverses),
         schedule_(schedule),
         seconds_(seconds) {
     for (const auto& slot : buffers.slots) slots_.emplace_back().memory = slot;
@@ -241,7 +241,7 @@ class BlockColumns {
       for (; taken_over_ < my_steps_.size() && my_steps_[taken_over_].begin < end; ++taken_over_) {
         lookahead_->take_over(static_cast<std::int64_t>(taken_over_));
         const Timed timed(seconds_.panel, "tessera::factorize::invert");
-        inverses_.make(updates_, a_, my_steps_[taken_over_]);
+        inverses_.make(updates_.exec(), a_, my_steps_[taken_over_]);
       }
     }
   }

@@ -28,7 +28,7 @@ class Factorization {
     std::optional<FactorizeBuffers<T, Exec>> buffers;
     std::optional<Columns> columns;
     collectively(grid.communicator(), [&] {
-      const std::int64_t bytes = Leaves<MemorySpace>(layout).inverses_size() * std::int64_t{sizeof(T)};
+      const std::int64_t bytes = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
       factor.inverses_ = Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes);
       buffers = take<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
       columns.emplace(exec, factor.l_, factor.inverses(), *buffers, memory, schedule, result.seconds);

@@ -3,7 +3,6 @@
 #include "core/tuning.hpp"
 #include "core/workspace.hpp"
 #include "kernels/blas.hpp"
-#include "kernels/invert.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
 #include "tessera/matrix_view.hpp"
@@ -74,7 +73,6 @@ struct FactorizeBuffers {
     for (int queue = 0; queue < (kernels::on_host<Exec> ? 1 : 2); ++queue) {
       blas_of_queues[queue] = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
     }
-    if (!kernels::on_host<Exec>) invert = workspace.template take<T>(kernels::invert_workspace(width));
     diagonal_values = workspace.template take<double>(layout.rows.n);
     for (Slot& slot : slots) {
       if (layout.rows.processes > 1) {
@@ -92,7 +90,6 @@ struct FactorizeBuffers {
 
   std::int64_t* failing;
   char* blas_of_queues[2] = {};
-  T* invert = nullptr;      // for kernels::invert
   double* diagonal_values;  // of log_determinant, which comes after all else
   std::vector<Slot> slots;
 };

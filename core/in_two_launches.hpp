@@ -16,13 +16,19 @@ class InTwoLaunches {
   using MemorySpace = typename Exec::memory_space;
 
   static bool suits(const SlabLayout& layout, std::int64_t nrhs) {
-    return layout.rows.processes * layout.columns.processes == 1 && nrhs <= kernels::Substitution<Exec>::most_columns &&
+    return layout.rows.processes * layout.columns.processes == 1 &&
+           nrhs <= kernels::Substitution<Exec>::template columns_at_once<T> &&
            layout.count() <= kernels::SlabsOfL<T>::most;
+  }
+  static std::int64_t workspace_bytes(const SlabLayout& layout, std::int64_t nrhs) {
+    const std::int64_t width = Leaves<MemorySpace>(layout).width();
+    const std::int64_t leaves_in_slab = (layout.slab + width - 1) / width;
+    return kernels::Substitution<Exec>::template workspace_bytes<T>(width, layout.count() * leaves_in_slab, nrhs);
   }
 
   /// L L^H x = b, in place.
   static void run(const Exec& exec, const CholeskyFactor<T, MemorySpace>& factor, T* b, std::int64_t nrhs,
-                  int* counters) {
+                  char* workspace) {
     const ShardedMatrix<T, MemorySpace>& matrix = factor.matrix();
     const SlabLayout& layout = matrix.layout();
     const std::int64_t n = matrix.n();
@@ -34,7 +40,7 @@ class InTwoLaunches {
     }
     const auto x = make_matrix_view<MemorySpace>(b, n, nrhs, std::max<std::int64_t>(1, n));
     for (const kernels::Op op : {kernels::Op::none, kernels::Op::conj_transpose}) {
-      kernels::Substitution<Exec>::template run<T>(exec, op, l, x, counters);
+      kernels::Substitution<Exec>::template run<T>(exec, op, l, x, workspace);
     }
   }
 };

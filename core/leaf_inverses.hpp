@@ -10,18 +10,17 @@
 
 namespace tessera::detail {
 
-/// The inverses of leaves that a device's solve works with, made as L grows.
+/// What a solve by Substitution works with, made as L grows.
 template <class T, class Exec>
 class LeafInverses {
  public:
   using MemorySpace = typename Exec::memory_space;
 
-  /// `workspace`: for kernels::invert.
-  LeafInverses(const SlabLayout& layout, T* inverses, T* workspace)
-      : rows_(layout.rows), columns_(layout.columns), leaves_(layout), inverses_(inverses), workspace_(workspace) {}
+  LeafInverses(const SlabLayout& layout, T* inverses)
+      : rows_(layout.rows), columns_(layout.columns), leaves_(layout), inverses_(inverses) {}
 
   /// Those of the leaves in these tiles, of which this rank's process column has the columns.
-  void make(kernels::Queue<Exec>& queue, const ShardedMatrix<T, MemorySpace>& l, TileRange tiles) const {
+  void make(const Exec& exec, const ShardedMatrix<T, MemorySpace>& l, TileRange tiles) const {
     const std::vector<TileRange>& all = leaves_.all();
     auto leaf = std::lower_bound(all.begin(), all.end(), tiles.begin,
                                  [](const TileRange& one, GlobalTile tile) { return one.begin < tile; });
@@ -29,8 +28,7 @@ class LeafInverses {
       if (!rows_.is_mine(leaf->begin)) continue;
       const auto block = l.view(rows_.local_begin(leaf->begin), rows_.local_begin(leaf->end),
                                 columns_.local_begin(leaf->begin), columns_.local_begin(leaf->end));
-      kernels::invert<T>(queue, block, leaves_.inverse(inverses_, leaf - all.begin(), rows_.extent_of(*leaf)),
-                         workspace_);
+      kernels::invert_blocks<T>(exec, block, leaves_.inverses(inverses_, leaf - all.begin()));
     }
   }
 
@@ -39,7 +37,6 @@ class LeafInverses {
   BlockCyclic columns_;
   Leaves<MemorySpace> leaves_;
   T* inverses_;
-  T* workspace_;
 };
 
 }  // namespace tessera::detail

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "core/factorize_memory.hpp"
+#include "kernels/substitution.hpp"
 #include "tessera/distribution.hpp"
-#include "tessera/matrix_view.hpp"
 
 #include <cstdint>
 #include <numeric>
@@ -11,7 +11,8 @@
 namespace tessera::detail {
 
 /// The diagonal blocks of L that a solve takes in one piece, one after the other: tiles, or on a device alone, whose
-/// kernels are slow to start, as many as a step of the factorisation has. On a device their inverses are kept.
+/// kernels are slow to start, as many as a step of the factorisation has. For Substitution the inverses of their
+/// diagonal blocks are kept.
 template <class MemorySpace>
 class Leaves {
  public:
@@ -32,16 +33,19 @@ class Leaves {
   std::int64_t width() const { return width_; }  ///< rows of the largest
 
   /// Elements of the inverses on a rank that has leaves: every period-th.
+  template <class T>
   std::int64_t inverses_size() const {
     const auto count = static_cast<std::int64_t>(leaves_.size());
-    return host ? 0 : (count + period_ - 1) / period_ * width_ * width_;
+    return has_inverses ? (count + period_ - 1) / period_ * kernels::inverses_size<T>(width_) : 0;
   }
 
-  /// The inverse of leaf number i, of m rows, on the rank that has it.
+  /// Those of leaf number i, on the rank that has it.
   template <class T>
-  MatrixView<T, MemorySpace> inverse(T* inverses, std::int64_t i, std::int64_t m) const {
-    return make_matrix_view<MemorySpace>(inverses + i / period_ * width_ * width_, m, m, m);
+  T* inverses(T* all, std::int64_t i) const {
+    return all + i / period_ * kernels::inverses_size<T>(width_);
   }
+
+  static constexpr bool has_inverses = kernels::Substitution<typename MemorySpace::execution_space>::exists;
 
  private:
   static constexpr bool host = Tuning<MemorySpace>::host;

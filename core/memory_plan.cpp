@@ -42,7 +42,7 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
   const int ranks = grid.rows * grid.cols;
   RankMemory memory;
   memory.matrix = allocated(layout.size() * size);
-  memory.inverses = allocated(detail::Leaves<MemorySpace>(layout).inverses_size() * size);
+  memory.inverses = allocated(detail::Leaves<MemorySpace>(layout).template inverses_size<T>() * size);
   memory.right_hand_sides = allocated(n * nrhs * size) * (one_call ? 2 : 1);
   if (options.source == Source::gram || options.source == Source::buffered_gram) {
     const bool sharded_rows = options.gram.form == GramForm::j_jh;

@@ -5,9 +5,9 @@
 #include "core/ring.hpp"
 #include "core/solve_memory.hpp"
 #include "core/timed.hpp"
+#include "kernels/blas.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/invert.hpp"
 #include "tessera/cholesky_factor.hpp"
 
 #include <algorithm>
@@ -43,7 +43,7 @@ class Solve {
         queue_(exec, buffers.blas, memory.blas_handles[0]),
         transfers_(grid_, memory),
         b_(whole(b, rows_.n)),
-        at_rows_(Buffers::rows_are_in_b(l_.layout()) ? b_ : whole(buffers.rows, rows_.local_extent())),
+        at_rows_(grid_.rows() == 1 ? b_ : whole(buffers.rows, rows_.local_extent())),
         at_columns_(grid_.cols() == 1 ? b_ : whole(buffers.columns, columns_.local_extent())) {}
 
   void run() {
@@ -113,7 +113,7 @@ class Solve {
 
   /// b, less what has been subtracted, stands on one rank of a process row.
   void take_in(const Chunk& chunk) {
-    if (grid_.size() == 1) return copy(of(chunk, b_, 0, rows_.n), of(chunk, at_rows_, 0, rows_.n));
+    if (grid_.size() == 1) return;
     for (const TileRange k : leaves_.all()) {
       if (!rows_.is_mine(k.begin)) continue;
       if (columns_.is_mine(k.begin)) {
@@ -249,13 +249,16 @@ class Solve {
     const TileRange k = leaf(index);
     const View l = l_.view(rows_.local_begin(k.begin), rows_.local_begin(k.end), columns_.local_begin(k.begin),
                            columns_.local_begin(k.end));
-    if constexpr (kernels::on_host<Exec>) {
-      kernels::trsm_left<T>(queue_, op, l, b);
-      copy(b, y);
+    using Substitution = kernels::Substitution<Exec>;
+    if constexpr (Substitution::exists) {
+      const std::int64_t m = rows_.extent_of(k);
+      kernels::SlabsOfL<T> one{m, m, m, {}, leaves_.inverses(inverses_, index)};
+      one.slabs[0] = {l.data(), static_cast<std::int64_t>(l.stride(1))};
+      Substitution::template run<T>(queue_.exec(), op, one, b, buffers_.substitution);
     } else {
-      kernels::solve_by_inverse<T>(queue_, op, l, leaves_.inverse(inverses_, index, rows_.extent_of(k)), b, y,
-                                   buffers_.correction);
+      kernels::trsm_left<T>(queue_, op, l, b);
     }
+    copy(b, y);
   }
 
   void send(Chunk& chunk, int turn, const View& what, const std::vector<int>& destinations) {
@@ -335,7 +338,7 @@ void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space
     const auto buffers = take<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule);
     if constexpr (kernels::Substitution<Exec>::exists) {
       using Short = InTwoLaunches<T, Exec>;
-      if (Short::suits(layout, nrhs)) return Short::run(exec, factor, b, nrhs, buffers.counters);
+      if (Short::suits(layout, nrhs)) return Short::run(exec, factor, b, nrhs, buffers.substitution);
     }
     solve.emplace(exec, factor, b, nrhs, buffers, memory);
   });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/in_two_launches.hpp"
 #include "core/leaves.hpp"
 #include "core/workspace.hpp"
 #include "kernels/blas.hpp"
@@ -30,9 +31,13 @@ struct SolveBuffers {
     const int most = schedule.slots_on(layout.rows.processes, layout.columns.processes);
     slots.resize(static_cast<std::size_t>(std::min<std::int64_t>(most, chunks)));
     blas = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
-    if (!kernels::on_host<Exec>) counters = workspace.template take<int>(2);
-    if (!kernels::on_host<Exec>) correction = workspace.template take<T>(Leaves<MemorySpace>(layout).width() * chunk);
-    if (!rows_are_in_b(layout)) rows = workspace.template take<T>(layout.rows.local_extent() * nrhs);
+    if constexpr (kernels::Substitution<Exec>::exists) {
+      substitution = workspace.template take<char>(InTwoLaunches<T, Exec>::suits(layout, nrhs)
+                                                       ? InTwoLaunches<T, Exec>::workspace_bytes(layout, nrhs)
+                                                       : kernels::Substitution<Exec>::template workspace_bytes<T>(
+                                                             Leaves<MemorySpace>(layout).width(), 1, chunk));
+    }
+    if (layout.rows.processes > 1) rows = workspace.template take<T>(layout.rows.local_extent() * nrhs);
     if (layout.columns.processes > 1) columns = workspace.template take<T>(layout.columns.local_extent() * nrhs);
     if (layout.rows.processes * layout.columns.processes == 1) return;
     for (Slot& slot : slots) {
@@ -42,21 +47,15 @@ struct SolveBuffers {
     }
   }
 
-  /// Where a rank has all rows, b holds what it has at them; but on a device each solution is made beside its sum.
-  static bool rows_are_in_b(const SlabLayout& layout) {
-    return layout.rows.processes == 1 && (kernels::on_host<Exec> || layout.columns.processes > 1);
-  }
-
   static std::int64_t most_rows(const SlabLayout& layout) { return layout.rows.seen_from(0).local_extent(); }
 
   std::int64_t chunk;   // right-hand sides that are solved for together
   std::int64_t chunks;  // of them
   std::vector<Slot> slots;
   char* blas;
-  int* counters = nullptr;  // of Substitution
-  T* correction = nullptr;  // of a leaf's solution, on a device
-  T* rows = nullptr;        // where they are not in b
-  T* columns = nullptr;     // where there are several process columns
+  char* substitution = nullptr;  // what Substitution works with
+  T* rows = nullptr;             // where there are several process rows
+  T* columns = nullptr;          // where there are several process columns
 };
 
 }  // namespace tessera::detail

@@ -16,13 +16,6 @@ void gemm(Queue<Exec>& queue, T alpha, Op op_a, const MatrixView<const T, typena
           const MatrixView<const T, typename Exec::memory_space>& b, T beta,
           const MatrixView<T, typename Exec::memory_space>& c);
 
-/// C = alpha A B for `count` products, the views being those of the first: A, B and C of the next one are each so many
-/// rows and columns further on, or, where that is 0, follow without a gap.
-template <class T, class Exec>
-void gemm_batched(Queue<Exec>& queue, T alpha, const MatrixView<const T, typename Exec::memory_space>& a,
-                  std::int64_t step_a, const MatrixView<const T, typename Exec::memory_space>& b, std::int64_t step_b,
-                  const MatrixView<T, typename Exec::memory_space>& c, std::int64_t step_c, std::int64_t count);
-
 /// C = alpha op(A) op(A)^H + beta C on the lower triangle of C; alpha is real, beta 0 or 1. Above the diagonal C may
 /// change.
 template <class T, class Exec>
@@ -39,7 +32,7 @@ template <class T, class Exec>
 void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
                 const MatrixView<T, typename Exec::memory_space>& b);
 
-/// B = L^-1 B, or L^-H B. For the host: see invert.hpp.
+/// B = L^-1 B, or L^-H B; where there is Substitution, that is faster.
 template <class T, class Exec>
 void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
                const MatrixView<T, typename Exec::memory_space>& b);

@@ -14,7 +14,7 @@ inline void check(cudaError_t status, const char* call) {
 
 /// A CUDA kernel with so many bytes of shared memory, seen by Kokkos's tools like one of Kokkos's own.
 template <int threads, int bytes, auto kernel, class... Arguments>
-void launch(const char* label, const Kokkos::Cuda& exec, int teams, const Arguments&... arguments) {
+void launch(const char* label, const Kokkos::Cuda& exec, dim3 teams, const Arguments&... arguments) {
   [[maybe_unused]] static const bool allowed = [] {
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "cudaFuncSetAttribute");
     return true;

@@ -4,6 +4,8 @@
 
 #include "kernels/cuda_launch.hpp"
 #include "kernels/instantiate.hpp"
+#include "kernels/substitution_parts.hpp"
+#include "kernels/substitution_tensor.hpp"
 #include "tessera/scalar.hpp"
 
 #include <cuda_pipeline.h>
@@ -16,7 +18,7 @@ namespace {
 constexpr int threads = 256;
 
 template <class T>
-constexpr int size = sizeof(T) > 8 ? 32 : 64;  // of a block
+constexpr int size = substitution_block<T>;
 template <class T>
 constexpr int groups = threads / size<T>;  // a thread works on one row of a block and on every groups-th column
 template <class T>
@@ -36,12 +38,13 @@ struct SharedBlock {
     return transposed ? detail::conj(data[k + i * leading_dimension]) : data[i + k * leading_dimension];
   }
 
-  __device__ void start_load(const T* from, std::int64_t leading_dimension_of_from, int rows, int columns) const {
+  /// Starts to copy a lower triangle; what is not there, or above the diagonal, is zero.
+  __device__ void start_load(const T* from, std::int64_t leading_dimension_of_from, int rows) const {
     const int i = static_cast<int>(threadIdx.x) % size<T>;
 #pragma unroll
     for (int j = static_cast<int>(threadIdx.x) / size<T>; j < size<T>; j += groups<T>) {
       T* const to = data + i + j * leading_dimension;
-      if (i < rows && j < columns) {
+      if (i < rows && j <= i) {
         __pipeline_memcpy_async(to, from + i + j * leading_dimension_of_from, sizeof(T));
       } else {
         *to = T(0);
@@ -49,83 +52,6 @@ struct SharedBlock {
     }
   }
 };
-
-/// Which part of L a block of its rows, or of its columns, is. Blocks do not go beyond leaves; some are empty.
-struct Part {
-  std::int64_t begin;
-  int size;
-  int slab;
-  std::int64_t leaf_begin;
-  std::int64_t leaf_size;
-};
-
-template <class T>
-struct Cut {
-  std::int64_t n;
-  std::int64_t slab_width;
-  std::int64_t leaf_width;
-  int leaves_in_slab;
-  int parts_in_leaf;
-
-  explicit Cut(const SlabsOfL<T>& l)
-      : n(l.n),
-        slab_width(l.slab_width),
-        leaf_width(l.leaf_width),
-        leaves_in_slab(static_cast<int>((slab_width + leaf_width - 1) / leaf_width)),
-        parts_in_leaf(static_cast<int>((leaf_width + size<T> - 1) / size<T>)) {}
-
-  int slabs() const { return static_cast<int>((n + slab_width - 1) / slab_width); }
-  int count() const { return slabs() * leaves_in_slab * parts_in_leaf; }
-
-  /// Where one is among all parts; steps are cheaper than divisions.
-  struct Position {
-    int slab;
-    int leaf;  // in the slab
-    int part;  // in the leaf
-  };
-  __device__ Position position(int number) const {
-    const int leaf = number / parts_in_leaf;
-    return {leaf / leaves_in_slab, leaf % leaves_in_slab, number % parts_in_leaf};
-  }
-  template <bool backward>
-  __device__ void step(Position& at) const {
-    if constexpr (backward) {
-      if (--at.part >= 0) return;
-      at.part = parts_in_leaf - 1;
-      if (--at.leaf >= 0) return;
-      at.leaf = leaves_in_slab - 1;
-      --at.slab;
-    } else {
-      if (++at.part < parts_in_leaf) return;
-      at.part = 0;
-      if (++at.leaf < leaves_in_slab) return;
-      at.leaf = 0;
-      ++at.slab;
-    }
-  }
-  __device__ Part part(const Position& at) const {
-    const std::int64_t slab_end = min((at.slab + std::int64_t{1}) * slab_width, n);
-    const std::int64_t leaf_begin = min(at.slab * slab_width + at.leaf * leaf_width, slab_end);
-    const std::int64_t leaf_end = min(leaf_begin + leaf_width, slab_end);
-    const std::int64_t begin = min(leaf_begin + std::int64_t{at.part} * size<T>, leaf_end);
-    return {begin, static_cast<int>(min(begin + size<T>, leaf_end) - begin), at.slab, leaf_begin,
-            leaf_end - leaf_begin};
-  }
-};
-
-/// From the second-level cache, where others' numbers arrive.
-template <class Real>
-__device__ Real load_fresh(const Real* from) {
-  return __ldcg(from);
-}
-__device__ Kokkos::complex<float> load_fresh(const Kokkos::complex<float>* from) {
-  const float2 value = __ldcg(reinterpret_cast<const float2*>(from));
-  return {value.x, value.y};
-}
-__device__ Kokkos::complex<double> load_fresh(const Kokkos::complex<double>* from) {
-  const double2 value = __ldcg(reinterpret_cast<const double2*>(from));
-  return {value.x, value.y};
-}
 
 /// sums[c] += sum_k A(i,k) Y(k,c) over every groups-th k, for row i of this thread; A is `a` or a^H.
 template <bool transposed, int columns, class T>
@@ -233,15 +159,14 @@ constexpr int shared_bytes = (3 * SharedBlock<T>::elements + 4 * size<T> * colum
                              static_cast<int>(sizeof(T));
 
 /// A team takes the next part of rows (backward: of columns, from the last one), subtracts what the parts before it
-/// give, as soon as each is solved for, and solves for it. Parts are taken, and end, in order: a team waits only for
-/// those that others have taken before it. `counters`: parts taken, parts solved for.
+/// give, as soon as each is told, and solves for it. Parts are taken in order: a team waits only for those that others
+/// have taken before it.
 template <class T, int columns, bool backward>
 __global__ void __launch_bounds__(threads)
-    substitution_kernel(SlabsOfL<T> l, Cut<T> cut, int count, T* b, std::int64_t leading_dimension, int nrhs,
-                        int* counters) {
+    substitution_kernel(SlabsOfL<T> l, Cut<T> cut, int count, T* b_data, std::int64_t leading_dimension, int nrhs,
+                        int* counters, T* told_data) {
   extern __shared__ double2 memory[];
   __shared__ int shared_turn;
-  __shared__ int shared_solved;
   T* const blocks = reinterpret_cast<T*>(memory);
   const SharedBlock<T> diagonal{blocks};
   const SharedBlock<T> inverse{blocks + SharedBlock<T>::elements};
@@ -250,19 +175,23 @@ __global__ void __launch_bounds__(threads)
   T* const right = solutions + 2 * size<T> * columns;
   T* const rest = right + size<T> * columns;
   T* const partial = rest + size<T> * columns;
-  const int thread = static_cast<int>(threadIdx.x);
   static_assert(size<T> * columns <= threads);
-  const int row = thread / columns;  // of a part of B, row by row
+  const int thread = static_cast<int>(threadIdx.x);
+  const int group = static_cast<int>(blockIdx.y);  // of right-hand sides
+  const int row = thread / columns;                // of a part of B, row by row
   const int column = thread % columns;
+  const bool has_column = group * columns + column < nrhs;
+  T* const b = b_data + (std::int64_t{group} * columns + column) * leading_dimension;
+  T* const told = told_data + std::int64_t{group} * count * size<T> * columns;
+  const auto told_of = [&](int turn) { return told + std::int64_t{turn} * size<T> * columns + thread; };
   const auto block_of_l = [&](const Part& rows, const Part& cols) {
     const std::int64_t origin = std::int64_t{cols.slab} * cut.slab_width;
     return l.slabs[cols.slab].data + (rows.begin - origin) +
            (cols.begin - origin) * l.slabs[cols.slab].leading_dimension;
   };
   const typename Cut<T>::Position first = cut.position(backward ? count - 1 : 0);
-  int solved = 0;
   for (;;) {
-    if (thread == 0) shared_turn = atomicAdd(counters, 1);
+    if (thread == 0) shared_turn = atomicAdd(counters + group, 1) + 1;
     __syncthreads();
     const int turn = shared_turn;
     if (turn >= count) return;
@@ -281,44 +210,23 @@ __global__ void __launch_bounds__(threads)
     };
 #pragma unroll
     for (int d = 0; d < depth<columns>; ++d) load(ahead[d], d);
-    diagonal.start_load(block_of_l(own, own), l.slabs[own.slab].leading_dimension, own.size, own.size);
-    inverse.start_load(
-        l.inverses + (std::int64_t{here.slab} * cut.leaves_in_slab + here.leaf) * cut.leaf_width * cut.leaf_width +
-            (own.begin - own.leaf_begin) * (own.leaf_size + 1),
-        own.leaf_size, own.size, own.size);
+    diagonal.start_load(block_of_l(own, own), l.slabs[own.slab].leading_dimension, own.size);
+    inverse.start_load(l.inverses + std::int64_t{cut.number(here)} * size<T> * size<T>, size<T>, own.size);
     __pipeline_commit();
-    if (row < size<T>) {
-      right[thread] = row < own.size && column < nrhs ? b[own.begin + row + column * leading_dimension] : T(0);
-    }
+    if (row < size<T>) right[thread] = row < own.size && has_column ? b[own.begin + row] : T(0);
 
-    typename Cut<T>::Position reading = first;
-    const auto load_solved = [&]() {
-      const Part before = cut.part(reading);
-      cut.template step<backward>(reading);
-      return row < before.size && column < nrhs ? load_fresh(b + before.begin + row + column * leading_dimension)
-                                                : T(0);
-    };
-    T next(0);
-    bool is_loaded = false;
+    T next = turn > 0 && row < size<T> ? Told<T>::read(told_of(0)) : T(0);
     Sums<T, columns, backward> sums;
     const auto subtract = [&](const Elements<T>& elements, int other) {
-      if (solved <= other) {
-        if (thread == 0) {
-          int now;
-          do {
-            now = *static_cast<volatile int*>(counters + 1);
-          } while (now <= other);
-          shared_solved = now;
-        }
-        __syncthreads();
-        solved = shared_solved;
+      while (Told<T>::is_missing(next)) {
+        // Only the team that is next is in a hurry; all others would keep the cache busy.
+        if (other + 2 < turn) __nanosleep(100);
+        next = Told<T>::read(told_of(other));
       }
-      if (!is_loaded) next = load_solved();
       T* const y = solutions + other % 2 * size<T> * columns;  // others may still read the one before
       if (row < size<T>) y[thread] = next;
       __syncthreads();
-      is_loaded = other + 1 < turn && other + 1 < solved;
-      if (is_loaded) next = load_solved();
+      if (other + 1 < turn && row < size<T>) next = Told<T>::read(told_of(other + 1));
       sums.add(elements, y);
     };
     for (int other = 0; other < turn; other += depth<columns>) {
@@ -343,42 +251,56 @@ __global__ void __launch_bounds__(threads)
     multiply(inverse, right, T(1), nullptr, y);  // Y = X R
     multiply(diagonal, y, T(-1), right, rest);   // R - L Y
     multiply(inverse, rest, T(1), y, y);         // Y += X (R - L Y)
-    if (row < own.size && column < nrhs) b[own.begin + row + column * leading_dimension] = y[thread];
-    __threadfence();
-    __syncthreads();
-    if (thread == 0) *static_cast<volatile int*>(counters + 1) = turn + 1;
+    if (row < size<T>) Told<T>::write(told_of(turn), y[thread]);
+    if (row < own.size && has_column) b[own.begin + row] = y[thread];
   }
 }
 
 template <int columns, bool backward, class T>
 void launch_substitution(const Kokkos::Cuda& exec, const SlabsOfL<T>& l, const MatrixView<T, Kokkos::CudaSpace>& b,
-                         int* counters) {
+                         char* workspace) {
   const Cut<T> cut(l);
-  const int count = cut.count();
-  const int teams = std::min(count, exec.cuda_device_prop().multiProcessorCount);
+  const auto nrhs = static_cast<std::int64_t>(b.extent(1));
+  const Room<T> room{(nrhs + columns - 1) / columns, cut.count(), columns};
+  check(cudaMemsetAsync(workspace, 0xff, static_cast<std::size_t>(room.bytes()), exec.cuda_stream()),
+        "cudaMemsetAsync");
+  const int groups = static_cast<int>(room.groups);
+  const int teams = std::clamp(exec.cuda_device_prop().multiProcessorCount / groups, 1, cut.count());
   launch<threads, shared_bytes<T, columns>, substitution_kernel<T, columns, backward>>(
-      "tessera::substitution", exec, teams, l, cut, count, b.data(), static_cast<std::int64_t>(b.stride(1)),
-      static_cast<int>(b.extent(1)), counters);
+      "tessera::substitution", exec, dim3(static_cast<unsigned>(teams), static_cast<unsigned>(groups)), l, cut,
+      cut.count(), b.data(), static_cast<std::int64_t>(b.stride(1)), static_cast<int>(nrhs), room.counters(workspace),
+      room.told(workspace));
 }
 
 }  // namespace
 
 template <class T>
+std::int64_t Substitution<Kokkos::Cuda>::workspace_bytes(std::int64_t leaf_width, std::int64_t leaves,
+                                                         std::int64_t columns) {
+  constexpr std::int64_t most = columns_at_once<T>;
+  return Room<T>{(columns + most - 1) / most, leaves * substitution_blocks<T>(leaf_width), most}.bytes();
+}
+
+template <class T>
 void Substitution<Kokkos::Cuda>::run(const Kokkos::Cuda& exec, Op op, const SlabsOfL<T>& l,
-                                     const MatrixView<T, Kokkos::CudaSpace>& b, int* counters) {
+                                     const MatrixView<T, Kokkos::CudaSpace>& b, char* workspace) {
   if (b.size() == 0) return;
-  check(cudaMemsetAsync(counters, 0, 2 * sizeof(int), exec.cuda_stream()), "cudaMemsetAsync");
-  const bool one = b.extent(1) == 1;
-  if (op == Op::none) {
-    one ? launch_substitution<1, false>(exec, l, b, counters) : launch_substitution<4, false>(exec, l, b, counters);
+  if constexpr (std::is_same_v<T, double>) {
+    substitute_on_tensor_cores(exec, op, l, b, workspace);
   } else {
-    one ? launch_substitution<1, true>(exec, l, b, counters) : launch_substitution<4, true>(exec, l, b, counters);
+    const bool one = b.extent(1) == 1;
+    if (op == Op::none) {
+      one ? launch_substitution<1, false>(exec, l, b, workspace) : launch_substitution<4, false>(exec, l, b, workspace);
+    } else {
+      one ? launch_substitution<1, true>(exec, l, b, workspace) : launch_substitution<4, true>(exec, l, b, workspace);
+    }
   }
 }
 
-#define TESSERA_INSTANTIATE_SUBSTITUTION(T, Exec)                               \
-  template void Substitution<Exec>::run<T>(const Exec&, Op, const SlabsOfL<T>&, \
-                                           const MatrixView<T, Exec::memory_space>&, int*);
+#define TESSERA_INSTANTIATE_SUBSTITUTION(T, Exec)                                                         \
+  template std::int64_t Substitution<Exec>::workspace_bytes<T>(std::int64_t, std::int64_t, std::int64_t); \
+  template void Substitution<Exec>::run<T>(const Exec&, Op, const SlabsOfL<T>&,                           \
+                                           const MatrixView<T, Exec::memory_space>&, char*);
 TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_SUBSTITUTION, Kokkos::Cuda)
 
 }  // namespace tessera::kernels

@@ -20,9 +20,6 @@ void check(cublasStatus_t status, const char* call) {
 }
 
 template <class T>
-constexpr cublasComputeType_t compute_type = is_single<T> ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_64F;
-
-template <class T>
 constexpr std::int64_t most_rounds = std::is_same_v<T, Kokkos::complex<double>> ? 2 : 4;
 
 constexpr cublasOperation_t operation(char op) { return op == 'N' ? CUBLAS_OP_N : CUBLAS_OP_C; }
@@ -135,26 +132,9 @@ std::int64_t VendorBlas<Kokkos::Cuda>::rows_of_a_call(std::int64_t m, std::int64
   return m;
 }
 
-template <class T>
-void VendorBlas<Kokkos::Cuda>::gemm_batched(std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
-                                            std::int64_t lda, std::int64_t distance_a, const T* b, std::int64_t ldb,
-                                            std::int64_t distance_b, T* c, std::int64_t ldc, std::int64_t distance_c,
-                                            std::int64_t count) const {
-  const T beta(0);
-  check(cublasGemmStridedBatchedEx(handle_, CUBLAS_OP_N, CUBLAS_OP_N, static_cast<int>(m), static_cast<int>(n),
-                                   static_cast<int>(k), &alpha, a, cuda_type<T>, static_cast<int>(lda), distance_a, b,
-                                   cuda_type<T>, static_cast<int>(ldb), distance_b, &beta, c, cuda_type<T>,
-                                   static_cast<int>(ldc), distance_c, static_cast<int>(count), compute_type<T>,
-                                   CUBLAS_GEMM_DEFAULT),
-        "cublasGemmStridedBatchedEx");
-}
-
 #define TESSERA_INSTANTIATE_CUBLAS(T, Blas)                                                                    \
   template void Blas::gemm<T>(char, char, std::int64_t, std::int64_t, std::int64_t, T, const T*, std::int64_t, \
-                              const T*, std::int64_t, T, T*, std::int64_t) const;                              \
-  template void Blas::gemm_batched<T>(std::int64_t, std::int64_t, std::int64_t, T, const T*, std::int64_t,     \
-                                      std::int64_t, const T*, std::int64_t, std::int64_t, T*, std::int64_t,    \
-                                      std::int64_t, std::int64_t) const;
+                              const T*, std::int64_t, T, T*, std::int64_t) const;
 TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CUBLAS, VendorBlas<Kokkos::Cuda>)
 
 }  // namespace tessera::kernels

@@ -38,12 +38,6 @@ class VendorBlas<Kokkos::Cuda> {
   void gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t lda,
             const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) const;
 
-  /// C = alpha A B for `count` matrices each, at constant distances.
-  template <class T>
-  void gemm_batched(std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t lda,
-                    std::int64_t distance_a, const T* b, std::int64_t ldb, std::int64_t distance_b, T* c,
-                    std::int64_t ldc, std::int64_t distance_c, std::int64_t count) const;
-
  private:
   std::int64_t rows_of_a_call(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t most_rounds) const;
 
