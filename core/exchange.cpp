@@ -187,7 +187,7 @@ void Transfers<Exec>::give_up() noexcept {
   if (idle()) return;
   try {
     for (Part& part : parts_) {  // what is staged for others may still be read: nobody will say when not
-      if (part.way == Part::Way::out && part.staged.extent(0) > 0) new Buffer(std::move(part.staged));
+      if (part.way == Part::Way::out && part.staged.size() > 0) new Buffer(std::move(part.staged));
     }
     Kokkos::fence();  // copies that nobody waits for
   } catch (...) {     // the device is lost, and with it the copies
