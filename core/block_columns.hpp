@@ -2,7 +2,6 @@
 
 #include "core/exchange.hpp"
 #include "core/factorize_memory.hpp"
-#include "core/leaf_inverses.hpp"
 #include "core/lookahead.hpp"
 #include "core/pass_on.hpp"
 #include "core/program.hpp"
@@ -49,8 +48,8 @@ class BlockColumns {
     int slot = 0;
   };
 
-  BlockColumns(const Exec& exec, Matrix& a, T* inverses, const FactorizeBuffers<T, Exec>& buffers,
-               Memory<MemorySpace>& memory, const Schedule& schedule, PhaseSeconds& seconds)
+  BlockColumns(const Exec& exec, Matrix& a, const FactorizeBuffers<T, Exec>& buffers, Memory<MemorySpace>& memory,
+               const Schedule& schedule, PhaseSeconds& seconds)
       : a_(a),
         grid_(a.grid()),
         rows_(a.rows()),
@@ -58,7 +57,6 @@ class BlockColumns {
         updates_(exec, buffers.blas_of_queues[0], memory.blas_handles[0]),
         transfers_(grid_, memory),
         failing_(buffers.failing),
-        inverses_(a.layout(), inverses),
         schedule_(schedule),
         seconds_(seconds) {
     for (const auto& slot : buffers.slots) slots_.emplace_back().memory = slot;
@@ -234,15 +232,10 @@ class BlockColumns {
     });
   }
 
-  /// Lets the updates have this rank's columns before tile `end`, which the panels have finished, or are about to, and
-  /// makes of them what the solve needs.
-  void take_over([[maybe_unused]] GlobalTile end) {
-    if constexpr (!kernels::on_host<Exec>) {
-      for (; taken_over_ < my_steps_.size() && my_steps_[taken_over_].begin < end; ++taken_over_) {
-        lookahead_->take_over(static_cast<std::int64_t>(taken_over_));
-        const Timed timed(seconds_.panel, "tessera::factorize::invert");
-        inverses_.make(updates_.exec(), a_, my_steps_[taken_over_]);
-      }
+  /// Lets the updates have this rank's columns before tile `end`, which the panels have finished, or are about to.
+  void take_over(GlobalTile end) {
+    for (; taken_over_ < my_steps_.size() && my_steps_[taken_over_].begin < end; ++taken_over_) {
+      lookahead_->take_over(static_cast<std::int64_t>(taken_over_));
     }
   }
 
@@ -378,7 +371,6 @@ class BlockColumns {
   std::optional<Lookahead<Exec>> lookahead_;  // only a device has two things at hand
   Transfers<Exec> transfers_;
   kernels::FailingMinor<Exec> failing_;
-  LeafInverses<T, Exec> inverses_;
   std::vector<TileRange> my_steps_;  // those whose block columns this rank's process column owns
   std::size_t taken_over_ = 0;       // of them, by the updates
   Schedule schedule_;

@@ -1,4 +1,5 @@
 #include "core/block_columns.hpp"
+#include "core/leaf_inverses.hpp"
 #include "core/log_determinant.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
@@ -31,10 +32,14 @@ class Factorization {
       const std::int64_t bytes = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
       factor.inverses_ = Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes);
       buffers = take<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
-      columns.emplace(exec, factor.l_, factor.inverses(), *buffers, memory, schedule, result.seconds);
+      columns.emplace(exec, factor.l_, *buffers, memory, schedule, result.seconds);
     });
     Factorization(*columns, progress).run(Steps<MemorySpace>(layout).all(), grid.communicator());
     result.leading_minor = columns->leading_minor();
+    {
+      const Timed timed(result.seconds.panel, "tessera::factorize::invert");
+      invert_leaves(exec, factor.l_, factor.inverses());
+    }
     factor.log_determinant_ = log_determinant(exec, factor.l_, buffers->diagonal_values);
     return result;
   }

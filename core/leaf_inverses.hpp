@@ -4,39 +4,28 @@
 #include "kernels/invert.hpp"
 #include "tessera/sharded_matrix.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 namespace tessera::detail {
 
-/// What a solve by Substitution works with, made as L grows.
+/// What a solve by Substitution needs of L, for those of its leaves that this rank has.
 template <class T, class Exec>
-class LeafInverses {
- public:
+void invert_leaves(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l, T* inverses) {
   using MemorySpace = typename Exec::memory_space;
-
-  LeafInverses(const SlabLayout& layout, T* inverses)
-      : rows_(layout.rows), columns_(layout.columns), leaves_(layout), inverses_(inverses) {}
-
-  /// Those of the leaves in these tiles, of which this rank's process column has the columns.
-  void make(const Exec& exec, const ShardedMatrix<T, MemorySpace>& l, TileRange tiles) const {
-    const std::vector<TileRange>& all = leaves_.all();
-    auto leaf = std::lower_bound(all.begin(), all.end(), tiles.begin,
-                                 [](const TileRange& one, GlobalTile tile) { return one.begin < tile; });
-    for (; leaf != all.end() && leaf->begin < tiles.end; ++leaf) {
-      if (!rows_.is_mine(leaf->begin)) continue;
-      const auto block = l.view(rows_.local_begin(leaf->begin), rows_.local_begin(leaf->end),
-                                columns_.local_begin(leaf->begin), columns_.local_begin(leaf->end));
-      kernels::invert_blocks<T>(exec, block, leaves_.inverses(inverses_, leaf - all.begin()));
+  if constexpr (Leaves<MemorySpace>::has_inverses) {
+    const Leaves<MemorySpace> leaves(l.layout());
+    std::vector<kernels::TriangleToInvert<T>> mine;
+    for (std::size_t i = 0; i < leaves.all().size(); ++i) {
+      const TileRange leaf = leaves.all()[i];
+      if (!l.rows().is_mine(leaf.begin) || !l.columns().is_mine(leaf.begin)) continue;
+      const auto block = l.view(l.rows().local_begin(leaf.begin), l.rows().local_begin(leaf.end),
+                                l.columns().local_begin(leaf.begin), l.columns().local_begin(leaf.end));
+      mine.push_back({block.data(), static_cast<std::int64_t>(block.stride(1)), l.rows().extent_of(leaf),
+                      leaves.inverses(inverses, static_cast<std::int64_t>(i))});
     }
+    kernels::invert_blocks<T>(exec, mine);
   }
-
- private:
-  BlockCyclic rows_;
-  BlockCyclic columns_;
-  Leaves<MemorySpace> leaves_;
-  T* inverses_;
-};
+}
 
 }  // namespace tessera::detail

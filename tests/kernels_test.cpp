@@ -8,6 +8,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <vector>
 
 // What one rank does to its own matrices, against loops in long double. No MPI.
 namespace tessera::testing {
@@ -242,7 +243,9 @@ TYPED_TEST(KernelsTest, InvertBlocks) {
     SCOPED_TRACE(std::to_string(n));
     const Factor<T> factor(*this, n, Dominant<T>{n});
     const Kokkos::View<T*, Space> inverses("inverses", static_cast<std::size_t>(kernels::inverses_size<T>(n)));
-    kernels::invert_blocks<T>(this->queue.exec(), factor.l.read(), inverses.data());
+    const auto read = factor.l.read();
+    const kernels::TriangleToInvert<T> all{read.data(), static_cast<std::int64_t>(read.stride(1)), n, inverses.data()};
+    kernels::invert_blocks<T>(this->queue.exec(), std::vector{all});
     this->queue.exec().fence();
     const auto l = factor.l.host();
     const auto x = to_host(inverses);
@@ -271,6 +274,7 @@ void substitute(KernelsTest<T>& test, Op op, const MatrixView<const T, Space>& l
     const std::int64_t leaves = (n + slab_width - 1) / slab_width * leaves_in_slab;
     const std::int64_t size = kernels::inverses_size<T>(leaf_width);
     const Kokkos::View<T*, Space> inverses("inverses", static_cast<std::size_t>(leaves * size));
+    std::vector<kernels::TriangleToInvert<T>> triangles;
     kernels::SlabsOfL<T> slabs{n, slab_width, leaf_width, {}, inverses.data()};
     for (std::int64_t first = 0; first < n; first += slab_width) {
       const std::int64_t slab = first / slab_width;
@@ -280,9 +284,11 @@ void substitute(KernelsTest<T>& test, Op op, const MatrixView<const T, Space>& l
       for (std::int64_t leaf = first; leaf < slab_end; leaf += leaf_width) {
         const std::int64_t end = std::min(leaf + leaf_width, slab_end);
         const std::int64_t number = slab * leaves_in_slab + (leaf - first) / leaf_width;
-        kernels::invert_blocks<T>(test.queue.exec(), block(l, leaf, end, leaf, end), inverses.data() + number * size);
+        triangles.push_back({block(l, leaf, end, leaf, end).data(), slabs.slabs[slab].leading_dimension, end - leaf,
+                             inverses.data() + number * size});
       }
     }
+    kernels::invert_blocks<T>(test.queue.exec(), triangles);
     const Kokkos::View<char*, Space> room("room", static_cast<std::size_t>(Substitution::template workspace_bytes<T>(
                                                       leaf_width, leaves, static_cast<std::int64_t>(b.extent(1)))));
     Substitution::template run<T>(test.queue.exec(), op, slabs, b, room.data());
