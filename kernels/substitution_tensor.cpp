@@ -4,6 +4,7 @@
 
 #include "kernels/cuda_launch.hpp"
 #include "kernels/substitution_parts.hpp"
+#include "kernels/tensor_core.hpp"
 
 #include <cuda_pipeline.h>
 
@@ -12,51 +13,13 @@
 namespace tessera::kernels {
 namespace {
 
-// A tensor core adds a product of 16 x 4 and 4 x 8 numbers to 16 x 8: lane i of a warp has A(i / 4 + {0, 8}, i % 4),
-// B(i % 4, i / 4) and C(i / 4 + {0, 8}, 2 (i % 4) + {0, 1}).
 constexpr int block = substitution_block<double>;
-constexpr int warp_size = 32;
 constexpr int threads = 256;
 constexpr int steps = block / 4;  // of a product with a block
 constexpr int halves = 2;         // of these, and for each 4 warps that have 16 rows each
 constexpr int own_steps = steps / halves;
 constexpr int ahead = 2;                      // blocks of L on their way, so that memory is kept busy
 constexpr int leading_dimension = block + 4;  // keeps 8 rows of 4 columns, and 4 of 8, in different banks
-constexpr unsigned all_lanes = 0xffffffff;
-
-__device__ int lane() { return static_cast<int>(threadIdx.x) % warp_size; }
-__device__ int warp() { return static_cast<int>(threadIdx.x) / warp_size; }
-
-struct Sums {
-  double of[2][2] = {};
-};
-
-__device__ void multiply_add(Sums& c, const double (&a)[2], double b) {
-#if __CUDA_ARCH__ >= 900
-  asm("mma.sync.aligned.m16n8k4.row.col.f64.f64.f64.f64 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
-      : "+d"(c.of[0][0]), "+d"(c.of[0][1]), "+d"(c.of[1][0]), "+d"(c.of[1][1])
-      : "d"(a[0]), "d"(a[1]), "d"(b));
-#elif __CUDA_ARCH__ >= 800
-#pragma unroll
-  for (int p = 0; p < 2; ++p) {
-    asm("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
-        : "+d"(c.of[p][0]), "+d"(c.of[p][1])
-        : "d"(a[p]), "d"(b));
-  }
-#else
-#pragma unroll
-  for (int k = 0; k < 4; ++k) {
-    const double left[2] = {__shfl_sync(all_lanes, a[0], lane() / 4 * 4 + k),
-                            __shfl_sync(all_lanes, a[1], lane() / 4 * 4 + k)};
-#pragma unroll
-    for (int e = 0; e < 2; ++e) {
-      const double right = __shfl_sync(all_lanes, b, (lane() % 4 * 2 + e) * 4 + k);
-#pragma unroll
-      for (int p = 0; p < 2; ++p) c.of[p][e] += left[p] * right;
-    }
-  }
-#endif
-}
 
 /// What a warp has of a block of L, or of its transpose, as A in the products of its half: 16 rows.
 struct Elements {
@@ -91,7 +54,7 @@ struct Tile {
   double* data;
 
   /// Rows 16 i + 0:16, columns 8 t + 0:8.
-  __device__ void write(int i, int t, const Sums& y) const {
+  __device__ void write(int i, int t, const Product& y) const {
     const int row = lane() / 4;
 #pragma unroll
     for (int p = 0; p < 2; ++p) {
@@ -152,19 +115,19 @@ __device__ void start_load(double* to, const double* from, std::int64_t leading_
 /// C += A B for rows 16 i + 0:16 and columns 8 t + 0:8, where A is a lower triangle, or its transpose, and `b(k, j)`
 /// what stands in B.
 template <bool transposed, class Right>
-__device__ void multiply_triangle(const double* a, int i, int t, const Right& b, Sums& c) {
+__device__ void multiply_triangle(const double* a, int i, int t, const Right& b, Product& c) {
   const int row = 16 * i + lane() / 4;
   const int column = 8 * t + lane() / 4;
   const int first = transposed ? 4 * i : 0;
   const int last = transposed ? steps : 4 * (i + 1);
-  Sums odd;
+  Product odd;
 #pragma unroll 2
   for (int s = first; s < last; s += 2) {
-    const auto add = [&](Sums& to, int k) {
+    const auto add = [&](Product& to, int k) {
       const auto entry = [&](int at) {
         return transposed ? a[k + at * leading_dimension] : a[at + k * leading_dimension];
       };
-      multiply_add(to, {entry(row), entry(row + 8)}, b(k, column));
+      to.add({entry(row), entry(row + 8)}, b(k, column));
     };
     add(c, 4 * s + lane() % 4);
     add(odd, 4 * s + 4 + lane() % 4);
@@ -229,7 +192,7 @@ __global__ void __launch_bounds__(threads, 1)
     start_load(diagonal, block_of_l(own, own), l.slabs[own.slab].leading_dimension, own.size);
     start_load(inverse, l.inverses + std::int64_t{cut.number(here)} * block * block, block, own.size);
     __pipeline_commit();
-    Sums sums[tiles];
+    Product sums[tiles];
     if (warp() < 4) {
 #pragma unroll
       for (int p = 0; p < 2; ++p) {
@@ -259,7 +222,7 @@ __global__ void __launch_bounds__(threads, 1)
       for (int s = 0; s < own_steps; ++s) {
 #pragma unroll
         for (int t = 0; t < tiles; ++t) {
-          multiply_add(sums[t], l_block.of[s], y.of[s][t]);
+          sums[t].add(l_block.of[s], y.of[s][t]);
         }
       }
     };
@@ -299,10 +262,10 @@ __global__ void __launch_bounds__(threads, 1)
       }
     };
     const bool takes_part = t < tiles;
-    Sums y;
-    Sums minus_d;
+    Product y;
+    Product minus_d;
     if (takes_part) {  // Y = X R
-      Sums minus_y;
+      Product minus_y;
       multiply_triangle<backward>(inverse, i, t, minus_r, minus_y);
       each([&](int p, int e, int at_row, int at_column) {
         y.of[p][e] = -minus_y.of[p][e];
@@ -319,7 +282,7 @@ __global__ void __launch_bounds__(threads, 1)
     }
     __syncthreads();
     if (takes_part) {  // Y += X D
-      Sums minus_correction;
+      Product minus_correction;
       multiply_triangle<backward>(inverse, i, t, at(minus_rest), minus_correction);
       each([&](int p, int e, int, int) { y.of[p][e] -= minus_correction.of[p][e]; });
       told_of(turn).write(i, t, y);

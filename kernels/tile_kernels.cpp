@@ -4,6 +4,7 @@
 
 #include "kernels/cuda_launch.hpp"
 #include "kernels/instantiate.hpp"
+#include "kernels/tensor_core.hpp"
 #include "tessera/scalar.hpp"
 
 #include <cuda_pipeline.h>
@@ -17,9 +18,7 @@ namespace {
 // ones on the diagonal and zeros, which change nothing.
 constexpr int width = 16;
 constexpr int threads = 256;
-constexpr int warp_size = 32;
 constexpr int warps = threads / warp_size;
-constexpr unsigned all_lanes = 0xffffffff;
 
 KOKKOS_FUNCTION constexpr int in_blocks(int n) { return (n + width - 1) / width; }
 
@@ -138,20 +137,25 @@ __device__ void divide_row(const Shared<T>& b, int i, const Shared<T>& l, const 
   for (int j = 0; j < width; ++j) b(i, j) = entries[j];
 }
 
-/// C -= A B^H for blocks, by one warp. Numbers of A and B are on their way a column ahead.
+/// Numbers that follow each other in shared memory, in loads or stores of 16 bytes.
+template <class T, int count>
+struct alignas(16) Run {
+  T of[count];
+};
+
+/// C -= A B^H for blocks, by one warp: a lane has a few rows of C in a few columns, side by side. Numbers of A and B
+/// are on their way a column ahead.
 template <class T>
 __device__ void subtract_product(const Shared<T>& c, const Shared<T>& a, const Shared<T>& b) {
-  constexpr int down = 2;
-  constexpr int across = 4;
-  const int i = static_cast<int>(threadIdx.x) % 8;
-  const int j = static_cast<int>(threadIdx.x) % warp_size / 8;
-  T left[2][down];
-  T right[2][across];
+  constexpr int down = sizeof(T) < 8 ? 4 : 2;
+  constexpr int across = 8 / down;
+  const int i = lane() % (width / down) * down;
+  const int j = lane() / (width / down) * across;
+  Run<T, down> left[2];
+  Run<T, across> right[2];
   const auto read = [&](int k) {
-#pragma unroll
-    for (int p = 0; p < down; ++p) left[k % 2][p] = a(i + 8 * p, k);
-#pragma unroll
-    for (int q = 0; q < across; ++q) right[k % 2][q] = detail::conj(b(j + 4 * q, k));
+    left[k % 2] = *reinterpret_cast<const Run<T, down>*>(&a(i, k));
+    right[k % 2] = *reinterpret_cast<const Run<T, across>*>(&b(j, k));
   };
   read(0);
   T sums[down][across] = {};
@@ -162,13 +166,38 @@ __device__ void subtract_product(const Shared<T>& c, const Shared<T>& a, const S
 #pragma unroll
     for (int p = 0; p < down; ++p) {
 #pragma unroll
-      for (int q = 0; q < across; ++q) sums[p][q] += left[k % 2][p] * right[k % 2][q];
+      for (int q = 0; q < across; ++q) sums[p][q] += left[k % 2].of[p] * detail::conj(right[k % 2].of[q]);
     }
   }
 #pragma unroll
-  for (int p = 0; p < down; ++p) {
+  for (int q = 0; q < across; ++q) {
+    auto& column = *reinterpret_cast<Run<T, down>*>(&c(i, j + q));
+    Run<T, down> values = column;
 #pragma unroll
-    for (int q = 0; q < across; ++q) c(i + 8 * p, j + 4 * q) -= sums[p][q];
+    for (int p = 0; p < down; ++p) values.of[p] -= sums[p][q];
+    column = values;
+  }
+}
+
+/// The same by tensor cores: C^H = C^H - B A^H, of which a lane has two numbers of a column side by side.
+__device__ void subtract_product(const Shared<double>& c, const Shared<double>& a, const Shared<double>& b) {
+  const int row = lane() / 4;
+  const int step = lane() % 4;
+  Product products[2];
+#pragma unroll
+  for (int k = 0; k < width; k += 4) {
+    const double left[2] = {b(row, k + step), b(row + 8, k + step)};
+#pragma unroll
+    for (int t = 0; t < 2; ++t) products[t].add(left, a(8 * t + row, k + step));
+  }
+#pragma unroll
+  for (int t = 0; t < 2; ++t) {
+#pragma unroll
+    for (int p = 0; p < 2; ++p) {
+      auto& pair = *reinterpret_cast<Run<double, 2>*>(&c(8 * t + 2 * step, row + 8 * p));
+      const Run<double, 2> values = pair;
+      pair = {values.of[0] - products[t].of[p][0], values.of[1] - products[t].of[p][1]};
+    }
   }
 }
 
