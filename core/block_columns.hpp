@@ -62,7 +62,7 @@ class BlockColumns {
     for (const auto& slot : buffers.slots) slots_.emplace_back().memory = slot;
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
     if constexpr (!kernels::on_host<Exec>) {
-      lookahead_.emplace(exec, buffers.blas_of_queues[1], memory.blas_handles[1], grid_.rows() > 1);
+      lookahead_.emplace(exec, buffers.blas_of_queues, memory.blas_handles, grid_.rows() > 1);
     }
   }
 
@@ -122,9 +122,14 @@ class BlockColumns {
     Slot& slot = slot_of(step);
     program.then([this, &slot] {
       slot.update.record(updates_.exec());
-      if (!waits_for_device()) slot.update.hold_back(panels().exec());
+      if (const auto* lower = lookahead_->lower_updates()) slot.lower_update.record(lower->exec());
+      if (waits_for_device()) return;
+      slot.update.hold_back(panels().exec());
+      slot.lower_update.hold_back(panels().exec());
     });
-    if (waits_for_device()) program.when([&slot] { return slot.update.done(); }, [] {});
+    if (waits_for_device()) {
+      program.when([&slot] { return slot.update.done() && slot.lower_update.done(); }, [] {});
+    }
   }
 
   /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share; k is the step's or a part of it.
@@ -215,6 +220,7 @@ class BlockColumns {
     std::int64_t row_used = 0;
     bool sum_is_new = true;
     kernels::Event<Exec> update;  ///< by the columns left of the newest one
+    kernels::Event<Exec> lower_update;
     kernels::Event<Exec> panel;
   };
 
@@ -322,17 +328,17 @@ class BlockColumns {
   void subtract_slab(Program& program, kernels::Queue<Exec>& queue, TileRange k, LocalIndex from, LocalIndex to,
                      const View& row, std::int64_t at, T beta, const View& target) {
     const LocalIndex top = rows_.local_begin(k.begin);
-    const auto multiply = [this, &queue, k, from, to, row, at, beta, target, top](LocalIndex first, LocalIndex last,
-                                                                                  std::int64_t width) {
+    const auto multiply = [this, k, from, to, row, at, beta, target, top](kernels::Queue<Exec>& on, LocalIndex first,
+                                                                          LocalIndex last, std::int64_t width) {
       const View l = a_.view(first, last, from, to);
       const View c = block(target, first - top, last - top, 0, width);
       if (grid_.rows() == 1) {
         const LocalIndex begin = rows_.local_begin(k.begin);
-        kernels::gemm<T>(queue, T(-1), kernels::Op::none, l, kernels::Op::conj_transpose,
+        kernels::gemm<T>(on, T(-1), kernels::Op::none, l, kernels::Op::conj_transpose,
                          a_.view(begin, begin + width, from, to), beta, c);
       } else {
-        kernels::gemm<T>(queue, T(-1), kernels::Op::none, l, kernels::Op::none,
-                         block(row, at, at + (to - from), 0, width), beta, c);
+        kernels::gemm<T>(on, T(-1), kernels::Op::none, l, kernels::Op::none, block(row, at, at + (to - from), 0, width),
+                         beta, c);
       }
     };
     const std::int64_t run = grid_.rows() == 1 ? k.size() : 1;
@@ -346,21 +352,28 @@ class BlockColumns {
         const LocalIndex last = rows_.local_begin(t + run);
         const std::int64_t left = rows_.begin(t) - rows_.begin(k.begin);
         const std::int64_t width = rows_.extent_of({t, t + run});
-        multiply(first, last, left);
+        multiply(queue, first, last, left);
         kernels::herk<T>(queue, T(-1), kernels::Op::none, a_.view(first, last, from, to), beta,
                          block(target, first - top, last - top, left, left + width));
       });
     }
-    const LocalIndex end{rows_.local_extent()};
     const std::int64_t most = rows_of_a_call<T, MemorySpace>(grid_.size(), columns_.extent_of(k) * (to - from));
-    for (LocalIndex first = rows_.local_begin(alone ? k.end : k.begin); first < end;) {
-      const LocalIndex last = std::min(end, first + most);
-      program.then([this, multiply, k, first, last] {
-        const Timed timed(seconds_.update, "tessera::factorize::update");
-        multiply(first, last, columns_.extent_of(k));
-      });
-      first = last;
-    }
+    const auto multiply_rows = [&](kernels::Queue<Exec>& on, LocalIndex begin, LocalIndex end) {
+      for (LocalIndex first = begin; first < end;) {
+        const LocalIndex last = std::min(end, first + most);
+        program.then([this, &on, multiply, k, first, last] {
+          const Timed timed(seconds_.update, "tessera::factorize::update");
+          multiply(on, first, last, columns_.extent_of(k));
+        });
+        first = last;
+      }
+    };
+    const LocalIndex begin = rows_.local_begin(alone ? k.end : k.begin);
+    const LocalIndex end{rows_.local_extent()};
+    auto* const lower = lookahead_ && &queue == &updates_ ? lookahead_->lower_updates() : nullptr;
+    const LocalIndex middle = lower ? begin + (end - begin) / 256 * 128 : end;  // aligned for gemm
+    multiply_rows(queue, begin, middle);
+    if (lower) multiply_rows(*lower, middle, end);
   }
 
   Matrix& a_;

@@ -70,7 +70,8 @@ struct FactorizeBuffers {
     const std::int64_t height = layout.rows.local_extent();
     const std::int64_t width = Steps<MemorySpace>(layout).width();
     failing = workspace.template take<std::int64_t>(1);
-    for (int queue = 0; queue < (kernels::on_host<Exec> ? 1 : 2); ++queue) {
+    const bool in_halves = layout.rows.local_extent() >= Tuning<MemorySpace>::rows_in_halves;
+    for (int queue = 0; queue < (kernels::on_host<Exec> ? 1 : in_halves ? 3 : 2); ++queue) {
       blas_of_queues[queue] = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
     }
     diagonal_values = workspace.template take<double>(layout.rows.n);
@@ -89,8 +90,8 @@ struct FactorizeBuffers {
   }
 
   std::int64_t* failing;
-  char* blas_of_queues[2] = {};
-  double* diagonal_values;  // of log_determinant, which comes after all else
+  char* blas_of_queues[3] = {};  // updates, panels, updates of the lower half of the rows
+  double* diagonal_values;       // of log_determinant, which comes after all else
   std::vector<Slot> slots;
 };
 

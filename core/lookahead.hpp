@@ -16,18 +16,28 @@ namespace tessera::detail {
 template <class Exec>
 class Lookahead {
  public:
-  /// Goes on from where `updates` is by now. `packs`: whether rows of L are packed for others meanwhile.
-  Lookahead(const Exec& updates, void* workspace, std::shared_ptr<void>& handle, bool packs)
-      : updates_(updates), urgent_(updates), panels_(urgent_.exec(), workspace, handle) {
+  /// Goes on from where `updates` is by now. The queues are panels and, if it has a workspace, what updates the lower
+  /// half of the rows. `packs`: whether rows of L are packed for others meanwhile.
+  Lookahead(const Exec& updates, char* const (&workspaces)[3], std::shared_ptr<void> (&handles)[3], bool packs)
+      : updates_(updates),
+        urgent_(updates, kernels::Priority::urgent),
+        panels_(urgent_.exec(), workspaces[1], handles[1]) {
     kernels::Event<Exec> begun;
     begun.record(updates);
     begun.hold_back(panels_.exec());
-    if (!packs) return;
-    packing_.emplace(updates);
-    begun.hold_back(packing_->exec());
+    if (workspaces[2] != nullptr) {
+      lower_.emplace(updates, kernels::Priority::ordinary);
+      lower_updates_.emplace(lower_->exec(), workspaces[2], handles[2]);
+      begun.hold_back(lower_->exec());
+    }
+    if (packs) {
+      packing_.emplace(updates, kernels::Priority::urgent);
+      begun.hold_back(packing_->exec());
+    }
   }
 
   kernels::Queue<Exec>& panels() { return panels_; }
+  kernels::Queue<Exec>* lower_updates() { return lower_updates_ ? &*lower_updates_ : nullptr; }
   const Exec& packing() const { return packing_->exec(); }
 
   /// This rank's step number `i` is factored by what the panels have to do by now.
@@ -36,6 +46,7 @@ class Lookahead {
   /// From now on updates, and what is packed, have it.
   void take_over(std::int64_t i) {
     factored_[i % 2].hold_back(updates_);
+    if (lower_) factored_[i % 2].hold_back(lower_->exec());
     if (packing_) factored_[i % 2].hold_back(packing_->exec());
   }
 
@@ -43,13 +54,16 @@ class Lookahead {
   void packed() {
     packed_.record(packing_->exec());
     packed_.hold_back(updates_);
+    if (lower_) packed_.hold_back(lower_->exec());
   }
 
  private:
   Exec updates_;
-  kernels::UrgentInstance<Exec> urgent_;
+  kernels::InstanceBeside<Exec> urgent_;
   kernels::Queue<Exec> panels_;
-  std::optional<kernels::UrgentInstance<Exec>> packing_;
+  std::optional<kernels::InstanceBeside<Exec>> lower_;
+  std::optional<kernels::Queue<Exec>> lower_updates_;
+  std::optional<kernels::InstanceBeside<Exec>> packing_;
   kernels::Event<Exec> packed_;
   kernels::Event<Exec> factored_[2];
 };

@@ -28,6 +28,10 @@ struct Tuning {
   /// packing.
   static constexpr std::int64_t update_width = host ? 512 : 1024;
 
+  /// From so many rows on, the lower half of them is updated beside the upper one: where a call has too few tiles left
+  /// for all multiprocessors, one of the other half has some. With fewer the panels are what takes the time.
+  static constexpr std::int64_t rows_in_halves = 16384;
+
   /// Real multiplications and additions in one call on a rank that has others to talk to: about 10 ms on a core, as
   /// messages only make progress in between. A device works beside its host.
   static constexpr double call_flops = host ? 5e8 : 1e18;

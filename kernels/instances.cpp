@@ -6,16 +6,18 @@
 
 namespace tessera::kernels {
 
-UrgentInstance<Kokkos::Cuda>::Stream::Stream() {
+InstanceBeside<Kokkos::Cuda>::Stream::Stream(Priority priority) {
   int least = 0;
   int greatest = 0;
   check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
-  check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest), "cudaStreamCreateWithPriority");
+  check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, priority == Priority::urgent ? greatest : least),
+        "cudaStreamCreateWithPriority");
 }
 
-UrgentInstance<Kokkos::Cuda>::Stream::~Stream() { cudaStreamDestroy(stream_); }
+InstanceBeside<Kokkos::Cuda>::Stream::~Stream() { cudaStreamDestroy(stream_); }
 
-UrgentInstance<Kokkos::Cuda>::UrgentInstance(const Kokkos::Cuda&) : exec_(stream_.get()) {}
+InstanceBeside<Kokkos::Cuda>::InstanceBeside(const Kokkos::Cuda&, Priority priority)
+    : stream_(priority), exec_(stream_.get()) {}
 
 Event<Kokkos::Cuda>::Event() {
   check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags");

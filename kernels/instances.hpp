@@ -6,11 +6,13 @@
 // is one instance, and nothing to wait for.
 namespace tessera::kernels {
 
-/// An instance beside another one, whose kernels go first where both have some.
+enum class Priority { ordinary, urgent };
+
+/// An instance beside another one. Where several have kernels, those of an urgent one go first.
 template <class Exec>
-class UrgentInstance {
+class InstanceBeside {
  public:
-  explicit UrgentInstance(const Exec& other) : exec_(other) {}
+  InstanceBeside(const Exec& other, Priority) : exec_(other) {}
   const Exec& exec() const { return exec_; }
 
  private:
@@ -45,15 +47,15 @@ using PinnedFor = typename detail::Pinned<MemorySpace>::Space;
 
 #ifdef KOKKOS_ENABLE_CUDA
 template <>
-class UrgentInstance<Kokkos::Cuda> {
+class InstanceBeside<Kokkos::Cuda> {
  public:
-  explicit UrgentInstance(const Kokkos::Cuda& other);
+  InstanceBeside(const Kokkos::Cuda& other, Priority priority);
   const Kokkos::Cuda& exec() const { return exec_; }
 
  private:
   class Stream {
    public:
-    Stream();
+    explicit Stream(Priority priority);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;

@@ -23,7 +23,7 @@ struct Memory {
   Bytes inverses;
   Bytes right_hand_sides;
   Bytes workspace;
-  std::shared_ptr<void> blas_handles[2] = {};              ///< of the queues that work in it
+  std::shared_ptr<void> blas_handles[3] = {};              ///< of the queues that work in it
   std::shared_ptr<StagingPool<MemorySpace>> staging = {};  ///< of messages, in host memory
 
   /// Makes `kept` hold at least so many bytes; what was in it is lost.
