@@ -82,6 +82,20 @@ __device__ void sum_groups(const T (&sums)[columns], T* partial, T alpha, const 
   __syncthreads();
 }
 
+/// What is read once, and soon makes place in the caches for what is read by all.
+template <class Real>
+__device__ Real load_once(const Real* from) {
+  return __ldcs(from);
+}
+__device__ Kokkos::complex<float> load_once(const Kokkos::complex<float>* from) {
+  const float2 value = __ldcs(reinterpret_cast<const float2*>(from));
+  return {value.x, value.y};
+}
+__device__ Kokkos::complex<double> load_once(const Kokkos::complex<double>* from) {
+  const double2 value = __ldcs(reinterpret_cast<const double2*>(from));
+  return {value.x, value.y};
+}
+
 /// A thread's elements of a block of L, in registers: row threadIdx mod size, and every groups-th column.
 template <class T>
 struct Elements {
@@ -93,11 +107,12 @@ struct Elements {
     const T* const first = from + i + group * leading_dimension;
     if (rows == size<T> && columns == size<T>) {
 #pragma unroll
-      for (int q = 0; q < per_thread<T>; ++q) of[q] = first[q * groups<T> * leading_dimension];
+      for (int q = 0; q < per_thread<T>; ++q) of[q] = load_once(first + q * groups<T> * leading_dimension);
     } else {
 #pragma unroll
       for (int q = 0; q < per_thread<T>; ++q) {
-        of[q] = i < rows && group + q * groups<T> < columns ? first[q * groups<T> * leading_dimension] : T(0);
+        of[q] =
+            i < rows && group + q * groups<T> < columns ? load_once(first + q * groups<T> * leading_dimension) : T(0);
       }
     }
   }
