@@ -2,15 +2,12 @@
 
 #ifdef KOKKOS_ENABLE_CUDA
 
-#include "kernels/cuda_launch.hpp"
 #include "kernels/instantiate.hpp"
 #include "kernels/substitution_parts.hpp"
 #include "kernels/substitution_tensor.hpp"
 #include "tessera/scalar.hpp"
 
 #include <cuda_pipeline.h>
-
-#include <algorithm>
 
 namespace tessera::kernels {
 namespace {
@@ -199,11 +196,6 @@ __global__ void __launch_bounds__(threads)
   T* const b = b_data + (std::int64_t{group} * columns + column) * leading_dimension;
   T* const told = told_data + std::int64_t{group} * count * size<T> * columns;
   const auto told_of = [&](int turn) { return told + std::int64_t{turn} * size<T> * columns + thread; };
-  const auto block_of_l = [&](const Part& rows, const Part& cols) {
-    const std::int64_t origin = std::int64_t{cols.slab} * cut.slab_width;
-    return l.slabs[cols.slab].data + (rows.begin - origin) +
-           (cols.begin - origin) * l.slabs[cols.slab].leading_dimension;
-  };
   const typename Cut<T>::Position first = cut.position(backward ? count - 1 : 0);
   for (;;) {
     if (thread == 0) shared_turn = atomicAdd(counters + group, 1) + 1;
@@ -221,11 +213,11 @@ __global__ void __launch_bounds__(threads)
       cut.template step<backward>(loading);
       const Part& rows = backward ? before : own;
       const Part& cols = backward ? own : before;
-      elements.load(block_of_l(rows, cols), l.slabs[cols.slab].leading_dimension, rows.size, cols.size);
+      elements.load(block_of_l(l, rows, cols), l.slabs[cols.slab].leading_dimension, rows.size, cols.size);
     };
 #pragma unroll
     for (int d = 0; d < depth<columns>; ++d) load(ahead[d], d);
-    diagonal.start_load(block_of_l(own, own), l.slabs[own.slab].leading_dimension, own.size);
+    diagonal.start_load(block_of_l(l, own, own), l.slabs[own.slab].leading_dimension, own.size);
     inverse.start_load(l.inverses + std::int64_t{cut.number(here)} * size<T> * size<T>, size<T>, own.size);
     __pipeline_commit();
     if (row < size<T>) right[thread] = row < own.size && has_column ? b[own.begin + row] : T(0);
@@ -271,21 +263,8 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-template <int columns, bool backward, class T>
-void launch_substitution(const Kokkos::Cuda& exec, const SlabsOfL<T>& l, const MatrixView<T, Kokkos::CudaSpace>& b,
-                         char* workspace) {
-  const Cut<T> cut(l);
-  const auto nrhs = static_cast<std::int64_t>(b.extent(1));
-  const Room<T> room{(nrhs + columns - 1) / columns, cut.count(), columns};
-  check(cudaMemsetAsync(workspace, 0xff, static_cast<std::size_t>(room.bytes()), exec.cuda_stream()),
-        "cudaMemsetAsync");
-  const int groups = static_cast<int>(room.groups);
-  const int teams = std::clamp(exec.cuda_device_prop().multiProcessorCount / groups, 1, cut.count());
-  launch<threads, shared_bytes<T, columns>, substitution_kernel<T, columns, backward>>(
-      "tessera::substitution", exec, dim3(static_cast<unsigned>(teams), static_cast<unsigned>(groups)), l, cut,
-      cut.count(), b.data(), static_cast<std::int64_t>(b.stride(1)), static_cast<int>(nrhs), room.counters(workspace),
-      room.told(workspace));
-}
+template <class T, int columns, bool backward>
+constexpr auto solve = launch_teams<threads, shared_bytes<T, columns>, substitution_kernel<T, columns, backward>, T>;
 
 }  // namespace
 
@@ -304,11 +283,9 @@ void Substitution<Kokkos::Cuda>::run(const Kokkos::Cuda& exec, Op op, const Slab
     substitute_on_tensor_cores(exec, op, l, b, workspace);
   } else {
     const bool one = b.extent(1) == 1;
-    if (op == Op::none) {
-      one ? launch_substitution<1, false>(exec, l, b, workspace) : launch_substitution<4, false>(exec, l, b, workspace);
-    } else {
-      one ? launch_substitution<1, true>(exec, l, b, workspace) : launch_substitution<4, true>(exec, l, b, workspace);
-    }
+    const auto forward = one ? solve<T, 1, false> : solve<T, 4, false>;
+    const auto backward = one ? solve<T, 1, true> : solve<T, 4, true>;
+    (op == Op::none ? forward : backward)(exec, l, b, one ? 1 : 4, workspace);
   }
 }
 

@@ -5,10 +5,12 @@
 
 #ifdef KOKKOS_ENABLE_CUDA
 
+#include "kernels/cuda_launch.hpp"
+
 #include <Kokkos_Core.hpp>
 
+#include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
 // How the teams of a substitution divide L, and tell each other of the solution.
 namespace tessera::kernels {
@@ -80,6 +82,13 @@ struct Cut {
   }
 };
 
+template <class T>
+__device__ const T* block_of_l(const SlabsOfL<T>& l, const Part& rows, const Part& columns) {
+  const auto& slab = l.slabs[columns.slab];
+  const std::int64_t origin = std::int64_t{columns.slab} * l.slab_width;
+  return slab.data + (rows.begin - origin) + (columns.begin - origin) * slab.leading_dimension;
+}
+
 /// What teams tell each other: a number of the solution is there as soon as it is not missing. So they need no flag,
 /// nor a fence before it. Missing is what has all ones in front: a NaN that no calculation gives.
 template <class T>
@@ -124,6 +133,23 @@ struct Room {
   int* counters(char* workspace) const { return reinterpret_cast<int*>(workspace); }
   T* told(char* workspace) const { return reinterpret_cast<T*>(workspace + counters_bytes()); }
 };
+
+/// Solves for all of B, by as many teams as are at work at a time. `kernel` takes `columns` of B.
+template <int threads, int bytes, auto kernel, class T>
+void launch_teams(const Kokkos::Cuda& exec, const SlabsOfL<T>& l, const MatrixView<T, Kokkos::CudaSpace>& b,
+                  std::int64_t columns, char* workspace) {
+  const Cut<T> cut(l);
+  const auto nrhs = static_cast<std::int64_t>(b.extent(1));
+  const Room<T> room{(nrhs + columns - 1) / columns, cut.count(), columns};
+  check(cudaMemsetAsync(workspace, 0xff, static_cast<std::size_t>(room.bytes()), exec.cuda_stream()),
+        "cudaMemsetAsync");
+  const int groups = static_cast<int>(room.groups);
+  const int teams = std::clamp(exec.cuda_device_prop().multiProcessorCount / groups, 1, cut.count());
+  launch<threads, bytes, kernel>("tessera::substitution", exec,
+                                 dim3(static_cast<unsigned>(teams), static_cast<unsigned>(groups)), l, cut, cut.count(),
+                                 b.data(), static_cast<std::int64_t>(b.stride(1)), static_cast<int>(nrhs),
+                                 room.counters(workspace), room.told(workspace));
+}
 
 }  // namespace tessera::kernels
 

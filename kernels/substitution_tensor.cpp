@@ -2,13 +2,10 @@
 
 #ifdef KOKKOS_ENABLE_CUDA
 
-#include "kernels/cuda_launch.hpp"
 #include "kernels/substitution_parts.hpp"
 #include "kernels/tensor_core.hpp"
 
 #include <cuda_pipeline.h>
-
-#include <algorithm>
 
 namespace tessera::kernels {
 namespace {
@@ -162,11 +159,6 @@ __global__ void __launch_bounds__(threads, 1)
   const int row = lane() / 4;
   const int column = lane() % 4 * 2;
   const auto told_of = [&](int turn) { return Tile<tiles>{own_told + std::int64_t{turn} * Tile<tiles>::elements}; };
-  const auto block_of_l = [&](const Part& rows, const Part& cols) {
-    const std::int64_t origin = std::int64_t{cols.slab} * cut.slab_width;
-    return l.slabs[cols.slab].data + (rows.begin - origin) +
-           (cols.begin - origin) * l.slabs[cols.slab].leading_dimension;
-  };
   const typename Cut<double>::Position first = cut.position(backward ? count - 1 : 0);
   for (;;) {
     if (threadIdx.x == 0) shared_turn = atomicAdd(counter, 1) + 1;
@@ -185,11 +177,11 @@ __global__ void __launch_bounds__(threads, 1)
       const Part& rows = backward ? before : own;
       const Part& cols = backward ? own : before;
       const std::int64_t ld = l.slabs[cols.slab].leading_dimension;
-      to.load(block_of_l(rows, cols), backward ? ld : 1, backward ? 1 : ld, own.size, before.size);
+      to.load(block_of_l(l, rows, cols), backward ? ld : 1, backward ? 1 : ld, own.size, before.size);
     };
 #pragma unroll
     for (int d = 0; d < ahead; ++d) load(elements[d], d);
-    start_load(diagonal, block_of_l(own, own), l.slabs[own.slab].leading_dimension, own.size);
+    start_load(diagonal, block_of_l(l, own, own), l.slabs[own.slab].leading_dimension, own.size);
     start_load(inverse, l.inverses + std::int64_t{cut.number(here)} * block * block, block, own.size);
     __pipeline_commit();
     Product sums[tiles];
@@ -294,31 +286,16 @@ __global__ void __launch_bounds__(threads, 1)
 }
 
 template <int tiles, bool backward>
-void run(const Kokkos::Cuda& exec, const SlabsOfL<double>& l, const MatrixView<double, Kokkos::CudaSpace>& b,
-         char* workspace) {
-  constexpr int columns = 8 * tiles;
-  const Cut<double> cut(l);
-  const auto nrhs = static_cast<std::int64_t>(b.extent(1));
-  const Room<double> room{(nrhs + columns - 1) / columns, cut.count(), columns};
-  check(cudaMemsetAsync(workspace, 0xff, static_cast<std::size_t>(room.bytes()), exec.cuda_stream()),
-        "cudaMemsetAsync");
-  const int groups = static_cast<int>(room.groups);
-  const int teams = std::clamp(exec.cuda_device_prop().multiProcessorCount / groups, 1, cut.count());
-  launch<threads, shared_bytes<tiles>, substitution_kernel<tiles, backward>>(
-      "tessera::substitution", exec, dim3(static_cast<unsigned>(teams), static_cast<unsigned>(groups)), l, cut,
-      cut.count(), b.data(), static_cast<std::int64_t>(b.stride(1)), static_cast<int>(nrhs), room.counters(workspace),
-      room.told(workspace));
-}
+constexpr auto solve = launch_teams<threads, shared_bytes<tiles>, substitution_kernel<tiles, backward>, double>;
 
 }  // namespace
 
 void substitute_on_tensor_cores(const Kokkos::Cuda& exec, Op op, const SlabsOfL<double>& l,
                                 const MatrixView<double, Kokkos::CudaSpace>& b, char* workspace) {
-  if (op == Op::none) {
-    b.extent(1) <= 8 ? run<1, false>(exec, l, b, workspace) : run<2, false>(exec, l, b, workspace);
-  } else {
-    b.extent(1) <= 8 ? run<1, true>(exec, l, b, workspace) : run<2, true>(exec, l, b, workspace);
-  }
+  const int tiles = b.extent(1) <= 8 ? 1 : 2;
+  const auto forward = tiles == 1 ? solve<1, false> : solve<2, false>;
+  const auto backward = tiles == 1 ? solve<1, true> : solve<2, true>;
+  (op == Op::none ? forward : backward)(exec, l, b, 8 * tiles, workspace);
 }
 
 }  // namespace tessera::kernels
