@@ -37,8 +37,11 @@ struct Tuning {
   static constexpr double call_flops = host ? 5e8 : 1e18;
 
   /// Slab columns, from this rank's own: wide enough for a long K in gemm, narrow enough to cost little above one half.
+  /// On a device as many as some whole updates have.
   static constexpr std::int64_t slab(std::int64_t local_columns) {
-    return std::clamp<std::int64_t>(local_columns / 16, update_width, 8192);
+    constexpr std::int64_t unit = host ? 1 : update_width;
+    const std::int64_t columns = local_columns / (host ? 16 : 12);
+    return std::clamp<std::int64_t>((columns + unit / 2) / unit * unit, update_width, 8192);
   }
 
   /// Parameters, or samples, of a Jacobian that are multiplied together: a long K for gemm, in panels that are a small
