@@ -19,7 +19,6 @@
 #include <cstdint>
 #include <deque>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>

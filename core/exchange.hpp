@@ -72,8 +72,8 @@ class Communicator {
 /// is until the message is done; what is received is there from then on, for all instances.
 ///
 /// MPI is handed pointers to the memory of `Exec`, or host memory that messages are staged in, as the grid's MpiBuffers
-/// and the environment say. Nothing here waits for a device: what a message has to wait for there is looked at again
-/// whenever there is progress.
+/// and the environment say. Nothing here waits for a device, unless pinned memory is short: what a message has to
+/// wait for there is looked at again whenever there is progress.
 template <class Exec>
 class Transfers {
  public:

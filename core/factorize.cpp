@@ -36,9 +36,9 @@ class Factorization {
     });
     Factorization(*columns, progress).run(Steps<MemorySpace>(layout).all(), grid.communicator());
     result.leading_minor = columns->leading_minor();
-    {
+    if constexpr (Leaves<MemorySpace>::has_inverses) {
       const Timed timed(result.seconds.panel, "tessera::factorize::invert");
-      invert_leaves(exec, factor.l_, factor.inverses());
+      collectively(grid.communicator(), [&] { invert_leaves(exec, factor.l_, factor.inverses()); });
     }
     factor.log_determinant_ = log_determinant(exec, factor.l_, buffers->diagonal_values);
     return result;

@@ -4,6 +4,7 @@
 #include "kernels/substitution.hpp"
 #include "tessera/distribution.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <numeric>
 #include <vector>
@@ -21,7 +22,7 @@ class Leaves {
     const bool alone = layout.rows.processes * layout.columns.processes == 1;
     if (!host && alone) {
       leaves_ = steps.all();
-      width_ = steps.width();
+      width_ = std::min(steps.width(), layout.slab);
     } else {
       for (GlobalTile k{0}; k < layout.rows.tiles_end(); ++k) leaves_.push_back({k, k + 1});
       width_ = layout.rows.tile;
@@ -30,7 +31,7 @@ class Leaves {
 
   const std::vector<TileRange>& all() const { return leaves_; }
 
-  std::int64_t width() const { return width_; }  ///< rows of the largest
+  std::int64_t width() const { return width_; }  ///< no leaf has more rows
 
   /// Elements of the inverses on a rank that has leaves: every period-th.
   template <class T>

@@ -17,7 +17,8 @@ namespace tessera::detail {
 
 /// Host memory for messages from and to `MemorySpace`, which a device copies to by itself. It is slow to make, and so
 /// kept from message to message: in sizes that are powers of two, or each new message would need a new one. Others may
-/// wait for a message by the time that its memory is made: where there is none of that kind left, any other will do.
+/// wait for a message by the time that its memory is made: where there is none of that kind left, any other will do,
+/// though the host then waits for the copies.
 template <class MemorySpace>
 class StagingPool {
  public:

@@ -20,8 +20,6 @@ struct Part {
   std::int64_t begin;
   int size;
   int slab;
-  std::int64_t leaf_begin;
-  std::int64_t leaf_size;
 };
 
 template <class T>
@@ -40,7 +38,13 @@ struct Cut {
         parts_in_leaf(static_cast<int>(substitution_blocks<T>(leaf_width))) {}
 
   int slabs() const { return static_cast<int>((n + slab_width - 1) / slab_width); }
-  int count() const { return slabs() * leaves_in_slab * parts_in_leaf; }
+  /// Those up to the last row; empty ones are only between slabs and leaves of other sizes.
+  int count() const {
+    const std::int64_t rows = n - (slabs() - 1) * slab_width;  // of the last slab
+    const std::int64_t leaf = (rows - 1) / leaf_width;
+    const std::int64_t parts = substitution_blocks<T>(rows - leaf * leaf_width);
+    return ((slabs() - 1) * leaves_in_slab + static_cast<int>(leaf)) * parts_in_leaf + static_cast<int>(parts);
+  }
 
   /// Where one is among all parts; steps are cheaper than divisions.
   struct Position {
@@ -77,8 +81,7 @@ struct Cut {
     const std::int64_t leaf_begin = min(at.slab * slab_width + at.leaf * leaf_width, slab_end);
     const std::int64_t leaf_end = min(leaf_begin + leaf_width, slab_end);
     const std::int64_t begin = min(leaf_begin + std::int64_t{at.part} * substitution_block<T>, leaf_end);
-    return {begin, static_cast<int>(min(begin + substitution_block<T>, leaf_end) - begin), at.slab, leaf_begin,
-            leaf_end - leaf_begin};
+    return {begin, static_cast<int>(min(begin + substitution_block<T>, leaf_end) - begin), at.slab};
   }
 };
 
@@ -105,9 +108,12 @@ struct Told {
     const auto* const parts = reinterpret_cast<const Real*>(from);
     return {read(parts), read(parts + 1)};
   }
-  __device__ static void write(Real* to, Real value) {
-    *static_cast<volatile Real*>(to) = is_missing(value) ? -value : value;
+  /// `value`, or if that is missing, another NaN. Its bits are changed, as arithmetic may leave those of a NaN.
+  __device__ static double present(double value) {
+    return is_missing(value) ? __hiloint2double(0x7fffffff, __double2loint(value)) : value;
   }
+  __device__ static float present(float value) { return is_missing(value) ? __int_as_float(0x7fffffff) : value; }
+  __device__ static void write(Real* to, Real value) { *static_cast<volatile Real*>(to) = present(value); }
   __device__ static void write(Kokkos::complex<Real>* to, const Kokkos::complex<Real>& value) {
     auto* const parts = reinterpret_cast<Real*>(to);
     write(parts, value.real());

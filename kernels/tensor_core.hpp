@@ -4,7 +4,7 @@
 
 #ifdef KOKKOS_ENABLE_CUDA
 
-// A warp's product of 16 x 4 and 4 x 8 numbers in double, by a tensor core where there is one.
+// A warp's product of 16 x 4 and 4 x 8 numbers in double, by a tensor core.
 namespace tessera::kernels {
 
 constexpr int warp_size = 32;
@@ -19,28 +19,16 @@ struct Product {
 
   /// *this += A B, where lane i has A(i / 4 + 8 p, i % 4) and B(i % 4, i / 4).
   __device__ void add(const double (&a)[2], double b) {
-#if __CUDA_ARCH__ >= 900
+#if __CUDA_ARCH__ >= 900  // Ampere has the smaller instruction alone
     asm("mma.sync.aligned.m16n8k4.row.col.f64.f64.f64.f64 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
         : "+d"(of[0][0]), "+d"(of[0][1]), "+d"(of[1][0]), "+d"(of[1][1])
         : "d"(a[0]), "d"(a[1]), "d"(b));
-#elif __CUDA_ARCH__ >= 800
+#else
 #pragma unroll
     for (int p = 0; p < 2; ++p) {
       asm("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
           : "+d"(of[p][0]), "+d"(of[p][1])
           : "d"(a[p]), "d"(b));
-    }
-#else
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const double left[2] = {__shfl_sync(all_lanes, a[0], lane() / 4 * 4 + k),
-                              __shfl_sync(all_lanes, a[1], lane() / 4 * 4 + k)};
-#pragma unroll
-      for (int e = 0; e < 2; ++e) {
-        const double right = __shfl_sync(all_lanes, b, (lane() % 4 * 2 + e) * 4 + k);
-#pragma unroll
-        for (int p = 0; p < 2; ++p) of[p][e] += left[p] * right;
-      }
     }
 #endif
   }

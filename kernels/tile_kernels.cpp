@@ -137,9 +137,9 @@ __device__ void divide_row(const Shared<T>& b, int i, const Shared<T>& l, const 
   for (int j = 0; j < width; ++j) b(i, j) = entries[j];
 }
 
-/// Numbers that follow each other in shared memory, in loads or stores of 16 bytes.
+/// Numbers that follow each other in shared memory, in loads or stores of up to 16 bytes.
 template <class T, int count>
-struct alignas(16) Run {
+struct alignas(sizeof(T) * count < 16 ? sizeof(T) * count : 16) Run {
   T of[count];
 };
 

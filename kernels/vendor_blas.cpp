@@ -2,7 +2,6 @@
 
 #ifdef KOKKOS_ENABLE_CUDA
 
-#include "kernels/cuda_type.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/cuda_type.hpp"
+#include "tessera/scalar.hpp"
 
 #include <Kokkos_Core.hpp>
 
@@ -15,7 +15,13 @@
 // cuSOLVER's 64-bit interface, on column-major matrices in device memory.
 namespace tessera::perf {
 
-using kernels::cuda_type;
+/// What CUDA's libraries call a scalar.
+template <class T>
+inline constexpr bool is_single = sizeof(detail::RealOf<T>) == sizeof(float);
+template <class T>
+inline constexpr cudaDataType cuda_type = sizeof(T) == sizeof(detail::RealOf<T>)
+                                              ? (is_single<T> ? CUDA_R_32F : CUDA_R_64F)
+                                              : (is_single<T> ? CUDA_C_32F : CUDA_C_64F);
 
 class CuSolver {
  public:
