@@ -84,7 +84,7 @@ template <class T>
 __device__ void factor_block(const Shared<T>& d, T* column, detail::RealOf<T>* reciprocals, std::int64_t row,
                              std::int64_t* failing) {
   using Real = detail::RealOf<T>;
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
+  const int lane = kernels::lane();
   const int i = lane % width;
   T entries[width];
 #pragma unroll
@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(threads)
   const Shared<T> l{column + 2 * width, padded(columns<T>)};
   auto* const reciprocals = reinterpret_cast<detail::RealOf<T>*>(l.data + l.leading_dimension * columns<T>);
   const int thread = static_cast<int>(threadIdx.x);
-  const int warp = thread / warp_size;
+  const int warp = kernels::warp();
   const int blocks = in_blocks(n);
   start_load<true, columns<T>>(a, leading_dimension, n, n, l);
   finish_loads();
@@ -256,7 +256,7 @@ __global__ void __launch_bounds__(threads)
   const Shared<T> b{l.data + l.leading_dimension * columns<T>, padded(most_rows)};
   auto* const reciprocals = reinterpret_cast<detail::RealOf<T>*>(b.data + b.leading_dimension * columns<T>);
   const int thread = static_cast<int>(threadIdx.x);
-  const int warp = thread / warp_size;
+  const int warp = kernels::warp();
   const int blocks = in_blocks(n);
   start_load<true, columns<T>>(l_data, leading_dimension_of_l, n, n, l);
   if (thread < n) {

@@ -1,0 +1,195 @@
+#include "kernels.hpp"
+#include "kernels/invert.hpp"
+#include "kernels/substitution.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+// Triangular systems of one rank, against loops in long double. No MPI.
+namespace tessera::testing {
+namespace {
+
+template <class T>
+struct TriangularTest : KernelsTest<T> {};
+TYPED_TEST_SUITE(TriangularTest, Scalars);
+
+TYPED_TEST(TriangularTest, InvertBlocks) {
+  using T = TypeParam;
+  constexpr std::int64_t size = kernels::substitution_block<T>;
+  for (const std::int64_t n : edges) {
+    SCOPED_TRACE(std::to_string(n));
+    const Factor<T> factor(*this, n, Dominant<T>{n});
+    const Kokkos::View<T*, Space> inverses("inverses", static_cast<std::size_t>(kernels::inverses_size<T>(n)));
+    const auto read = factor.l.read();
+    const kernels::TriangleToInvert<T> all{read.data(), static_cast<std::int64_t>(read.stride(1)), n, inverses.data()};
+    kernels::invert_blocks<T>(this->queue.exec(), std::vector{all});
+    this->queue.exec().fence();
+    const auto l = factor.l.host();
+    const auto x = to_host(inverses);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t first = i / size * size;
+      for (std::int64_t j = first; j <= i; ++j) {
+        Sum unity;  // X L = 1
+        for (std::int64_t k = j; k <= i; ++k) {
+          unity.add(wide(x(first * size + (i - first) + (k - first) * size, 0)), wide(l(k, j)));
+        }
+        this->expect_close(T(i == j ? 1 : 0), unity, n, std::to_string(i) + ", " + std::to_string(j));
+      }
+    }
+  }
+}
+
+enum class Way { trsm_right, trsm_left, substitution };
+
+/// B = L^-1 B or L^-H B in one launch, with L in slabs and leaves of these widths.
+template <class T, class Substitution = kernels::Substitution<Exec>>
+void substitute(KernelsTest<T>& test, Op op, const MatrixView<const T, Space>& l, std::int64_t slab_width,
+                std::int64_t leaf_width, const MatrixView<T, Space>& b) {
+  if constexpr (Substitution::exists) {
+    const auto n = static_cast<std::int64_t>(l.extent(0));
+    const std::int64_t leaves_in_slab = (slab_width + leaf_width - 1) / leaf_width;
+    const std::int64_t leaves = (n + slab_width - 1) / slab_width * leaves_in_slab;
+    const std::int64_t size = kernels::inverses_size<T>(leaf_width);
+    const Kokkos::View<T*, Space> inverses("inverses", static_cast<std::size_t>(leaves * size));
+    std::vector<kernels::TriangleToInvert<T>> triangles;
+    kernels::SlabsOfL<T> slabs{n, slab_width, leaf_width, {}, inverses.data()};
+    for (std::int64_t first = 0; first < n; first += slab_width) {
+      const std::int64_t slab = first / slab_width;
+      const std::int64_t slab_end = std::min(first + slab_width, n);
+      slabs.slabs[slab] = {l.data() + first * (1 + static_cast<std::int64_t>(l.stride(1))),
+                           static_cast<std::int64_t>(l.stride(1))};
+      for (std::int64_t leaf = first; leaf < slab_end; leaf += leaf_width) {
+        const std::int64_t end = std::min(leaf + leaf_width, slab_end);
+        const std::int64_t number = slab * leaves_in_slab + (leaf - first) / leaf_width;
+        triangles.push_back({block(l, leaf, end, leaf, end).data(), slabs.slabs[slab].leading_dimension, end - leaf,
+                             inverses.data() + number * size});
+      }
+    }
+    kernels::invert_blocks<T>(test.queue.exec(), triangles);
+    const Kokkos::View<char*, Space> room("room", static_cast<std::size_t>(Substitution::template workspace_bytes<T>(
+                                                      leaf_width, leaves, static_cast<std::int64_t>(b.extent(1)))));
+    Substitution::template run<T>(test.queue.exec(), op, slabs, b, room.data());
+    test.queue.exec().fence();
+  }
+}
+
+TYPED_TEST(TriangularTest, TriangularSystems) {
+  using T = TypeParam;
+  struct Case {
+    Way way;
+    Op op;
+    std::int64_t slab_width;
+    std::int64_t leaf_width;
+    std::string name;
+  };
+  const std::array<Case, 9> cases{{{Way::trsm_right, Op::conj_transpose, 0, 0, "from the right"},
+                                   {Way::trsm_left, Op::none, 0, 0, "from the left"},
+                                   {Way::trsm_left, Op::conj_transpose, 0, 0, "from the left, L^H"},
+                                   {Way::substitution, Op::none, 1000, 1000, "at once"},
+                                   {Way::substitution, Op::conj_transpose, 1000, 1000, "at once, L^H"},
+                                   {Way::substitution, Op::none, 130, 65, "at once, in slabs"},
+                                   {Way::substitution, Op::conj_transpose, 130, 65, "at once, in slabs, L^H"},
+                                   {Way::substitution, Op::none, 64, 50, "at once, in small slabs"},
+                                   {Way::substitution, Op::conj_transpose, 64, 50, "at once, in small slabs, L^H"}}};
+  for (const std::int64_t n : edges) {
+    for (const bool ill : {false, true}) {
+      const Dominant<T> well{n};
+      const NearlySingular<T> singular{1000 * epsilon<T>()};
+      const Factor<T> factor(*this, n,
+                             [&](std::int64_t i, std::int64_t j) { return ill ? singular(i, j) : well(i, j); });
+      ASSERT_EQ(this->failing_minor(), kernels::no_failure);
+      const auto l = factor.l.host();
+      // entry (i, k) of the triangular matrix that the system has: L or, transposed, L^H
+      const auto entry = [&](bool transposed, std::int64_t i, std::int64_t k) {
+        return transposed ? std::conj(wide(l(k, i))) : wide(l(i, k));
+      };
+      for (const auto& [way, op, slab_width, leaf_width, name] : cases) {
+        constexpr bool has_substitution = kernels::Substitution<Exec>::exists;
+        if ((way == Way::trsm_left && has_substitution) || (way == Way::substitution && !has_substitution)) continue;
+        const bool left = way != Way::trsm_right;
+        for (const std::int64_t vectors : {0, 1, 5, 16, 65, 600}) {
+          if (vectors == 600 && (n < 200 || ill)) continue;  // so many that on a device a team has several turns
+          SCOPED_TRACE(std::to_string(n) + ", " + std::to_string(vectors) + (left ? " columns, " : " rows, ") + name +
+                       (ill ? ", ill-conditioned" : ""));
+          const Framed<T> b(left ? n : vectors, left ? vectors : n, random<T>(6));
+          const auto right = b.host();
+          if (way == Way::trsm_right) {
+            kernels::trsm_right<T>(this->queue, factor.l.read(), b.view());
+          } else if (way == Way::trsm_left) {
+            kernels::trsm_left<T>(this->queue, op, factor.l.read(), b.view());
+          } else {
+            substitute<T>(*this, op, factor.l.read(), slab_width, leaf_width, b.view());
+          }
+          this->queue.exec().fence();
+          const auto x = b.host();
+          const auto at = [&](const auto& view, std::int64_t i, std::int64_t vector) {
+            return left ? wide(view(i, vector)) : wide(view(vector, i));
+          };
+          // Each vector within what substitution would leave: that is not so with inverses alone. From the right it is
+          // L conjugated that is substituted with, as (X L^H)^H = L X^H.
+          const bool upper = left && op == Op::conj_transpose;
+          for (std::int64_t v = 0; v < vectors; ++v) {
+            long double residual = 0;
+            long double size = 0;
+            for (std::int64_t i = 0; i < n; ++i) {
+              Sum product;
+              for (std::int64_t k = upper ? i : 0; k < (upper ? n : i + 1); ++k) {
+                const Wide factor_entry = entry(upper, i, k);
+                product.add(left ? factor_entry : std::conj(factor_entry), at(x, k, v));
+              }
+              residual += std::norm(product.value - at(right, i, v));
+              size += product.size * product.size;
+            }
+            EXPECT_LE(std::sqrt(residual), 4 * epsilon<T>() * std::sqrt(size)) << "vector " << v;
+          }
+        }
+      }
+    }
+  }
+}
+
+/// A NaN with all bits set.
+template <class T>
+T nan_of_ones() {
+  T value;
+  std::memset(static_cast<void*>(&value), 0xff, sizeof value);
+  return value;
+}
+
+TYPED_TEST(TriangularTest, NanStaysInItsColumn) {
+  using T = TypeParam;
+  constexpr std::int64_t n = 200;
+  constexpr std::int64_t row = 70;
+  const Factor<T> factor(*this, n, Dominant<T>{n});
+  for (const Op op : {Op::none, Op::conj_transpose}) {
+    for (const std::int64_t vectors : {1, 9}) {
+      SCOPED_TRACE((op == Op::none ? "L, " : "L^H, ") + std::to_string(vectors) + " columns");
+      const std::int64_t column = vectors / 2;
+      const auto solution_of = [&](bool with_nan) {
+        const Framed<T> b(n, vectors, [&](std::int64_t i, std::int64_t j) {
+          return with_nan && i == row && j == column ? nan_of_ones<T>() : random<T>(6)(i, j);
+        });
+        if (kernels::Substitution<Exec>::exists) {
+          substitute<T>(*this, op, factor.l.read(), 1000, 1000, b.view());
+        } else {
+          kernels::trsm_left<T>(this->queue, op, factor.l.read(), b.view());
+        }
+        this->queue.exec().fence();
+        return b.host();
+      };
+      const auto x = solution_of(true);
+      const auto expected = solution_of(false);
+      EXPECT_TRUE(std::isnan(detail::real(x(row, column))));
+      for (std::int64_t j = 0; j < vectors; ++j) {
+        for (std::int64_t i = 0; i < n && j != column; ++i) EXPECT_EQ(x(i, j), expected(i, j)) << i << ", " << j;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tessera::testing
