@@ -1,6 +1,6 @@
 #include "tessera/cholesky_distributed.hpp"
 
-#include "core/exchange.hpp"
+#include "core/exchange/communicator.hpp"
 #include "core/tuning.hpp"
 #include "kernels/instantiate.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "kernels/blas.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/tile_kernels.hpp"
+#include "kernels/cuda/tile_kernels.hpp"
 #include "tessera/scalar.hpp"
 
 #include <cmath>

@@ -1,7 +1,7 @@
 #include "kernels/blas.hpp"
 #include "kernels/compat.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/tile_kernels.hpp"
+#include "kernels/cuda/tile_kernels.hpp"
 
 #include <algorithm>
 

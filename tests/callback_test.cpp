@@ -1,7 +1,7 @@
 #include "calls.hpp"
 #include "operators.hpp"
 
-#include "core/redistribute_memory.hpp"
+#include "core/assemble/redistribute_memory.hpp"
 
 #include <cstdint>
 #include <map>

@@ -15,7 +15,7 @@ if(TESSERA_NVCC AND NOT Kokkos_ENABLE_CUDA)
     list(APPEND options -Xcompiler=-fopenmp)
   endif()
   foreach(header IN LISTS headers)
-    cmake_path(RELATIVE_PATH header BASE_DIRECTORY "${PROJECT_SOURCE_DIR}/core/tessera" OUTPUT_VARIABLE name)
+    string(REGEX REPLACE ".*/(core|kernels)/tessera/" "" name "${header}")
     string(REPLACE "/" "." name "nvcc.${name}")
     add_test(NAME ${name} COMMAND_EXPAND_LISTS COMMAND ${TESSERA_NVCC} -x cu -std=c++20 -ccbin ${CMAKE_CXX_COMPILER}
       ${options}

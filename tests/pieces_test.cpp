@@ -1,7 +1,7 @@
 #include "lapack.hpp"
 #include "support.hpp"
 
-#include "core/redistribute_memory.hpp"
+#include "core/assemble/redistribute_memory.hpp"
 
 #include <algorithm>
 #include <optional>

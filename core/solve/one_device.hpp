@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/leaves.hpp"
+#include "core/matrix/leaves.hpp"
 #include "kernels/substitution.hpp"
 #include "tessera/cholesky_factor.hpp"
 

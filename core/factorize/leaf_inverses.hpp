@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/leaves.hpp"
+#include "core/matrix/leaves.hpp"
 #include "kernels/invert.hpp"
 #include "tessera/sharded_matrix.hpp"
 

@@ -2,7 +2,7 @@
 
 #ifdef KOKKOS_ENABLE_CUDA
 
-#include "kernels/cuda_launch.hpp"
+#include "kernels/cuda/launch.hpp"
 
 namespace tessera::kernels {
 

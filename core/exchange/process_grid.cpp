@@ -1,6 +1,6 @@
 #include "tessera/process_grid.hpp"
 
-#include "core/exchange.hpp"
+#include "core/exchange/communicator.hpp"
 
 #include <optional>
 #include <string>

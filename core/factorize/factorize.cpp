@@ -1,6 +1,6 @@
-#include "core/block_columns.hpp"
-#include "core/leaf_inverses.hpp"
-#include "core/log_determinant.hpp"
+#include "core/factorize/block_columns.hpp"
+#include "core/factorize/leaf_inverses.hpp"
+#include "core/factorize/log_determinant.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
 

@@ -5,7 +5,7 @@
 
 #ifdef KOKKOS_ENABLE_CUDA
 
-#include "kernels/cuda_launch.hpp"
+#include "kernels/cuda/launch.hpp"
 
 #include <Kokkos_Core.hpp>
 

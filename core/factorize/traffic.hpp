@@ -1,7 +1,7 @@
 #pragma once
 
-#include "core/factorize_memory.hpp"
-#include "core/ring.hpp"
+#include "core/exchange/ring.hpp"
+#include "core/factorize/buffers.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
 #include "tessera/memory_plan.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "core/exchange.hpp"
-#include "core/program.hpp"
+#include "core/exchange/task_list.hpp"
+#include "core/exchange/transfers.hpp"
 #include "core/timed.hpp"
 #include "kernels/elementwise.hpp"
 #include "tessera/matrix_view.hpp"

@@ -1,4 +1,4 @@
-#include "core/exchange.hpp"
+#include "core/exchange/communicator.hpp"
 
 #include <Kokkos_Core.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "core/matrix/workspace.hpp"
 #include "core/tuning.hpp"
-#include "core/workspace.hpp"
 #include "kernels/blas.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"

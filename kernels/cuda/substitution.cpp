@@ -3,8 +3,8 @@
 #ifdef KOKKOS_ENABLE_CUDA
 
 #include "kernels/instantiate.hpp"
-#include "kernels/substitution_parts.hpp"
-#include "kernels/substitution_tensor.hpp"
+#include "kernels/cuda/substitution_parts.hpp"
+#include "kernels/cuda/substitution_tensor.hpp"
 #include "tessera/scalar.hpp"
 
 #include <cuda_pipeline.h>

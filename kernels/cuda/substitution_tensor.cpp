@@ -1,9 +1,9 @@
-#include "kernels/substitution_tensor.hpp"
+#include "kernels/cuda/substitution_tensor.hpp"
 
 #ifdef KOKKOS_ENABLE_CUDA
 
-#include "kernels/substitution_parts.hpp"
-#include "kernels/tensor_core.hpp"
+#include "kernels/cuda/substitution_parts.hpp"
+#include "kernels/cuda/tensor_core.hpp"
 
 #include <cuda_pipeline.h>
 

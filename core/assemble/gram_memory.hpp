@@ -1,7 +1,7 @@
 #pragma once
 
+#include "core/matrix/workspace.hpp"
 #include "core/tuning.hpp"
-#include "core/workspace.hpp"
 #include "kernels/line_sums.hpp"
 #include "kernels/queue.hpp"
 #include "tessera/distribution.hpp"

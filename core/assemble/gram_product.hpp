@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/exchange.hpp"
+#include "core/exchange/transfers.hpp"
 #include "core/tuning.hpp"
 #include "kernels/blas.hpp"
 #include "kernels/queue.hpp"

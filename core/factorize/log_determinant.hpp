@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/exchange.hpp"
+#include "core/exchange/communicator.hpp"
 #include "tessera/detail/strided.hpp"
 #include "tessera/sharded_matrix.hpp"
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "core/exchange.hpp"
-#include "core/factorize_memory.hpp"
-#include "core/lookahead.hpp"
-#include "core/pass_on.hpp"
-#include "core/program.hpp"
-#include "core/ring.hpp"
+#include "core/exchange/ring.hpp"
+#include "core/exchange/ring_sum.hpp"
+#include "core/exchange/task_list.hpp"
+#include "core/exchange/transfers.hpp"
+#include "core/factorize/buffers.hpp"
+#include "core/factorize/lookahead.hpp"
 #include "core/timed.hpp"
 #include "core/tuning.hpp"
 #include "kernels/blas.hpp"

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "core/in_two_launches.hpp"
-#include "core/leaves.hpp"
-#include "core/workspace.hpp"
+#include "core/matrix/leaves.hpp"
+#include "core/matrix/workspace.hpp"
+#include "core/solve/one_device.hpp"
 #include "kernels/blas.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"

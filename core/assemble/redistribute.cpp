@@ -1,8 +1,8 @@
 #include "tessera/redistribute.hpp"
 
-#include "core/exchange.hpp"
-#include "core/redistribute_memory.hpp"
-#include "core/region.hpp"
+#include "core/assemble/redistribute_memory.hpp"
+#include "core/exchange/transfers.hpp"
+#include "core/timed.hpp"
 #include "core/tuning.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"

@@ -1,10 +1,10 @@
-#include "kernels/tile_kernels.hpp"
+#include "kernels/cuda/tile_kernels.hpp"
 
 #ifdef KOKKOS_ENABLE_CUDA
 
-#include "kernels/cuda_launch.hpp"
+#include "kernels/cuda/launch.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/tensor_core.hpp"
+#include "kernels/cuda/tensor_core.hpp"
 #include "tessera/scalar.hpp"
 
 #include <cuda_pipeline.h>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "core/exchange.hpp"
-#include "core/gram_lines.hpp"
-#include "core/gram_memory.hpp"
+#include "core/assemble/gram_kernels.hpp"
+#include "core/assemble/gram_memory.hpp"
+#include "core/exchange/communicator.hpp"
 #include "kernels/line_sums.hpp"
 #include "tessera/detail/strided.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/factorize_memory.hpp"
+#include "core/factorize/buffers.hpp"
 #include "kernels/substitution.hpp"
 #include "tessera/distribution.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "core/matrix/workspace.hpp"
 #include "core/tuning.hpp"
-#include "core/workspace.hpp"
 #include "tessera/distribution.hpp"
 
 #include <algorithm>

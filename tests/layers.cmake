@@ -1,0 +1,45 @@
+# Usage: cmake -DSOURCE=DIRECTORY -P layers.cmake
+#
+# What core/README.md says of the rooms, held by a test: MPI is called in core/exchange alone, and nothing in kernels/
+# knows of core/.
+set(wrong "")
+
+# check(WHERE PATTERN WHY FILE...) remembers each line of the files that matches.
+function(check pattern why)
+  foreach(file IN LISTS ARGN)
+    file(READ "${SOURCE}/${file}" text)
+    string(REGEX REPLACE "[];[]" " " text "${text}")  # which lists of CMake are made of
+    string(REPLACE "\n" ";" lines "${text}")
+    set(number 0)
+    foreach(line IN LISTS lines)
+      math(EXPR number "${number} + 1")
+      string(REGEX REPLACE "//.*" "" code "${line}")
+      if(code MATCHES "${pattern}")
+        list(APPEND wrong "${file}:${number}: ${why}: ${line}")
+      endif()
+    endforeach()
+  endforeach()
+  set(wrong "${wrong}" PARENT_SCOPE)
+endfunction()
+
+file(GLOB_RECURSE everywhere RELATIVE "${SOURCE}" "${SOURCE}/core/*.?pp" "${SOURCE}/kernels/*.?pp")
+if(NOT everywhere)
+  message(FATAL_ERROR "no sources in ${SOURCE}")
+endif()
+set(outside_exchange "${everywhere}")
+list(FILTER outside_exchange EXCLUDE REGEX "^core/exchange/")
+check("[^A-Za-z_]P?MPI_[A-Z][A-Za-z_]*[ ]*\\(" "calls MPI outside core/exchange" ${outside_exchange})
+
+set(kernels "${everywhere}")
+list(FILTER kernels INCLUDE REGEX "^kernels/")
+check("#include +\"core/" "includes core from kernels" ${kernels})
+file(GLOB headers_of_core RELATIVE "${SOURCE}/core" "${SOURCE}/core/tessera/*.hpp" "${SOURCE}/core/tessera/*/*.hpp")
+foreach(header IN LISTS headers_of_core)
+  string(REPLACE "." "\\." header "${header}")
+  check("#include +[\"<]${header}[\">]" "includes core from kernels" ${kernels})
+endforeach()
+
+if(wrong)
+  list(JOIN wrong "\n" wrong)
+  message(FATAL_ERROR "${wrong}")
+endif()
