@@ -1,10 +1,11 @@
 #include "tessera/memory_plan.hpp"
 
-#include "core/factorize/buffers.hpp"
-#include "core/factorize/traffic.hpp"
 #include "core/assemble/gram_memory.hpp"
-#include "core/matrix/leaves.hpp"
 #include "core/assemble/redistribute_memory.hpp"
+#include "core/factorize/buffers.hpp"
+#include "core/factorize/messages.hpp"
+#include "core/factorize/step.hpp"
+#include "core/matrix/leaves.hpp"
 #include "core/solve/buffers.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_distributed.hpp"
@@ -15,6 +16,7 @@
 #include <limits>
 #include <numeric>
 #include <string>
+#include <utility>
 
 namespace tessera {
 namespace {
@@ -67,6 +69,19 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
   memory.peak = memory.matrix + memory.inverses + memory.right_hand_sides +
                 std::max({memory.redistribute, memory.factorize, memory.solve});
   return memory;
+}
+
+/// What a rank sends while A is factored.
+template <class T, class MemorySpace>
+RankTraffic traffic_of_rank(const SlabLayout& layout) {
+  RankTraffic sent;
+  TileRange previous;
+  for (const TileRange k : detail::Steps<MemorySpace>(layout).all()) {
+    const detail::Step step{k, std::exchange(previous, k)};
+    detail::CountedMessages<T> counted(layout, step, detail::Schedule().chunk_rows, sent);
+    detail::describe(step, counted);
+  }
+  return sent;
 }
 
 template <class T, class Exec>
@@ -133,7 +148,7 @@ MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   for (int rank = 0; rank < ranks; ++rank) {
     const SlabLayout layout = detail::make_layout<T, typename Exec::memory_space>(
         grid, rank, n, std::max<std::int64_t>(1, asked.tile_size), asked.slab);
-    plan.sent.push_back(detail::FactorizeTraffic<T, typename Exec::memory_space>::of(layout, {}));
+    plan.sent.push_back(traffic_of_rank<T, typename Exec::memory_space>(layout));
   }
   return plan;
 }

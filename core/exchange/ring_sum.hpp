@@ -1,85 +1,83 @@
 #pragma once
 
-#include "core/exchange/task_list.hpp"
 #include "core/exchange/transfers.hpp"
-#include "core/timed.hpp"
 #include "kernels/elementwise.hpp"
 #include "tessera/matrix_view.hpp"
 
-#include <algorithm>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <vector>
 
+// A sum that several ranks have a share of: it goes from rank to rank, each of which adds its own, and ends at its
+// owner.
 namespace tessera::detail {
 
-/// A sum on its way along a ring, as one of its ranks has it.
-template <class T, class Exec>
-struct PassedSum {
-  MatrixView<T, typename Exec::memory_space> mine;  ///< this rank's share
-  int previous;                                     ///< the rank from which the sum comes, or -1
-  int next;                                         ///< the rank to which it goes, or -1: it ends in `mine`
-  Tag tag;
-  std::int64_t chunk_rows;  ///< of one message
-  T* chunks[2];             ///< room for so many rows, by turns; where the sum is all in one chunk, the first alone
+/// The processes before and after one in a ring; -1 where there is none.
+struct Neighbours {
+  int previous = -1;
+  int next = -1;
 };
 
-/// Appends: what arrives and `mine`, added in this order, to the next rank, chunk by chunk. Messages sent go into
-/// `sent`, the seconds that it takes into `seconds`.
+/// Along a process row or column of `size` the ring begins behind `owner`, visits those for which
+/// `contributes(coordinate)`, and ends at the owner. None, if `me` is not in it, or nobody else is.
+template <class Contributes>
+std::optional<Neighbours> ring_neighbours(int me, int owner, int size, const Contributes& contributes) {
+  Neighbours beside;
+  bool is_in = false;
+  int before = -1;
+  const auto visit = [&](int coordinate) {
+    if (coordinate == me) {
+      is_in = true;
+      beside.previous = before;
+    } else if (before == me) {
+      beside.next = coordinate;
+    }
+    before = coordinate;
+  };
+  for (int step = 1; step < size; ++step) {
+    const int coordinate = (owner + step) % size;
+    if (contributes(coordinate)) visit(coordinate);
+  }
+  visit(owner);
+  if (!is_in || (beside.previous < 0 && beside.next < 0)) return std::nullopt;
+  return beside;
+}
+
+/// A chunk of a sum where it passes one rank. Ranks add in the order of the ring: the same bits each time.
 template <class T, class Exec>
-void pass_on(Program& program, Transfers<Exec>& transfers, const Exec& exec, const PassedSum<T, Exec>& sum,
-             std::vector<typename Transfers<Exec>::Message>& sent, double& seconds) {
+struct RingStop {
   using View = MatrixView<T, typename Exec::memory_space>;
   using Message = typename Transfers<Exec>::Message;
-  struct Moving {
-    Message received[2] = {};
-    Message sent[2] = {};
-  };
-  const auto moving = std::make_shared<Moving>();
-  const auto rows = static_cast<std::int64_t>(sum.mine.extent(0));
-  const auto width = static_cast<std::int64_t>(sum.mine.extent(1));
-  const std::int64_t chunks = (rows + sum.chunk_rows - 1) / sum.chunk_rows;
-  const bool whole = chunks == 1 && sum.previous < 0;  // no copy
-  const auto share = [sum, rows, width](std::int64_t c) {
-    const std::int64_t begin = c * sum.chunk_rows;
-    return block(sum.mine, begin, std::min(rows, begin + sum.chunk_rows), 0, width);
-  };
-  const auto buffer = [sum, share, width, whole](std::int64_t c) {
-    const auto height = static_cast<std::int64_t>(share(c).extent(0));
-    T* const data = whole ? sum.mine.data() : sum.chunks[c % 2];
-    return make_matrix_view<typename Exec::memory_space>(data, height, width, height);
-  };
-  const auto receive = [&transfers, exec, moving, buffer, sum](std::int64_t c) {
-    if (sum.previous < 0) return;
-    const View to = buffer(c);
-    moving->received[c % 2] =
-        transfers.receive(exec, to.data(), static_cast<std::int64_t>(to.size()), sum.previous, sum.tag);
-  };
-  for (std::int64_t c = 0; c < std::min<std::int64_t>(2, chunks); ++c) receive(c);
-  for (std::int64_t c = 0; c < chunks; ++c) {
-    if (c > 1) {
-      program.when([&transfers, moving, c] { return transfers.done(moving->sent[c % 2]); },
-                   [receive, c] { receive(c); });
-    }
-    program.when([&transfers, moving, c] { return transfers.done(moving->received[c % 2]); },
-                 [&transfers, &sent, &seconds, exec, sum, moving, share, buffer, whole, c] {
-                   const Timed timed(seconds, "tessera::factorize::exchange");
-                   const View chunk = buffer(c);
-                   if (sum.next < 0) {
-                     kernels::add<T>(exec, chunk, share(c));
-                     return;
-                   }
-                   if (sum.previous >= 0) {
-                     kernels::add<T>(exec, share(c), chunk);
-                   } else if (!whole) {
-                     kernels::copy<T>(exec, share(c), chunk);
-                   }
-                   const auto count = static_cast<std::int64_t>(chunk.size());
-                   moving->sent[c % 2] =
-                       transfers.send(exec, static_cast<const T*>(chunk.data()), count, sum.next, sum.tag);
-                   sent.push_back(moving->sent[c % 2]);
-                 });
+
+  View share;         ///< what this rank adds; at the end of the ring it becomes the sum
+  T* buffer;          ///< contiguous room for as much, or share.data(), if nothing arrives and the share is contiguous
+  Neighbours beside;  ///< ranks
+  Tag tag;
+
+  std::int64_t count() const { return static_cast<std::int64_t>(share.size()); }
+
+  /// What the rank before sends, if there is one.
+  Message receive(Transfers<Exec>& transfers, const Exec& exec) const {
+    if (beside.previous < 0) return {};
+    return transfers.receive(exec, buffer, count(), beside.previous, tag);
   }
-}
+
+  /// When that is there: adds, and sends the sum to the rank behind, if there is one.
+  Message pass_on(Transfers<Exec>& transfers, const Exec& exec) const {
+    const auto rows = static_cast<std::int64_t>(share.extent(0));
+    const View passing =
+        make_matrix_view<typename Exec::memory_space>(buffer, rows, static_cast<std::int64_t>(share.extent(1)), rows);
+    if (beside.next < 0) {
+      if (beside.previous >= 0) kernels::add<T>(exec, passing, share);
+      return {};
+    }
+    if (beside.previous >= 0) {
+      kernels::add<T>(exec, share, passing);
+    } else if (buffer != share.data()) {
+      kernels::copy<T>(exec, share, passing);
+    }
+    return transfers.send(exec, static_cast<const T*>(buffer), count(), beside.next, tag);
+  }
+};
 
 }  // namespace tessera::detail

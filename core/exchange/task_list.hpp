@@ -9,14 +9,17 @@
 // How a rank works beside its messages, without a thread of its own.
 namespace tessera::detail {
 
-/// Tasks in order, each held up until what it waits for is there.
-class Program {
+/// Tasks that run one after the other, each when what it waits for is there. Writing the list runs none of them.
+class TaskList {
  public:
   /// Appends a task that runs as soon as those before it have run, and `ready()` holds.
   void when(std::function<bool()> ready, std::function<void()> run) {
     tasks_.push_back({std::move(ready), std::move(run)});
   }
   void then(std::function<void()> run) { when(nullptr, std::move(run)); }
+  void wait_for(std::function<bool()> ready) {
+    when(std::move(ready), [] {});
+  }
 
   bool finished() const { return tasks_.empty(); }
 
@@ -37,22 +40,22 @@ class Program {
   std::deque<Task> tasks_;
 };
 
-/// Runs programs 0..count-1, as make(i, slot) gives them, at most `slots` at a time: a slot is granted in order, when
-/// the program that had it and all before it are finished. Each time the first program that can go on runs one task;
-/// before that, `progress()` finds out which messages are done, and where no program can go on, `wait()` may wait for
-/// one.
-template <class Make, class Progress, class Wait>
-void run_programs(std::int64_t count, int slots, const Make& make, const Progress& progress, const Wait& wait) {
-  std::deque<Program> active;
+/// Writes and runs task lists 0..count-1, at most `slots` at a time: write(i, slot) gives list i when a slot is granted
+/// to it, which happens in order, as soon as the list that had the slot and all before that are finished. Each time the
+/// first list that can go on runs one task; before that, `progress()` finds out which messages are done, and where no
+/// list can go on, `wait()` may wait for one.
+template <class Write, class Progress, class Wait>
+void run_task_lists(std::int64_t count, int slots, const Write& write, const Progress& progress, const Wait& wait) {
+  std::deque<TaskList> active;
   for (std::int64_t next = 0;;) {
     while (!active.empty() && active.front().finished()) active.pop_front();
     while (next < count && static_cast<int>(active.size()) < slots) {
-      active.push_back(make(next, static_cast<int>(next % slots)));
+      active.push_back(write(next, static_cast<int>(next % slots)));
       ++next;
     }
     if (active.empty()) return;
     progress();
-    const bool went_on = std::any_of(active.begin(), active.end(), [](Program& program) { return program.advance(); });
+    const bool went_on = std::any_of(active.begin(), active.end(), [](TaskList& list) { return list.advance(); });
     if (!went_on && !active.front().finished()) wait();
   }
 }

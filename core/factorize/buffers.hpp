@@ -1,11 +1,11 @@
 #pragma once
 
+#include "core/matrix/steps.hpp"
 #include "core/matrix/workspace.hpp"
 #include "core/tuning.hpp"
 #include "kernels/blas.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
-#include "tessera/matrix_view.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -13,51 +13,13 @@
 
 namespace tessera::detail {
 
-/// The block columns in which A is updated, one for each step: several narrow tiles together where one process column
-/// has them all, but none across slabs.
-template <class MemorySpace>
-class Steps {
- public:
-  explicit Steps(const SlabLayout& layout)
-      : layout_(layout), tiles_(tiles_per_step(layout)), slab_tiles_((layout.slab + tile() - 1) / tile()) {}
-
-  std::vector<TileRange> all() const {
-    std::vector<TileRange> result;
-    for (GlobalTile k{0}; k < layout_.columns.tiles_end();) {
-      GlobalTile end = std::min(k + tiles_, layout_.columns.tiles_end());
-      if (tiles_ > 1) end = std::min(end, GlobalTile{(k.value / slab_tiles_ + 1) * slab_tiles_});
-      result.push_back({k, end});
-      k = end;
-    }
-    return result;
-  }
-
-  std::int64_t width() const { return tiles_ * tile(); }
-
- private:
-  std::int64_t tile() const { return layout_.columns.tile; }
-
-  static std::int64_t tiles_per_step(const SlabLayout& layout) {
-    constexpr std::int64_t most = Tuning<MemorySpace>::update_width;
-    if (layout.columns.processes > 1) return 1;
-    const std::int64_t ranks = layout.rows.processes;
-    // The rows of L that a step brings in are kept in slots: a small part of the matrix.
-    const std::int64_t width = ranks == 1 ? most : std::clamp(layout.rows.n / (16 * ranks), most / 2, most);
-    return std::max<std::int64_t>(1, width / layout.columns.tile);
-  }
-
-  SlabLayout layout_;
-  std::int64_t tiles_;
-  std::int64_t slab_tiles_;
-};
-
 /// The memory of the factorisation beside the matrix and the inverses.
 template <class T, class Exec>
 struct FactorizeBuffers {
   using MemorySpace = typename Exec::memory_space;
 
-  /// What one step works with, until all that it sends has left and the device is done.
-  struct Slot {
+  /// What one step works with.
+  struct OfSlot {
     T* row = nullptr;       // L(k,0:k)^H at this rank's columns
     T* diagonal = nullptr;  // L(t,t) for each tile t of the step, for others
     T* sum = nullptr;       // this rank's share of a block column that another one owns
@@ -75,7 +37,7 @@ struct FactorizeBuffers {
       blas_of_queues[queue] = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
     }
     diagonal_values = workspace.template take<double>(layout.rows.n);
-    for (Slot& slot : slots) {
+    for (OfSlot& slot : slots) {
       if (layout.rows.processes > 1) {
         slot.row = workspace.template take<T>(layout.columns.local_extent() * width);
         slot.diagonal = workspace.template take<T>(width * tile);
@@ -92,7 +54,7 @@ struct FactorizeBuffers {
   std::int64_t* failing;
   char* blas_of_queues[3] = {};  // updates, panels, updates of the lower half of the rows
   double* diagonal_values;       // of log_determinant, which comes after all else
-  std::vector<Slot> slots;
+  std::vector<OfSlot> slots;
 };
 
 }  // namespace tessera::detail

@@ -1,6 +1,8 @@
 #include "core/factorize/block_columns.hpp"
 #include "core/factorize/leaf_inverses.hpp"
 #include "core/factorize/log_determinant.hpp"
+#include "core/factorize/step_writer.hpp"
+#include "core/matrix/steps.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
 
@@ -11,13 +13,11 @@
 
 namespace tessera::detail {
 
-/// A = L L^H, left-looking.
+/// A = L L^H, left-looking: step by step, of which a rank has as many in flight as it has slots.
 template <class T, class Exec>
 class Factorization {
  public:
   using MemorySpace = typename Exec::memory_space;
-  using Columns = BlockColumns<T, Exec>;
-  using Step = typename Columns::Step;
 
   static Factored<T, MemorySpace> run(const Exec& exec, ShardedMatrix<T, MemorySpace>&& a, const Progress& progress,
                                       Memory<MemorySpace>& memory, const Schedule& schedule) {
@@ -27,14 +27,14 @@ class Factorization {
     Factored<T, MemorySpace> result{CholeskyFactor<T, MemorySpace>(std::move(a))};
     CholeskyFactor<T, MemorySpace>& factor = result.factor;
     std::optional<FactorizeBuffers<T, Exec>> buffers;
-    std::optional<Columns> columns;
+    std::optional<BlockColumns<T, Exec>> columns;
     collectively(grid.communicator(), [&] {
       const std::int64_t bytes = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
       factor.inverses_ = Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes);
       buffers = take<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
-      columns.emplace(exec, factor.l_, *buffers, memory, schedule, result.seconds);
+      columns.emplace(exec, factor.l_, *buffers, memory, result.seconds);
     });
-    Factorization(*columns, progress).run(Steps<MemorySpace>(layout).all(), grid.communicator());
+    Factorization(*columns, schedule, progress).run(Steps<MemorySpace>(layout).all());
     result.leading_minor = columns->leading_minor();
     if constexpr (Leaves<MemorySpace>::has_inverses) {
       const Timed timed(result.seconds.panel, "tessera::factorize::invert");
@@ -45,31 +45,37 @@ class Factorization {
   }
 
  private:
-  Factorization(Columns& columns, const Progress& progress) : columns_(columns), progress_(progress) {}
+  Factorization(BlockColumns<T, Exec>& columns, const Schedule& schedule, const Progress& progress)
+      : columns_(columns), schedule_(schedule), progress_(progress) {}
 
-  void run(const std::vector<TileRange>& steps, const Communicator& communicator) {
-    columns_.run(steps, [this](const Step& step, Program& program) {
-      const TileRange newest = columns_.newest(step);
-      columns_.subtract_ahead(program, step, {GlobalTile{0}, newest.begin});  // A(k:,k) -= L(k:,0:k) L(k,0:k)^H, in
-      columns_.subtract(program, step, step.k, newest);                       // two parts,
-      columns_.sum(program, step);                                            // on all process columns
-      factor(program, step, step.k);  // A(k:,k) = L(k:,k), by the two lines below
-      program.then([this, k = step.k] { report(k); });
-    });
-    settle(communicator, callback_failure_);
+  void run(const std::vector<TileRange>& steps) {
+    Transfers<Exec>& transfers = columns_.transfers();
+    PhaseSeconds& seconds = columns_.seconds();
+    run_task_lists(
+        static_cast<std::int64_t>(steps.size()), columns_.slots(),
+        [&](std::int64_t i, int slot) {
+          const auto number = static_cast<std::size_t>(i);
+          return tasks_of({steps[number], i > 0 ? steps[number - 1] : TileRange{}}, slot);
+        },
+        [&] {
+          if (transfers.idle()) return;
+          Timed timed(seconds.exchange, "tessera::factorize::exchange");
+          if (!transfers.progress()) timed.book_to(seconds.waiting);
+        },
+        [&] {
+          const Timed timed(seconds.waiting, "tessera::factorize::waiting");
+          transfers.wait_some();
+        });
+    settle(columns_.grid().communicator(), callback_failure_);
   }
 
-  /// A step of several tiles is the same again, on its own columns.
-  void factor(Program& program, const Step& step, TileRange k) {
-    if (k.size() == 1) {
-      const auto diagonal = columns_.factor_diagonal(program, step, k.begin);  // A(k,k) = L(k,k) L(k,k)^H
-      columns_.divide_below(program, step, k.begin, diagonal);                 // A(i,k) = A(i,k) L(k,k)^-H, i > k
-      return;
-    }
-    const GlobalTile middle = k.begin + k.size() / 2;
-    factor(program, step, {k.begin, middle});
-    columns_.subtract(program, step, {middle, k.end}, {k.begin, middle});
-    factor(program, step, {middle, k.end});
+  TaskList tasks_of(const Step& step, int slot) {
+    TaskList tasks;
+    StepWriter<T, Exec> writer(columns_, schedule_, step, slot, tasks);
+    describe(step, writer);
+    tasks.then([this, k = step.k] { report(k); });
+    writer.finish();
+    return tasks;
   }
 
   /// On a rank that does not own a block column, a step may end before the one before it. An exception from the
@@ -78,13 +84,14 @@ class Factorization {
     if (!progress_ || callback_failure_ || !(reported_ < k.end)) return;
     reported_ = k.end;
     try {
-      progress_(columns_.columns_before(k.end), columns_.n());
+      progress_(columns_.columns().begin(k.end).value, columns_.columns().n);
     } catch (...) {
       callback_failure_ = std::current_exception();
     }
   }
 
-  Columns& columns_;
+  BlockColumns<T, Exec>& columns_;
+  const Schedule& schedule_;
   const Progress& progress_;
   GlobalTile reported_{0};
   std::exception_ptr callback_failure_;

@@ -37,7 +37,8 @@ class Lookahead {
   }
 
   kernels::Queue<Exec>& panels() { return panels_; }
-  kernels::Queue<Exec>* lower_updates() { return lower_updates_ ? &*lower_updates_ : nullptr; }
+  bool has_lower_updates() const { return lower_updates_.has_value(); }
+  kernels::Queue<Exec>& lower_updates() { return *lower_updates_; }
   const Exec& packing() const { return packing_->exec(); }
 
   /// This rank's step number `i` is factored by what the panels have to do by now.

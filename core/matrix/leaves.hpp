@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/factorize/buffers.hpp"
+#include "core/matrix/steps.hpp"
 #include "kernels/substitution.hpp"
 #include "tessera/distribution.hpp"
 

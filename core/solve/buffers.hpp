@@ -18,10 +18,10 @@ template <class T, class Exec>
 struct SolveBuffers {
   using MemorySpace = typename Exec::memory_space;
 
-  /// What travels for some right-hand sides: a tile's sum or solution, in two buffers by turns each way.
-  struct Slot {
-    T* sent[2] = {};
-    T* received[2] = {};
+  /// What travels for some right-hand sides: a leaf's sum or solution, of two leaves at a time.
+  struct OfSlot {
+    T* sent[2] = {};      // solutions
+    T* received[2] = {};  // sums and solutions; a sum goes on from there
     T* others = nullptr;  // x at the rows of another process row
   };
 
@@ -32,15 +32,15 @@ struct SolveBuffers {
     slots.resize(static_cast<std::size_t>(std::min<std::int64_t>(most, chunks)));
     blas = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
     if constexpr (kernels::Substitution<Exec>::exists) {
-      substitution = workspace.template take<char>(InTwoLaunches<T, Exec>::suits(layout, nrhs)
-                                                       ? InTwoLaunches<T, Exec>::workspace_bytes(layout, nrhs)
+      substitution = workspace.template take<char>(SolveOnOneDevice<T, Exec>::suits(layout, nrhs)
+                                                       ? SolveOnOneDevice<T, Exec>::workspace_bytes(layout, nrhs)
                                                        : kernels::Substitution<Exec>::template workspace_bytes<T>(
                                                              Leaves<MemorySpace>(layout).width(), 1, chunk));
     }
     if (layout.rows.processes > 1) rows = workspace.template take<T>(layout.rows.local_extent() * nrhs);
     if (layout.columns.processes > 1) columns = workspace.template take<T>(layout.columns.local_extent() * nrhs);
     if (layout.rows.processes * layout.columns.processes == 1) return;
-    for (Slot& slot : slots) {
+    for (OfSlot& slot : slots) {
       for (T*& buffer : slot.sent) buffer = workspace.template take<T>(layout.rows.tile * chunk);
       for (T*& buffer : slot.received) buffer = workspace.template take<T>(layout.rows.tile * chunk);
       if (layout.rows.processes > 1) slot.others = workspace.template take<T>(most_rows(layout) * chunk);
@@ -51,7 +51,7 @@ struct SolveBuffers {
 
   std::int64_t chunk;   // right-hand sides that are solved for together
   std::int64_t chunks;  // of them
-  std::vector<Slot> slots;
+  std::vector<OfSlot> slots;
   char* blas;
   char* substitution = nullptr;  // what Substitution works with
   T* rows = nullptr;             // where there are several process rows

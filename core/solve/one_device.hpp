@@ -9,9 +9,9 @@
 
 namespace tessera::detail {
 
-/// Solves in two launches, where a device has all of L, for few right-hand sides; for an Exec that has Substitution.
+/// The solve where one device has all of L and right-hand sides are few: a launch of Substitution for each sweep.
 template <class T, class Exec>
-class InTwoLaunches {
+class SolveOnOneDevice {
  public:
   using MemorySpace = typename Exec::memory_space;
 

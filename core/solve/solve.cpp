@@ -1,9 +1,10 @@
-#include "core/exchange/ring.hpp"
+#include "core/exchange/ring_sum.hpp"
 #include "core/exchange/task_list.hpp"
 #include "core/exchange/transfers.hpp"
 #include "core/matrix/leaves.hpp"
 #include "core/solve/buffers.hpp"
 #include "core/solve/one_device.hpp"
+#include "core/solve/sweep.hpp"
 #include "core/timed.hpp"
 #include "kernels/blas.hpp"
 #include "kernels/elementwise.hpp"
@@ -42,27 +43,29 @@ class Solve {
         buffers_(buffers),
         queue_(exec, buffers.blas, memory.blas_handles[0]),
         transfers_(grid_, memory),
+        forward_(grid_, l_.layout(), kernels::Op::none),
+        backward_(grid_, l_.layout(), kernels::Op::conj_transpose),
         b_(whole(b, rows_.n)),
         at_rows_(grid_.rows() == 1 ? b_ : whole(buffers.rows, rows_.local_extent())),
         at_columns_(grid_.cols() == 1 ? b_ : whole(buffers.columns, columns_.local_extent())) {}
 
   void run() {
-    const auto leaves = static_cast<std::int64_t>(leaves_.all().size());
-    const auto make = [&](std::int64_t i, int slot) {
-      Program program;
+    const auto tasks_of = [&](std::int64_t i, int slot) {
+      TaskList tasks;
       const auto chunk =
           std::make_shared<Chunk>(Chunk{i * buffers_.chunk, std::min(nrhs_, (i + 1) * buffers_.chunk), slot});
-      program.then([this, chunk] { take_in(*chunk); });
-      sweep(program, chunk, kernels::Op::none, 0, leaves);  // L y = b
-      program.then([this, chunk] { turn_round(*chunk); });
-      sweep(program, chunk, kernels::Op::conj_transpose, 0, leaves);  // L^H x = y
-      replicate(program, chunk);
+      const LeafRange all{0, static_cast<std::int64_t>(leaves_.all().size())};
+      tasks.then([this, chunk] { take_in(*chunk); });
+      solve_for(tasks, chunk, forward_, all);  // L y = b
+      tasks.then([this, chunk] { turn_round(*chunk); });
+      solve_for(tasks, chunk, backward_, all);  // L^H x = y
+      replicate(tasks, chunk);
       // The next chunk in this slot has its buffers.
-      program.when([this, chunk] { return transfers_.done(chunk->sent[0]) && transfers_.done(chunk->sent[1]); }, [] {});
-      return program;
+      tasks.wait_for([this, chunk] { return transfers_.done(chunk->sent[0]) && transfers_.done(chunk->sent[1]); });
+      return tasks;
     };
-    run_programs(
-        buffers_.chunks, static_cast<int>(buffers_.slots.size()), make,
+    run_task_lists(
+        buffers_.chunks, static_cast<int>(buffers_.slots.size()), tasks_of,
         [&] {
           if (transfers_.idle()) return;
           const Region region("tessera::solve::exchange");
@@ -88,6 +91,12 @@ class Solve {
   };
   using ChunkPointer = std::shared_ptr<Chunk>;
 
+  struct LeafRange {
+    std::int64_t begin;
+    std::int64_t end;
+    std::int64_t size() const { return end - begin; }
+  };
+
   View whole(T* data, std::int64_t rows) const {
     return make_matrix_view<MemorySpace>(data, rows, nrhs_, std::max<std::int64_t>(1, rows));
   }
@@ -109,7 +118,9 @@ class Solve {
     if (from.data() != to.data()) kernels::copy<T>(queue_.exec(), from, to);
   }
 
-  typename Buffers::Slot& slot_of(const Chunk& chunk) { return buffers_.slots[static_cast<std::size_t>(chunk.slot)]; }
+  typename Buffers::OfSlot& buffers_of(const Chunk& chunk) {
+    return buffers_.slots[static_cast<std::size_t>(chunk.slot)];
+  }
 
   /// b, less what has been subtracted, stands on one rank of a process row.
   void take_in(const Chunk& chunk) {
@@ -133,113 +144,75 @@ class Solve {
     }
   }
 
-  /// L(k,k) x(k) = b(k), or with L(k,k)^H, for the leaves k in [begin, end), from the first or from the last on.
-  void sweep(Program& program, const ChunkPointer& chunk, kernels::Op op, std::int64_t begin, std::int64_t end) {
-    if (begin == end) return;
-    if (end - begin == 1) return solve_leaf(program, chunk, op, begin);
-    const std::int64_t middle = begin + (end - begin) / 2;
-    const auto tiles = [this](std::int64_t first, std::int64_t last) {
-      return TileRange{leaf(first).begin, leaf(last - 1).end};
-    };
-    const bool forward = op == kernels::Op::none;
-    forward ? sweep(program, chunk, op, begin, middle) : sweep(program, chunk, op, middle, end);
-    subtract(program, chunk, op, tiles(middle, end), tiles(begin, middle));
-    forward ? sweep(program, chunk, op, middle, end) : sweep(program, chunk, op, begin, middle);
+  /// The leaves of a range, in the order of the sweep: one half, its products with the other half's rows, that half.
+  void solve_for(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep, const LeafRange& leaves) {
+    if (leaves.size() == 0) return;
+    if (leaves.size() == 1) return solve_leaf(tasks, chunk, sweep, leaves.begin);
+    const std::int64_t middle = leaves.begin + leaves.size() / 2;
+    const LeafRange upper{leaves.begin, middle};
+    const LeafRange lower{middle, leaves.end};
+    const auto [first, second] = sweep.in_order(upper, lower);
+    solve_for(tasks, chunk, sweep, first);
+    subtract(tasks, chunk, sweep, tiles_of(lower), tiles_of(upper));
+    solve_for(tasks, chunk, sweep, second);
   }
 
   TileRange leaf(std::int64_t i) const { return leaves_.all()[static_cast<std::size_t>(i)]; }
+  TileRange tiles_of(const LeafRange& leaves) const { return {leaf(leaves.begin).begin, leaf(leaves.end - 1).end}; }
 
   /// b(i) -= L(i,j) y(j), or y(j) -= L(i,j)^H x(i), for this rank's rows of i and columns of j.
-  void subtract(Program& program, const ChunkPointer& chunk, kernels::Op op, TileRange i, TileRange j) {
+  void subtract(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep, TileRange i, TileRange j) {
     const LocalIndex first = rows_.local_begin(i.begin);
     const LocalIndex last = rows_.local_begin(i.end);
     if (first == last) return;
-    l_.layout().for_each_slab(columns_.local_begin(j.begin), columns_.local_begin(j.end),
-                              [&](LocalIndex from, LocalIndex to) {
-                                program.then([this, chunk, op, first, last, from, to] {
-                                  const Region region("tessera::solve::update");
-                                  const View rows = of(*chunk, at_rows_, first.value, last - first);
-                                  const View columns = of(*chunk, at_columns_, from.value, to - from);
-                                  const bool forward = op == kernels::Op::none;
-                                  kernels::gemm<T>(queue_, T(-1), op, l_.view(first, last, from, to), kernels::Op::none,
-                                                   forward ? columns : rows, T(1), forward ? rows : columns);
-                                });
-                              });
+    l_.layout().for_each_slab(
+        columns_.local_begin(j.begin), columns_.local_begin(j.end), [&](LocalIndex from, LocalIndex to) {
+          const auto [sums, solutions] = sweep.sides(of(*chunk, at_rows_, first.value, last - first),
+                                                     of(*chunk, at_columns_, from.value, to - from));
+          tasks.then([this, op = sweep.op(), l = l_.view(first, last, from, to), to_sums = sums, from_y = solutions] {
+            const Region region("tessera::solve::update");
+            kernels::gemm<T>(queue_, T(-1), op, l, kernels::Op::none, from_y, T(1), to_sums);
+          });
+        });
   }
 
-  /// What this rank does for one leaf in one sweep: a sum goes along a process row (forward) or column (backward) to
-  /// the leaf's owner, and the solution from there along the process column or row.
-  struct Part {
-    bool owns = false;
-    int source = -1;                 // of what arrives, if anything does
-    bool receives_solution = false;  // then that is what arrives, else a sum
-    std::vector<int> destinations;   // of the solution, at the owner, else of the sum
-  };
-
-  /// None, if there is nothing for this rank to do.
-  std::optional<Part> part_in(kernels::Op op, TileRange leaf) const {
-    const GlobalTile k = leaf.begin;
-    const bool forward = op == kernels::Op::none;
-    const int owner = grid_.rank_of(rows_.owner(k), columns_.owner(k));
-    const auto has_rows_below = [&](int row) { return rows_.seen_from(row).local_extent_from(leaf.end) > 0; };
-    const auto has_columns_left = [&](int col) { return columns_.seen_from(col).local_begin(k).value > 0; };
-    const auto in_row = [&](int col) { return grid_.rank_of(grid_.row(), col); };
-    const auto in_column = [&](int row) { return grid_.rank_of(row, grid_.col()); };
-    Part part;
-    part.owns = owner == grid_.rank();
-    if (forward ? rows_.is_mine(k) : columns_.is_mine(k)) {
-      const Ring ring = forward ? make_ring(columns_.owner(k), grid_.cols(), has_columns_left, in_row)
-                                : make_ring(rows_.owner(k), grid_.rows(), has_rows_below, in_column);
-      const auto beside = neighbours(ring, grid_.rank());
-      if (!beside) return std::nullopt;
-      part.source = beside->previous;
-      if (beside->next >= 0) part.destinations.push_back(beside->next);
-    } else if (forward ? columns_.is_mine(k) && has_rows_below(grid_.row()) : rows_.is_mine(k)) {
-      part.source = owner;
-      part.receives_solution = true;
-    } else {
-      return std::nullopt;
-    }
-    if (part.owns) {
-      for (int other = 0; other < (forward ? grid_.rows() : grid_.cols()); ++other) {
-        const int rank = forward ? in_column(other) : in_row(other);
-        if (rank != owner && (!forward || has_rows_below(other))) part.destinations.push_back(rank);
-      }
-    }
-    return part;
-  }
-
-  void solve_leaf(Program& program, const ChunkPointer& chunk, kernels::Op op, std::int64_t index) {
+  /// What this rank does for one leaf: it adds to the sum on its way to the owner, who divides, or takes the solution
+  /// in. Two leaves are on their way at a time: what is sent of one has left before its buffers serve the next but one.
+  void solve_leaf(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep, std::int64_t index) {
     const TileRange k = leaf(index);
-    const std::optional<Part> part = part_in(op, k);
-    if (!part) return;
+    const std::optional<Sweep::Role> role = sweep.role(k);
+    if (!role) return;
     const int turn = chunk->turn;
     chunk->turn = 1 - turn;
-    const std::int64_t m = rows_.extent_of(k);
-    const std::int64_t count = m * chunk->size();
-    if (part->source >= 0) {
-      program.then([this, chunk, turn, count, source = part->source] {
-        chunk->received[turn] = transfers_.receive(queue_.exec(), slot_of(*chunk).received[turn], count, source,
-                                                   {Tag::solution, chunk->slot});
+    const Tag tag{Tag::solution, chunk->slot};
+    T* const buffer = buffers_of(*chunk).received[turn];
+    const auto [sum, solution] = sweep.sides(at_rows(*chunk, k), at_columns(*chunk, k));
+    const auto buffers_are_free = [this, chunk, turn] { return transfers_.done(chunk->sent[turn]); };
+    const auto arrived = [this, chunk, turn] { return transfers_.done(chunk->received[turn]); };
+    if (role->solution_from >= 0) {
+      const std::int64_t m = rows_.extent_of(k);
+      const View message = make_matrix_view<MemorySpace>(buffer, m, chunk->size(), m);
+      tasks.when(buffers_are_free, [this, chunk, turn, message, from = role->solution_from, tag] {
+        chunk->received[turn] =
+            transfers_.receive(queue_.exec(), message.data(), static_cast<std::int64_t>(message.size()), from, tag);
       });
-    }
-    const auto ready = [this, chunk, turn] {
-      return transfers_.done(chunk->received[turn]) && transfers_.done(chunk->sent[turn]);
-    };
-    program.when(ready, [this, chunk, op, k, index, turn, m, part = *part] {
-      const bool forward = op == kernels::Op::none;
-      const View arrived = make_matrix_view<MemorySpace>(slot_of(*chunk).received[turn], m, chunk->size(), m);
-      if (part.receives_solution) {
+      tasks.when(arrived, [this, message, to = solution] {
         const Region region("tessera::solve::exchange");
-        kernels::copy<T>(queue_.exec(), arrived, forward ? at_columns(*chunk, k) : at_rows(*chunk, k));
-        return;
+        kernels::copy<T>(queue_.exec(), message, to);
+      });
+      return;
+    }
+    const RingStop<T, Exec> stop{sum, buffer, role->sum, tag};
+    tasks.when(buffers_are_free,
+               [this, chunk, turn, stop] { chunk->received[turn] = stop.receive(transfers_, queue_.exec()); });
+    tasks.when(arrived, [this, chunk, turn, stop, op = sweep.op(), index, role = *role, y = solution, tag] {
+      {
+        const Region region("tessera::solve::exchange");
+        chunk->sent[turn] = {stop.pass_on(transfers_, queue_.exec())};
       }
-      const View sum = forward ? at_rows(*chunk, k) : at_columns(*chunk, k);
-      if (part.source >= 0) kernels::add<T>(queue_.exec(), arrived, sum);
-      if (!part.owns) return send(*chunk, turn, sum, part.destinations);
-      const View solution = forward ? at_columns(*chunk, k) : at_rows(*chunk, k);
-      divide(op, index, sum, solution);
-      send(*chunk, turn, solution, part.destinations);
+      if (!role.owns) return;
+      divide(op, index, stop.share, y);
+      send_solution(*chunk, turn, y, role.solution_to, tag);
     });
   }
 
@@ -261,22 +234,21 @@ class Solve {
     copy(b, y);
   }
 
-  void send(Chunk& chunk, int turn, const View& what, const std::vector<int>& destinations) {
+  void send_solution(Chunk& chunk, int turn, const View& y, const std::vector<int>& destinations, Tag tag) {
     if (destinations.empty()) return;
     const Region region("tessera::solve::exchange");
-    const auto rows = static_cast<std::int64_t>(what.extent(0));
-    T* const buffer = slot_of(chunk).sent[turn];
-    kernels::copy<T>(queue_.exec(), what, make_matrix_view<MemorySpace>(buffer, rows, chunk.size(), rows));
-    chunk.sent[turn].clear();
+    const auto rows = static_cast<std::int64_t>(y.extent(0));
+    T* const buffer = buffers_of(chunk).sent[turn];
+    kernels::copy<T>(queue_.exec(), y, make_matrix_view<MemorySpace>(buffer, rows, chunk.size(), rows));
     for (const int destination : destinations) {
-      chunk.sent[turn].push_back(transfers_.send(queue_.exec(), static_cast<const T*>(buffer), rows * chunk.size(),
-                                                 destination, {Tag::solution, chunk.slot}));
+      chunk.sent[turn].push_back(
+          transfers_.send(queue_.exec(), static_cast<const T*>(buffer), rows * chunk.size(), destination, tag));
     }
   }
 
   /// x from this rank's rows, and from those of the other process rows, into b.
-  void replicate(Program& program, const ChunkPointer& chunk) {
-    program.then([this, chunk] {
+  void replicate(TaskList& tasks, const ChunkPointer& chunk) {
+    tasks.then([this, chunk] {
       const View mine = of(*chunk, at_rows_, 0, rows_.local_extent());
       grid_.rows() == 1 ? copy(mine, of(*chunk, b_, 0, rows_.n)) : scatter(*chunk, grid_.row(), mine);
     });
@@ -284,20 +256,20 @@ class Solve {
       const int to = (grid_.row() + step) % grid_.rows();
       const int from = (grid_.row() - step + grid_.rows()) % grid_.rows();
       const std::int64_t height = rows_.seen_from(from).local_extent();
-      program.then([this, chunk, to, from, height] {
+      tasks.then([this, chunk, to, from, height] {
         const Region region("tessera::solve::exchange");
-        chunk->received[0] = transfers_.receive(queue_.exec(), slot_of(*chunk).others, height * chunk->size(),
+        chunk->received[0] = transfers_.receive(queue_.exec(), buffers_of(*chunk).others, height * chunk->size(),
                                                 grid_.rank_of(from, grid_.col()), {Tag::rows, chunk->slot});
         const View mine = of(*chunk, at_rows_, 0, rows_.local_extent());
         transfers_.send(queue_.exec(), static_cast<const T*>(mine.data()), static_cast<std::int64_t>(mine.size()),
                         grid_.rank_of(to, grid_.col()), {Tag::rows, chunk->slot});
       });
-      program.when([this, chunk] { return transfers_.done(chunk->received[0]); },
-                   [this, chunk, from, height] {
-                     scatter(*chunk, from,
-                             make_matrix_view<MemorySpace>(slot_of(*chunk).others, height, chunk->size(),
-                                                           std::max<std::int64_t>(1, height)));
-                   });
+      tasks.when([this, chunk] { return transfers_.done(chunk->received[0]); },
+                 [this, chunk, from, height] {
+                   scatter(*chunk, from,
+                           make_matrix_view<MemorySpace>(buffers_of(*chunk).others, height, chunk->size(),
+                                                         std::max<std::int64_t>(1, height)));
+                 });
     }
   }
 
@@ -322,6 +294,8 @@ class Solve {
   Buffers buffers_;
   kernels::Queue<Exec> queue_;
   Transfers<Exec> transfers_;
+  Sweep forward_;
+  Sweep backward_;
   View b_;           // b, and in the end x, of all rows; those below are the same where a rank has them all
   View at_rows_;     // forward: b less what has been subtracted; backward: x; at this rank's rows
   View at_columns_;  // forward: y; backward: y less what has been subtracted; at this rank's columns
@@ -337,8 +311,8 @@ void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space
   collectively(factor.grid().communicator(), [&] {
     const auto buffers = take<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule);
     if constexpr (kernels::Substitution<Exec>::exists) {
-      using Short = InTwoLaunches<T, Exec>;
-      if (Short::suits(layout, nrhs)) return Short::run(exec, factor, b, nrhs, buffers.substitution);
+      using OneDevice = SolveOnOneDevice<T, Exec>;
+      if (OneDevice::suits(layout, nrhs)) return OneDevice::run(exec, factor, b, nrhs, buffers.substitution);
     }
     solve.emplace(exec, factor, b, nrhs, buffers, memory);
   });

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "tessera/distribution.hpp"
+
+namespace tessera::detail {
+
+/// A step of the factorisation: block column k, and that of the step before.
+struct Step {
+  TileRange k;
+  TileRange previous;
+};
+
+/// Diagonal and panel of the tiles k of a step: one tile by the two lines that name its formulas, several by halves.
+template <class Verbs>
+void factor(Verbs& verbs, TileRange k) {
+  if (k.size() == 1) {
+    const auto diagonal = verbs.factor_diagonal(k.begin);  // A(k,k) = L(k,k) L(k,k)^H
+    verbs.divide_below(k.begin, diagonal);                 // A(i,k) = A(i,k) L(k,k)^-H, i > k
+    return;
+  }
+  const GlobalTile middle = k.begin + k.size() / 2;
+  factor(verbs, {k.begin, middle});
+  verbs.subtract({middle, k.end}, {k.begin, middle});
+  factor(verbs, {middle, k.end});
+}
+
+/// What a step consists of, left-looking, the same on all ranks. StepWriter makes tasks of the verbs; CountedMessages
+/// counts what they send.
+template <class Verbs>
+void describe(const Step& step, Verbs& verbs) {
+  const TileRange newest = verbs.newest();
+  verbs.subtract_ahead({GlobalTile{0}, newest.begin});  // A(k:,k) -= L(k:,0:k) L(k,0:k)^H, in
+  verbs.subtract(step.k, newest);                       // two parts,
+  verbs.sum();                                          // on all process columns
+  factor(verbs, step.k);                                // A(k:,k) = L(k:,k)
+}
+
+}  // namespace tessera::detail

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "core/exchange/ring_sum.hpp"
+#include "kernels/blas.hpp"
+#include "tessera/distribution.hpp"
+#include "tessera/process_grid.hpp"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace tessera::detail {
+
+/// One of the two sweeps of a solve, as a rank sees it. Forward, L y = b: sums stand at rows, the sum for a leaf goes
+/// along its process row to the leaf's owner, and y from there along the process column. Backward, L^H x = y, it is the
+/// same with rows and columns exchanged, and leaves from the last one on.
+class Sweep {
+ public:
+  Sweep(const ProcessGrid& grid, const SlabLayout& l, kernels::Op op)
+      : grid_(grid), op_(op), sums_(sides(l.rows, l.columns).first), solutions_(sides(l.rows, l.columns).second) {}
+
+  kernels::Op op() const { return op_; }
+
+  /// What belongs to the indices at which sums stand, and what to those of solutions.
+  template <class X>
+  std::pair<X, X> sides(X of_rows, X of_columns) const {
+    return is_forward() ? std::pair{of_rows, of_columns} : std::pair{of_columns, of_rows};
+  }
+  /// The upper and the lower half of the leaves, in the order in which they are solved for.
+  template <class X>
+  std::pair<X, X> in_order(X upper, X lower) const {
+    return is_forward() ? std::pair{upper, lower} : std::pair{lower, upper};
+  }
+
+  /// What a rank does for a leaf.
+  struct Role {
+    bool owns = false;             ///< divides by the diagonal block
+    Neighbours sum = {};           ///< ranks; where it owns the leaf or has a share of the sum
+    int solution_from = -1;        ///< a rank; where it is neither
+    std::vector<int> solution_to;  ///< ranks; of the owner
+  };
+
+  /// None, if there is nothing for this rank to do.
+  std::optional<Role> role(TileRange leaf) const {
+    const GlobalTile k = leaf.begin;
+    Role role;
+    if (sums_.is_mine(k)) {
+      role.owns = solutions_.is_mine(k);
+      const auto beside =
+          ring_neighbours(solutions_.coordinate, solutions_.owner(k), solutions_.processes,
+                          [&](int coordinate) { return has_share(solutions_.seen_from(coordinate), leaf); });
+      if (!beside && !role.owns) return std::nullopt;
+      const auto rank = [&](int coordinate) { return coordinate < 0 ? -1 : rank_of(sums_.coordinate, coordinate); };
+      if (beside) role.sum = {rank(beside->previous), rank(beside->next)};
+    } else if (solutions_.is_mine(k) && wants_solution(sums_, leaf)) {
+      role.solution_from = rank_of(sums_.owner(k), solutions_.coordinate);
+    } else {
+      return std::nullopt;
+    }
+    for (int other = 0; role.owns && other < sums_.processes; ++other) {
+      if (other != sums_.coordinate && wants_solution(sums_.seen_from(other), leaf)) {
+        role.solution_to.push_back(rank_of(other, solutions_.coordinate));
+      }
+    }
+    return role;
+  }
+
+ private:
+  bool is_forward() const { return op_ == kernels::Op::none; }
+
+  int rank_of(int at_sums, int at_solutions) const {
+    const auto [row, col] = is_forward() ? std::pair{at_sums, at_solutions} : std::pair{at_solutions, at_sums};
+    return grid_.rank_of(row, col);
+  }
+  /// Whether a process has something to subtract from a leaf: L(leaf, left) or L(below, leaf).
+  bool has_share(const BlockCyclic& solutions, TileRange leaf) const {
+    return is_forward() ? solutions.local_begin(leaf.begin).value > 0 : solutions.local_extent_from(leaf.end) > 0;
+  }
+  /// Whether a process goes on with the solution: from rows below; x is wanted everywhere.
+  bool wants_solution(const BlockCyclic& sums, TileRange leaf) const {
+    return !is_forward() || sums.local_extent_from(leaf.end) > 0;
+  }
+
+  const ProcessGrid& grid_;
+  kernels::Op op_;
+  BlockCyclic sums_;
+  BlockCyclic solutions_;
+};
+
+}  // namespace tessera::detail
