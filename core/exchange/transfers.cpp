@@ -1,8 +1,8 @@
 #include "core/exchange/transfers.hpp"
 
 #include "core/tuning.hpp"
+#include "kernels/backend.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/queue.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -35,7 +35,7 @@ bool mpi_takes_pointers(MpiBuffers asked) {
     if (std::string_view(text) == "staged") return false;
     throw_misuse("TESSERA_MPI_BUFFERS", std::string("is \"") + text + "\", neither \"direct\" nor \"staged\"");
   }
-  if (Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible) return true;
+  if (kernels::is_host<typename MemorySpace::execution_space>) return true;
   if (asked != MpiBuffers::automatic) return asked == MpiBuffers::direct;
 #ifdef TESSERA_MPI_TELLS
   return MPIX_Query_cuda_support() == 1;
@@ -84,7 +84,7 @@ void Transfers<Exec>::give_up() noexcept {
 template <class Exec>
 typename Transfers<Exec>::Message Transfers<Exec>::begin(const Exec& exec, Part part, std::int64_t bytes) {
   if (bytes == 0) return {};
-  if constexpr (kernels::on_host<Exec>) exec.fence();
+  if constexpr (kernels::is_host<Exec>) exec.fence();
   part.message = ++last_;
   open_[part.message] = (bytes + most_bytes_ - 1) / most_bytes_;
   for (std::int64_t done = 0; done < bytes; done += most_bytes_) {
@@ -100,7 +100,7 @@ typename Transfers<Exec>::Message Transfers<Exec>::begin(const Exec& exec, Part 
       }
       Kokkos::deep_copy(exec, staged(next), in_place(next));
     }
-    if constexpr (kernels::on_host<Exec>) {
+    if constexpr (kernels::is_host<Exec>) {
       post(std::move(next));
     } else {
       hold(next.way == Part::Way::in ? incoming_ : outgoing_, exec, std::move(next));
@@ -154,13 +154,13 @@ bool Transfers<Exec>::progress() {
 
 template <class Exec>
 void Transfers<Exec>::wait_some() {
-  if constexpr (kernels::on_host<Exec>) complete(MPI_Waitsome, "MPI_Waitsome");
+  if constexpr (kernels::is_host<Exec>) complete(MPI_Waitsome, "MPI_Waitsome");
 }
 
 template <class Exec>
 void Transfers<Exec>::wait() {
   while (!idle()) {
-    if constexpr (kernels::on_host<Exec>) {
+    if constexpr (kernels::is_host<Exec>) {
       wait_some();
     } else {
       progress();
@@ -200,7 +200,7 @@ template <class Exec>
 void Transfers<Exec>::land(Part part) {
   const Exec exec = *part.exec;
   Kokkos::deep_copy(exec, in_place(part), staged(part));
-  if constexpr (kernels::on_host<Exec>) {
+  if constexpr (kernels::is_host<Exec>) {
     exec.fence();
     finish(std::move(part));
   } else {

@@ -2,7 +2,7 @@
 
 #include "core/exchange/communicator.hpp"
 #include "core/exchange/staging.hpp"
-#include "kernels/instances.hpp"
+#include "kernels/backend.hpp"
 #include "tessera/detail/memory.hpp"
 #include "tessera/process_grid.hpp"
 
@@ -104,7 +104,9 @@ class Transfers {
                                                                                static_cast<std::size_t>(part.bytes));
   }
   static auto in_place(const Part& part) { return bytes_at<MemorySpace>(part.data, part); }
-  static auto staged(const Part& part) { return bytes_at<kernels::PinnedFor<MemorySpace>>(part.staged.data(), part); }
+  static auto staged(const Part& part) {
+    return bytes_at<kernels::StagingSpaceOf<MemorySpace>>(part.staged.data(), part);
+  }
 
   Message begin(const Exec& exec, Part part, std::int64_t bytes);
   void post(Part part);

@@ -53,14 +53,14 @@ class BlockColumns {
         grid_(a.grid()),
         rows_(a.rows()),
         columns_(a.columns()),
-        updates_(exec, buffers.blas_of_queues[0], memory.blas_handles[0]),
+        updates_(exec, buffers.blas_of_queues.updates, memory.blas_handles.updates),
         transfers_(grid_, memory),
         failing_(buffers.failing),
         schedule_(schedule),
         seconds_(seconds) {
     for (const auto& slot : buffers.slots) slots_.emplace_back().memory = slot;
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
-    if constexpr (!kernels::on_host<Exec>) {
+    if constexpr (!kernels::is_host<Exec>) {
       lookahead_.emplace(exec, buffers.blas_of_queues, memory.blas_handles, grid_.rows() > 1);
     }
   }
@@ -342,7 +342,7 @@ class BlockColumns {
     };
     const std::int64_t run = grid_.rows() == 1 ? k.size() : 1;
     // A device is not filled by a block on the diagonal alone: there it goes with those below.
-    constexpr bool alone = kernels::on_host<Exec>;
+    constexpr bool alone = kernels::is_host<Exec>;
     for (GlobalTile t = k.begin; t < k.end; t = t + run) {
       if (!alone || !rows_.is_mine(t)) continue;
       program.then([this, &queue, multiply, k, t, run, from, to, beta, target, top] {

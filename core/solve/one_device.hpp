@@ -1,7 +1,8 @@
 #pragma once
 
 #include "core/matrix/leaves.hpp"
-#include "kernels/substitution.hpp"
+#include "kernels/backend.hpp"
+#include "kernels/slabs_of_l.hpp"
 #include "tessera/cholesky_factor.hpp"
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 
 namespace tessera::detail {
 
-/// Solves in two launches, where a device has all of L, for few right-hand sides; for an Exec that has Substitution.
+/// Solves in two launches, where a device has all of L, for few right-hand sides.
 template <class T, class Exec>
 class InTwoLaunches {
  public:

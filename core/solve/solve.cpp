@@ -40,7 +40,7 @@ class Solve {
         columns_(l_.columns()),
         nrhs_(nrhs),
         buffers_(buffers),
-        queue_(exec, buffers.blas, memory.blas_handles[0]),
+        queue_(exec, buffers.blas, memory.blas_handles.updates),
         transfers_(grid_, memory),
         b_(whole(b, rows_.n)),
         at_rows_(grid_.rows() == 1 ? b_ : whole(buffers.rows, rows_.local_extent())),
@@ -249,12 +249,11 @@ class Solve {
     const TileRange k = leaf(index);
     const View l = l_.view(rows_.local_begin(k.begin), rows_.local_begin(k.end), columns_.local_begin(k.begin),
                            columns_.local_begin(k.end));
-    using Substitution = kernels::Substitution<Exec>;
-    if constexpr (Substitution::exists) {
+    if constexpr (!kernels::is_host<Exec>) {
       const std::int64_t m = rows_.extent_of(k);
       kernels::SlabsOfL<T> one{m, m, m, {}, leaves_.inverses(inverses_, index)};
       one.slabs[0] = {l.data(), static_cast<std::int64_t>(l.stride(1))};
-      Substitution::template run<T>(queue_.exec(), op, one, b, buffers_.substitution);
+      kernels::Substitution<Exec>::template run<T>(queue_.exec(), op, one, b, buffers_.substitution);
     } else {
       kernels::trsm_left<T>(queue_, op, l, b);
     }
@@ -336,7 +335,7 @@ void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space
   std::optional<Solve<T, Exec>> solve;
   collectively(factor.grid().communicator(), [&] {
     const auto buffers = take<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule);
-    if constexpr (kernels::Substitution<Exec>::exists) {
+    if constexpr (!kernels::is_host<Exec>) {
       using Short = InTwoLaunches<T, Exec>;
       if (Short::suits(layout, nrhs)) return Short::run(exec, factor, b, nrhs, buffers.substitution);
     }

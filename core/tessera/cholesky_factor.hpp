@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/detail/backends.hpp>
 #include <tessera/detail/memory.hpp>
 #include <tessera/detail/schedule.hpp>
 #include <tessera/detail/strided.hpp>
@@ -119,6 +120,7 @@ template <Scalar T, class Exec>
 CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
                                                          ShardedMatrix<T, typename Exec::memory_space>&& a,
                                                          const Progress& progress = {}) {
+  detail::require_backend<Exec>();
   detail::Agreement agreement("factorize");
   agreement.same("scalar", detail::scalar_name<T>());
   agreement.same("memory space of exec", std::string(Exec::memory_space::name()));
@@ -136,6 +138,7 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
 template <Scalar T, class MemorySpace>
 template <class Exec, class B>
 void CholeskyFactor<T, MemorySpace>::solve(const Exec& exec, const B& b) const {
+  detail::require_backend<Exec>();
   static_assert(std::is_same_v<typename Exec::memory_space, MemorySpace>, "exec works where the factor is");
   static_assert(B::rank == 1 || B::rank == 2, "b is a View of n, or of n x nrhs");
   static_assert(std::is_same_v<typename B::value_type, T>, "b is solved in place, and has the scalar of A");
