@@ -111,26 +111,27 @@ std::int64_t MemoryPlan::total() const {
                          [](std::int64_t sum, const RankMemory& rank) { return sum + rank.peak; });
 }
 
-template <Scalar T, class Exec>
-MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
-  using detail::throw_misuse;
+namespace detail {
+
+template <class T, class Exec>
+MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
   if (std::int64_t{grid.rows} * grid.cols > std::numeric_limits<int>::max()) {
     throw_misuse("grid",
                  "has more ranks than an int holds: " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols));
   }
   const int ranks = grid.rows * grid.cols;
-  detail::require_grid("grid", grid, ranks);
+  require_grid("grid", grid, ranks);
   if (options.tile_size < 0) {
     throw_misuse("tile_size", "extent must not be negative, got " + std::to_string(options.tile_size));
   }
-  detail::require_dimensions(n, std::max<std::int64_t>(1, options.tile_size), options.slab);
+  require_dimensions(n, std::max<std::int64_t>(1, options.tile_size), options.slab);
   if (options.nrhs < 0) throw_misuse("nrhs", "must not be negative, got " + std::to_string(options.nrhs));
   if (options.depth < 0) throw_misuse("depth", "must not be negative, got " + std::to_string(options.depth));
-  detail::require_gram_options(options.gram, detail::largest_real<T>);
-  detail::require_triangle(options.triangle);
+  require_gram_options(options.gram, largest_real<T>);
+  require_triangle(options.triangle);
 
   MemoryPlanOptions asked = options;
-  asked.tile_size = detail::tile_size_for<T, typename Exec::memory_space>(options.tile_size, n, grid);
+  asked.tile_size = tile_size_for<T, typename Exec::memory_space>(options.tile_size, n, grid);
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
   // Narrower slabs store less above the diagonal, smaller tiles have smaller slots; each makes the products narrower.
   constexpr std::int64_t least_tile = 32;
@@ -146,23 +147,24 @@ MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
     plan = plan_for<T, Exec>(n, grid, asked);
   }
   for (int rank = 0; rank < ranks; ++rank) {
-    const SlabLayout layout = detail::make_layout<T, typename Exec::memory_space>(
+    const SlabLayout layout = make_layout<T, typename Exec::memory_space>(
         grid, rank, n, std::max<std::int64_t>(1, asked.tile_size), asked.slab);
     plan.sent.push_back(traffic_of_rank<T, typename Exec::memory_space>(layout));
   }
   return plan;
 }
 
-template <Scalar T, class Exec>
-MemoryPlan memory_plan(std::int64_t n, int ranks, const MemoryPlanOptions& options) {
-  if (ranks < 1) detail::throw_misuse("ranks", "must be at least 1, got " + std::to_string(ranks));
-  return memory_plan<T, Exec>(n, nearly_square(ranks), options);
+template <class T, class Exec>
+MemoryPlan plan_memory(std::int64_t n, int ranks, const MemoryPlanOptions& options) {
+  if (ranks < 1) throw_misuse("ranks", "must be at least 1, got " + std::to_string(ranks));
+  return plan_memory<T, Exec>(n, nearly_square(ranks), options);
 }
 
 #define TESSERA_INSTANTIATE_PLAN(T, Exec)                                                      \
-  template MemoryPlan memory_plan<T, Exec>(std::int64_t, GridShape, const MemoryPlanOptions&); \
-  template MemoryPlan memory_plan<T, Exec>(std::int64_t, int, const MemoryPlanOptions&);
+  template MemoryPlan plan_memory<T, Exec>(std::int64_t, GridShape, const MemoryPlanOptions&); \
+  template MemoryPlan plan_memory<T, Exec>(std::int64_t, int, const MemoryPlanOptions&);
 #define TESSERA_INSTANTIATE_PLANS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_PLAN, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_PLANS)
 
+}  // namespace detail
 }  // namespace tessera

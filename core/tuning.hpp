@@ -1,9 +1,8 @@
 #pragma once
 
+#include "kernels/backend.hpp"
 #include "tessera/process_grid.hpp"
 #include "tessera/scalar.hpp"
-
-#include <Kokkos_Core.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -13,9 +12,10 @@
 namespace tessera::detail {
 
 template <class MemorySpace>
-struct Tuning {
-  static constexpr bool host = Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
+class Tuning {
+  static constexpr bool host = kernels::is_host<typename MemorySpace::execution_space>;
 
+ public:
   /// The largest tile that default_tile_size picks. On the host a tile is factored by one rank while others wait; but
   /// between process columns a block column is one tile wide, and narrow ones cost messages and time in gemm. Between
   /// devices narrow ones cost messages, and wide ones lookahead.

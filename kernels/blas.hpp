@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/op.hpp"
 #include "kernels/queue.hpp"
 #include "tessera/matrix_view.hpp"
 
@@ -7,8 +8,6 @@
 
 // BLAS on one rank's own Views, enqueued on a queue. The operands of one call do not overlap.
 namespace tessera::kernels {
-
-enum class Op { none, conj_transpose };
 
 /// C = alpha op(A) op(B) + beta C, with beta 0 (C is not read) or 1; an empty A and B count as zero.
 template <class T, class Exec>
@@ -32,7 +31,7 @@ template <class T, class Exec>
 void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
                 const MatrixView<T, typename Exec::memory_space>& b);
 
-/// B = L^-1 B, or L^-H B; where there is Substitution, that is faster.
+/// B = L^-1 B, or L^-H B; on a device Substitution is faster.
 template <class T, class Exec>
 void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
                const MatrixView<T, typename Exec::memory_space>& b);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/queue.hpp"
+#include "kernels/backend.hpp"
 #include "tessera/matrix_view.hpp"
 
 // Kernels that touch each element once.
@@ -35,7 +35,7 @@ void for_each(const char* label, const Exec& exec, const MatrixView<T, typename 
   if (over.size() == 0) return;
   const auto rows = static_cast<std::int64_t>(over.extent(0));
   const auto columns = static_cast<std::int64_t>(over.extent(1));
-  if constexpr (on_host<Exec>) {
+  if constexpr (is_host<Exec>) {
     using Policy = Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2, Kokkos::Iterate::Left, Kokkos::Iterate::Left>,
                                          Kokkos::IndexType<std::int64_t>>;
     Kokkos::parallel_for(label, Policy(exec, {0, 0}, {rows, columns}), functor);

@@ -24,13 +24,13 @@ void gemm(Queue<Exec>& queue, T alpha, Op op_a, const MatrixView<const T, typena
     if (beta == T(0)) set_zero<T>(queue.exec(), c);
     return;
   }
-  if constexpr (VendorBlas<Exec>::has_gemm) {
+  if constexpr (!is_host<Exec>) {
     const auto stride = [](const auto& view) { return static_cast<std::int64_t>(view.stride(1)); };
     const auto k = static_cast<std::int64_t>(a.extent(op_a == Op::none ? 1 : 0));
     queue.blas().gemm(*name(op_a), *name(op_b), static_cast<std::int64_t>(c.extent(0)),
                       static_cast<std::int64_t>(c.extent(1)), k, alpha, a.data(), stride(a), b.data(), stride(b), beta,
                       c.data(), stride(c));
-  } else if (on_host<Exec> && c.extent(1) == 1 && op_b == Op::none) {  // a BLAS's gemm packs even a single column
+  } else if (c.extent(1) == 1 && op_b == Op::none) {  // a BLAS's gemm packs even a single column
     compat::gemv<T>(queue.exec(), name(op_a), alpha, a, column(b, 0), beta, column(c, 0));
   } else {
     compat::gemm<T>(queue.exec(), name(op_a), name(op_b), alpha, a, b, beta, c);

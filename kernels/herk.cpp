@@ -65,7 +65,7 @@ template <class T, class Exec>
 void herk(Queue<Exec>& queue, T alpha, Op op, const MatrixView<const T, typename Exec::memory_space>& a, T beta,
           const MatrixView<T, typename Exec::memory_space>& c) {
   if (c.size() == 0) return;
-  if constexpr (on_host<Exec>) {
+  if constexpr (is_host<Exec>) {
     if (a.size() == 0) {
       if (beta == T(0)) set_zero<T>(queue.exec(), c);
       return;

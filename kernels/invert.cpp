@@ -1,7 +1,7 @@
 #include "kernels/invert.hpp"
 
+#include "kernels/backend.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/queue.hpp"
 #include "tessera/scalar.hpp"
 
 #include <Kokkos_Core.hpp>
@@ -21,7 +21,7 @@ struct InvertBlocks {
 
   static constexpr std::size_t most = 64;  // triangles: a launch takes no more than 4 KiB
   static constexpr int size = substitution_block<T>;
-  static constexpr int threads = on_host<Exec> ? 1 : size;
+  static constexpr int threads = is_host<Exec> ? 1 : size;
   static constexpr int leading_dimension = size + 1;
   static constexpr int scratch_bytes = (size * leading_dimension + 2 * size) * static_cast<int>(sizeof(T));
 

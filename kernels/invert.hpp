@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/substitution.hpp"
+#include "kernels/slabs_of_l.hpp"
 
 #include <cstdint>
 #include <vector>

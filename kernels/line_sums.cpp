@@ -1,7 +1,7 @@
 #include "kernels/line_sums.hpp"
 
+#include "kernels/backend.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/queue.hpp"
 
 namespace tessera::kernels {
 namespace {
@@ -96,7 +96,7 @@ template <class T, class Exec>
 void line_sums(const char* label, const Exec& exec, const Lines<T>& lines, const Wide<T>* subtract, Wide<T>* sums) {
   using Range = Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>;
   if (lines.count == 0) return;
-  if constexpr (on_host<Exec>) {
+  if constexpr (is_host<Exec>) {
     using Group = SumGroup<T>;
     Kokkos::parallel_for(label, Range(exec, 0, (lines.count + Group::width - 1) / Group::width),
                          Group{lines, subtract, sums});

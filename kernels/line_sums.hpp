@@ -12,7 +12,7 @@
 namespace tessera::kernels {
 
 template <class T>
-using Wide = std::conditional_t<std::is_same_v<T, tessera::detail::RealOf<T>>, double, Kokkos::complex<double>>;
+using Wide = std::conditional_t<std::is_same_v<T, detail::RealOf<T>>, double, Kokkos::complex<double>>;
 
 /// Lines of numbers: number s of line l stands at data[l * line_stride + s * stride].
 template <class T>

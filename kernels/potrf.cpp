@@ -1,8 +1,8 @@
 #include "kernels/potrf.hpp"
 
+#include "kernels/backend.hpp"
 #include "kernels/blas.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/cuda/tile_kernels.hpp"
 #include "tessera/scalar.hpp"
 
 #include <cmath>
@@ -54,24 +54,24 @@ struct PotrfBlock {
 /// What is factored without recursion.
 template <class T, class Exec>
 constexpr std::int64_t leaf() {
-  if constexpr (TileKernels<Exec>::exist) {
-    return TileKernels<Exec>::template columns<T>;
-  } else {
+  if constexpr (is_host<Exec>) {
     return PotrfBlock<T, Exec>::columns;
+  } else {
+    return TileKernels<Exec>::template columns<T>;
   }
 }
 
 template <class T, class Exec>
 void potrf_leaf(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>& a, std::int64_t offset,
                 const FailingMinor<Exec>& failing) {
-  if constexpr (TileKernels<Exec>::exist) {
-    TileKernels<Exec>::template potrf<T>(queue.exec(), a, offset, failing);
-  } else {
+  if constexpr (is_host<Exec>) {
     using Block = PotrfBlock<T, Exec>;
     Kokkos::parallel_for(
         "tessera::potrf::block",
         Kokkos::TeamPolicy<Exec>(queue.exec(), 1, 1).set_scratch_size(0, Kokkos::PerTeam(int{Block::scratch_bytes})),
         Block{a, offset, failing});
+  } else {
+    TileKernels<Exec>::template potrf<T>(queue.exec(), a, offset, failing);
   }
 }
 

@@ -1,7 +1,7 @@
+#include "kernels/backend.hpp"
 #include "kernels/blas.hpp"
 #include "kernels/compat.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/cuda/tile_kernels.hpp"
 
 #include <algorithm>
 
@@ -11,7 +11,9 @@ template <class T, class Exec>
 void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
                 const MatrixView<T, typename Exec::memory_space>& b) {
   if (b.size() == 0) return;
-  if constexpr (TileKernels<Exec>::exist) {
+  if constexpr (is_host<Exec>) {
+    compat::trsm<T>(queue.exec(), "R", "C", l, b);
+  } else {
     using Tile = TileKernels<Exec>;
     const auto n = static_cast<std::int64_t>(l.extent(0));
     const auto m = static_cast<std::int64_t>(b.extent(0));
@@ -21,8 +23,6 @@ void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::mem
       Tile::template trsm_right<T>(queue.exec(), block(l, j, end, j, end), w);
       gemm<T>(queue, T(-1), Op::none, w, Op::conj_transpose, block(l, end, n, j, end), T(1), block(b, 0, m, end, n));
     }
-  } else {
-    compat::trsm<T>(queue.exec(), "R", "C", l, b);
   }
 }
 

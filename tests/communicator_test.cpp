@@ -1,4 +1,5 @@
 #include "calls.hpp"
+#include "kernels/backend.hpp"
 #include "mpi_profile.hpp"
 #include "operators.hpp"
 
@@ -248,7 +249,7 @@ TEST_F(CommunicatorTest, FailingMessageIsAnMpiError) {
   if (ranks == 1) GTEST_SKIP() << "one rank sends none";
   const std::int64_t tile = 2;  // each rank has rows for each other
   const System<double> system(comm, 2 * tile * ranks * ranks);
-  const bool host = detail::accessible<Kokkos::DefaultHostExecutionSpace, Kokkos::DefaultExecutionSpace::memory_space>;
+  const bool host = kernels::is_host<Kokkos::DefaultExecutionSpace>;
   for (const std::string name : {"MPI_Irecv", "MPI_Isend", host ? "MPI_Waitsome" : "MPI_Testsome"}) {
     SCOPED_TRACE(name);
     const profile::Open before = profile::open();

@@ -1,4 +1,5 @@
 #include "environment.hpp"
+#include "kernels/backend.hpp"
 #include "misuse.hpp"
 #include "mpi_profile.hpp"
 
@@ -98,8 +99,7 @@ TEST_F(EnvironmentTest, LargestMessageThatDiffers) {
 TEST_F(EnvironmentTest, Buffers) {
   const Result usual = run();
   for (const std::string way : {"staged", "direct"}) {
-    if (way == "direct" &&
-        !detail::accessible<Kokkos::DefaultHostExecutionSpace, Kokkos::DefaultExecutionSpace::memory_space>) {
+    if (way == "direct" && !kernels::is_host<Kokkos::DefaultExecutionSpace>) {
       continue;  // this MPI may not take a device's pointers
     }
     SCOPED_TRACE(way);

@@ -88,7 +88,7 @@ struct Sum {
 
 template <class T>
 struct KernelsTest : ::testing::Test {
-  Kokkos::View<char*, Exec::memory_space> workspace{"workspace", kernels::VendorBlas<Exec>::workspace_bytes};
+  Kokkos::View<char*, Exec::memory_space> workspace{"workspace", kernels::Queue<Exec>::workspace_bytes};
   std::shared_ptr<void> handle;
   kernels::Queue<Exec> queue{Exec{}, workspace.data(), handle};
   kernels::FailingMinor<Exec> failing{"failing"};

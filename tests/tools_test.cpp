@@ -1,5 +1,6 @@
 #include "calls.hpp"
 #include "jacobians.hpp"
+#include "kernels/backend.hpp"
 #include "operators.hpp"
 
 #include <cstdint>
@@ -119,7 +120,7 @@ struct ToolsTest : ::testing::Test {
     const std::uint32_t given = tools::device_id(exec);
     const std::uint32_t host_kind = tools::device_id(Kokkos::DefaultHostExecutionSpace{}) >> 24;
     for (const Kernel& kernel : what.kernels) {
-      if (detail::accessible<Kokkos::DefaultHostExecutionSpace, typename Space::memory_space>) {
+      if (kernels::is_host<Space>) {
         EXPECT_EQ(kernel.instance, given) << kernel.name;
       } else if (kernel.instance >> 24 != host_kind) {  // instances forked from it, perhaps
         EXPECT_NE(kernel.instance, tools::device_id(Space{})) << kernel.name;

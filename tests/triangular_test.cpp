@@ -1,6 +1,7 @@
 #include "kernels.hpp"
+#include "kernels/backend.hpp"
 #include "kernels/invert.hpp"
-#include "kernels/substitution.hpp"
+#include "kernels/slabs_of_l.hpp"
 
 #include <algorithm>
 #include <array>
@@ -46,10 +47,11 @@ TYPED_TEST(TriangularTest, InvertBlocks) {
 enum class Way { trsm_right, trsm_left, substitution };
 
 /// B = L^-1 B or L^-H B in one launch, with L in slabs and leaves of these widths.
-template <class T, class Substitution = kernels::Substitution<Exec>>
+template <class T, class Device = Exec>
 void substitute(KernelsTest<T>& test, Op op, const MatrixView<const T, Space>& l, std::int64_t slab_width,
                 std::int64_t leaf_width, const MatrixView<T, Space>& b) {
-  if constexpr (Substitution::exists) {
+  if constexpr (!kernels::is_host<Device>) {
+    using Substitution = kernels::Substitution<Device>;
     const auto n = static_cast<std::int64_t>(l.extent(0));
     const std::int64_t leaves_in_slab = (slab_width + leaf_width - 1) / leaf_width;
     const std::int64_t leaves = (n + slab_width - 1) / slab_width * leaves_in_slab;
@@ -108,7 +110,7 @@ TYPED_TEST(TriangularTest, TriangularSystems) {
         return transposed ? std::conj(wide(l(k, i))) : wide(l(i, k));
       };
       for (const auto& [way, op, slab_width, leaf_width, name] : cases) {
-        constexpr bool has_substitution = kernels::Substitution<Exec>::exists;
+        constexpr bool has_substitution = !kernels::is_host<Exec>;
         if ((way == Way::trsm_left && has_substitution) || (way == Way::substitution && !has_substitution)) continue;
         const bool left = way != Way::trsm_right;
         for (const std::int64_t vectors : {0, 1, 5, 16, 65, 600}) {
@@ -173,7 +175,7 @@ TYPED_TEST(TriangularTest, NanStaysInItsColumn) {
         const Framed<T> b(n, vectors, [&](std::int64_t i, std::int64_t j) {
           return with_nan && i == row && j == column ? nan_of_ones<T>() : random<T>(6)(i, j);
         });
-        if (kernels::Substitution<Exec>::exists) {
+        if (!kernels::is_host<Exec>) {
           substitute<T>(*this, op, factor.l.read(), 1000, 1000, b.view());
         } else {
           kernels::trsm_left<T>(this->queue, op, factor.l.read(), b.view());

@@ -38,7 +38,7 @@ class GramAssembly {
         grid_(matrix.grid()),
         transfers_(grid_, memory),
         buffers_(take<GramBuffers<T, Exec>>(memory, matrix.layout(), chunks_, grid_.rank(), source.buffered, in_place)),
-        queue_(exec, buffers_.blas, memory.blas_handles[0]),
+        queue_(exec, buffers_.blas, memory.blas_handles.updates),
         means_(exec, chunks_, grid_.communicator(), buffers_),
         product_(queue_, static_cast<RealOf<T>>(options.alpha), matrix, transfers_) {}
 

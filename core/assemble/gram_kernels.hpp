@@ -1,8 +1,8 @@
 #pragma once
 
+#include "kernels/backend.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/line_sums.hpp"
-#include "kernels/queue.hpp"
 #include "tessera/distribution.hpp"
 #include "tessera/matrix_view.hpp"
 #include "tessera/scalar.hpp"
@@ -138,7 +138,7 @@ template <class T, class Exec, class Element>
 void write_panel(const char* label, const Exec& exec,
                  const WritePanel<T, typename Exec::memory_space, Element>& panel) {
   if (panel.to.size() == 0) return;
-  if constexpr (kernels::on_host<Exec>) {
+  if constexpr (kernels::is_host<Exec>) {
     const WritePanelTiles<T, typename Exec::memory_space, Element> tiles{
         panel, static_cast<std::int64_t>(panel.to.extent(panel.lines_inside ? 1 : 0)),
         static_cast<std::int64_t>(panel.to.extent(panel.lines_inside ? 0 : 1))};

@@ -167,7 +167,7 @@ struct GramBuffers {
     const std::int64_t own_rows = chunks.rows_of(rank);
     const bool alone = rows.processes * columns.processes == 1;
     const PanelsOf panels_of(rows.processes, columns.processes, rows.coordinate, columns.coordinate);
-    blas = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
+    blas = workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes);
     window = workspace.template take<T>(buffered ? own_rows * own_lines : 0);
     if (in_place) return;
     for (int parity = 0; parity < (alone ? 1 : 2); ++parity) {

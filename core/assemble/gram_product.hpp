@@ -40,7 +40,7 @@ class GramProduct {
     const LocalTile end = columns_.local_tiles_end();
     const std::int64_t slab_tiles = std::max<std::int64_t>(1, matrix_.slab() / columns_.tile);
     // The wider, the less time goes to packing; a device would compute too much above the diagonal.
-    const std::int64_t together = kernels::on_host<Exec>
+    const std::int64_t together = kernels::is_host<Exec>
                                       ? slab_tiles
                                       : std::max<std::int64_t>(1, Tuning<MemorySpace>::update_width / columns_.tile);
     for (LocalTile t{0}; t < end;) {
@@ -56,7 +56,7 @@ class GramProduct {
   void add_to_columns(const Panels& panels, LocalTile begin, LocalTile end) {
     const LocalIndex from = column_begin(begin);
     const LocalIndex bottom{rows_.local_extent()};
-    if (!kernels::on_host<Exec>) {  // a device is not filled by steps: what is above the diagonal goes along
+    if (!kernels::is_host<Exec>) {  // a device is not filled by steps: what is above the diagonal goes along
       return add_to_block(panels, top(begin), bottom, from, column_begin(end));
     }
     if (alone_) {

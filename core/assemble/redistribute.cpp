@@ -4,9 +4,9 @@
 #include "core/exchange/transfers.hpp"
 #include "core/timed.hpp"
 #include "core/tuning.hpp"
+#include "kernels/backend.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/queue.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -269,7 +269,7 @@ class Redistribution {
                                           to};
     constexpr const char* label = "tessera::redistribute::take_in";
     using Blocks = TakeInBlocks<T, MemorySpace>;
-    if constexpr (kernels::on_host<Exec>) {
+    if constexpr (kernels::is_host<Exec>) {
       if (matrix_.tile_size() >= Blocks::line) {
         const Blocks blocks{elements};
         Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec_, 0, blocks.blocks),

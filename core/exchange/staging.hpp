@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/instances.hpp"
+#include "kernels/backend.hpp"
 
 #include <Kokkos_Core.hpp>
 
@@ -27,7 +27,7 @@ class StagingPool {
     Buffer() = default;
     explicit Buffer(std::size_t size) : size_(size) {
       try {
-        make<kernels::PinnedFor<MemorySpace>>("tessera::exchange::staged");
+        make<kernels::StagingSpaceOf<MemorySpace>>("tessera::exchange::staged");
       } catch (const std::exception&) {
         make<Kokkos::HostSpace>("tessera::exchange::staged_pageable");
       }

@@ -1,8 +1,8 @@
 #include "core/exchange/transfers.hpp"
 
 #include "core/tuning.hpp"
+#include "kernels/backend.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/queue.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -35,7 +35,7 @@ bool mpi_takes_pointers(MpiBuffers asked) {
     if (std::string_view(text) == "staged") return false;
     throw_misuse("TESSERA_MPI_BUFFERS", std::string("is \"") + text + "\", neither \"direct\" nor \"staged\"");
   }
-  if (Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible) return true;
+  if (kernels::is_host<typename MemorySpace::execution_space>) return true;
   if (asked != MpiBuffers::automatic) return asked == MpiBuffers::direct;
 #ifdef TESSERA_MPI_TELLS
   return MPIX_Query_cuda_support() == 1;
@@ -64,7 +64,7 @@ template <class Exec>
 void Transfers<Exec>::give_up() noexcept {
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     if (requests_[i] == MPI_REQUEST_NULL) continue;
-    if (parts_[i].way == Part::Way::in) {
+    if (packets_[i].way == Packet::Way::in) {
       MPI_Cancel(&requests_[i]);
       MPI_Wait(&requests_[i], MPI_STATUS_IGNORE);
     } else {
@@ -73,8 +73,8 @@ void Transfers<Exec>::give_up() noexcept {
   }
   if (idle()) return;
   try {
-    for (Part& part : parts_) {  // what is staged for others may still be read: nobody will say when not
-      if (part.way == Part::Way::out && part.staged.size() > 0) new Buffer(std::move(part.staged));
+    for (Packet& packet : packets_) {  // what is staged for others may still be read: nobody will say when not
+      if (packet.way == Packet::Way::out && packet.staged.size() > 0) new Buffer(std::move(packet.staged));
     }
     Kokkos::fence();  // copies that nobody waits for
   } catch (...) {     // the device is lost, and with it the copies
@@ -82,40 +82,40 @@ void Transfers<Exec>::give_up() noexcept {
 }
 
 template <class Exec>
-typename Transfers<Exec>::Message Transfers<Exec>::begin(const Exec& exec, Part part, std::int64_t bytes) {
+typename Transfers<Exec>::Message Transfers<Exec>::begin(const Exec& exec, Packet packet, std::int64_t bytes) {
   if (bytes == 0) return {};
-  if constexpr (kernels::on_host<Exec>) exec.fence();
-  part.message = ++last_;
-  open_[part.message] = (bytes + most_bytes_ - 1) / most_bytes_;
+  if constexpr (kernels::is_host<Exec>) exec.fence();
+  packet.message = ++last_;
+  open_[packet.message] = (bytes + most_bytes_ - 1) / most_bytes_;
   for (std::int64_t done = 0; done < bytes; done += most_bytes_) {
-    Part next = part;
+    Packet next = packet;
     next.data += done;
     next.bytes = static_cast<int>(std::min(most_bytes_, bytes - done));
     if (!direct_) {
       next.staged = staging_.take(static_cast<std::size_t>(next.bytes));
-      if (next.way == Part::Way::in) {
+      if (next.way == Packet::Way::in) {
         next.exec = exec;
         post(std::move(next));  // nobody else reads or writes there
         continue;
       }
       Kokkos::deep_copy(exec, staged(next), in_place(next));
     }
-    if constexpr (kernels::on_host<Exec>) {
+    if constexpr (kernels::is_host<Exec>) {
       post(std::move(next));
     } else {
-      hold(next.way == Part::Way::in ? incoming_ : outgoing_, exec, std::move(next));
+      wait_in(next.way == Packet::Way::in ? held_incoming_ : held_outgoing_, exec, std::move(next));
     }
   }
-  return part.message;
+  return packet.message;
 }
 
 template <class Exec>
-void Transfers<Exec>::post(Part part) {
+void Transfers<Exec>::post(Packet packet) {
   requests_.push_back(MPI_REQUEST_NULL);
-  parts_.push_back(std::move(part));
-  const Part& p = parts_.back();
+  packets_.push_back(std::move(packet));
+  const Packet& p = packets_.back();
   char* const data = direct_ ? p.data : p.staged.data();
-  if (p.way == Part::Way::in) {
+  if (p.way == Packet::Way::in) {
     check(MPI_Irecv(data, p.bytes, MPI_BYTE, p.rank, p.tag, communicator_.native(), &requests_.back()), "MPI_Irecv");
   } else {
     check(MPI_Isend(data, p.bytes, MPI_BYTE, p.rank, p.tag, communicator_.native(), &requests_.back()), "MPI_Isend");
@@ -123,44 +123,44 @@ void Transfers<Exec>::post(Part part) {
 }
 
 template <class Exec>
-void Transfers<Exec>::hold(std::deque<Held>& queue, const Exec& exec, Part part) {
-  Held& held = queue.emplace_back();
-  held.part = std::move(part);
-  held.ready.record(exec);
+void Transfers<Exec>::wait_in(std::deque<Waiting>& queue, const Exec& exec, Packet packet) {
+  Waiting& waiting = queue.emplace_back();
+  waiting.packet = std::move(packet);
+  waiting.ready.record(exec);
 }
 
 /// In order: messages of one kind and slot must not overtake each other.
 template <class Exec>
 template <class Go>
-bool Transfers<Exec>::let_go(std::deque<Held>& queue, const Go& go) {
+bool Transfers<Exec>::release(std::deque<Waiting>& queue, const Go& go) {
   bool went = false;
   for (; !queue.empty() && queue.front().ready.done(); went = true) {
-    Part part = std::move(queue.front().part);
+    Packet packet = std::move(queue.front().packet);
     queue.pop_front();
-    go(std::move(part));
+    go(std::move(packet));
   }
   return went;
 }
 
 template <class Exec>
 bool Transfers<Exec>::progress() {
-  const auto post_it = [this](Part part) { post(std::move(part)); };
-  bool went_on = let_go(incoming_, post_it);
-  went_on |= let_go(outgoing_, post_it);
+  const auto post_it = [this](Packet packet) { post(std::move(packet)); };
+  bool went_on = release(held_incoming_, post_it);
+  went_on |= release(held_outgoing_, post_it);
   if (!requests_.empty()) went_on |= complete(MPI_Testsome, "MPI_Testsome");
-  went_on |= let_go(landing_, [this](Part part) { finish(std::move(part)); });
+  went_on |= release(landing_, [this](Packet packet) { finish(std::move(packet)); });
   return went_on;
 }
 
 template <class Exec>
 void Transfers<Exec>::wait_some() {
-  if constexpr (kernels::on_host<Exec>) complete(MPI_Waitsome, "MPI_Waitsome");
+  if constexpr (kernels::is_host<Exec>) complete(MPI_Waitsome, "MPI_Waitsome");
 }
 
 template <class Exec>
 void Transfers<Exec>::wait() {
   while (!idle()) {
-    if constexpr (kernels::on_host<Exec>) {
+    if constexpr (kernels::is_host<Exec>) {
       wait_some();
     } else {
       progress();
@@ -176,42 +176,42 @@ bool Transfers<Exec>::complete(SomeCall call, const char* name) {
         name);
   if (count <= 0) return false;
   for (int i = 0; i < count; ++i) {
-    Part part = std::move(parts_[static_cast<std::size_t>(completed_[static_cast<std::size_t>(i)])]);
-    if (!direct_ && part.way == Part::Way::in) {
-      land(std::move(part));
+    Packet packet = std::move(packets_[static_cast<std::size_t>(completed_[static_cast<std::size_t>(i)])]);
+    if (!direct_ && packet.way == Packet::Way::in) {
+      land(std::move(packet));
     } else {
-      finish(std::move(part));
+      finish(std::move(packet));
     }
   }
   std::size_t kept = 0;
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     if (requests_[i] == MPI_REQUEST_NULL) continue;
     requests_[kept] = requests_[i];
-    if (kept != i) parts_[kept] = std::move(parts_[i]);
+    if (kept != i) packets_[kept] = std::move(packets_[i]);
     ++kept;
   }
   requests_.resize(kept);
-  parts_.erase(parts_.begin() + static_cast<std::ptrdiff_t>(kept), parts_.end());
+  packets_.erase(packets_.begin() + static_cast<std::ptrdiff_t>(kept), packets_.end());
   return true;
 }
 
 /// From where it was staged to where it belongs.
 template <class Exec>
-void Transfers<Exec>::land(Part part) {
-  const Exec exec = *part.exec;
-  Kokkos::deep_copy(exec, in_place(part), staged(part));
-  if constexpr (kernels::on_host<Exec>) {
+void Transfers<Exec>::land(Packet packet) {
+  const Exec exec = *packet.exec;
+  Kokkos::deep_copy(exec, in_place(packet), staged(packet));
+  if constexpr (kernels::is_host<Exec>) {
     exec.fence();
-    finish(std::move(part));
+    finish(std::move(packet));
   } else {
-    hold(landing_, exec, std::move(part));
+    wait_in(landing_, exec, std::move(packet));
   }
 }
 
 template <class Exec>
-void Transfers<Exec>::finish(Part part) {
-  if (!direct_) staging_.give_back(std::move(part.staged));
-  const auto entry = open_.find(part.message);
+void Transfers<Exec>::finish(Packet packet) {
+  if (!direct_) staging_.give_back(std::move(packet.staged));
+  const auto entry = open_.find(packet.message);
   if (--entry->second == 0) open_.erase(entry);
 }
 

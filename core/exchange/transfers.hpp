@@ -2,7 +2,7 @@
 
 #include "core/exchange/communicator.hpp"
 #include "core/exchange/staging.hpp"
-#include "kernels/instances.hpp"
+#include "kernels/backend.hpp"
 #include "tessera/detail/memory.hpp"
 #include "tessera/process_grid.hpp"
 
@@ -54,13 +54,13 @@ class Transfers {
   /// Arrives after all that `exec` has to do by now.
   template <class T>
   Message receive(const Exec& exec, T* data, std::int64_t count, int source, Tag tag) {
-    return begin(exec, {Part::Way::in, reinterpret_cast<char*>(data), source, tag.value()}, bytes_of<T>(count));
+    return begin(exec, {Packet::Way::in, reinterpret_cast<char*>(data), source, tag.value()}, bytes_of<T>(count));
   }
   /// Holds what `exec` has written by now, or is about to.
   template <class T>
   Message send(const Exec& exec, const T* data, std::int64_t count, int destination, Tag tag) {
     char* const bytes = const_cast<char*>(reinterpret_cast<const char*>(data));
-    return begin(exec, {Part::Way::out, bytes, destination, tag.value()}, bytes_of<T>(count));
+    return begin(exec, {Packet::Way::out, bytes, destination, tag.value()}, bytes_of<T>(count));
   }
 
   bool done(Message message) const { return open_.count(message) == 0; }
@@ -69,16 +69,23 @@ class Transfers {
   }
   bool idle() const { return open_.empty(); }  ///< no message is on its way
   bool progress();                             ///< brings all messages as far as they go by now; whether any went on
-  /// On the host, returns when at least one more part of a message is done; on a device at once, as that may have come
-  /// further meanwhile.
+  /// On the host, returns when at least one more packet of a message is done; on a device at once, as that may have
+  /// come further meanwhile.
   void wait_some();
   void wait();  ///< returns when all messages are done
 
  private:
   using Buffer = typename StagingPool<MemorySpace>::Buffer;
 
-  /// MPI counts are ints, and what is staged goes side by side: a message is sent in parts.
-  struct Part {
+  /// What MPI is handed at a time: its counts are ints, and what is staged is copied on one side while the packet
+  /// before it is on its way. Where a packet is, what it waits for there, and where it goes next:
+  ///
+  ///   held_...    sent: the device has written it, or staged it;   received: it no longer reads what was there
+  ///   requests_ requests_   sent: MPI has read it;  received: MPI has filled it                      landing_ if
+  ///   staged, else done landing_    received: the device has copied it to its place done
+  ///
+  /// On the host, where copies are done at once, nothing is held or lands. What is received staged is never held.
+  struct Packet {
     enum class Way { in, out } way = Way::in;
     char* data = nullptr;
     int rank = 0;
@@ -88,10 +95,10 @@ class Transfers {
     Buffer staged = {};
     std::optional<Exec> exec = std::nullopt;  ///< what copies it from there, if it comes in
   };
-  /// A part that waits for a device.
-  struct Held {
+  /// A packet that waits for a device.
+  struct Waiting {
     kernels::Event<Exec> ready = {};
-    Part part = {};
+    Packet packet = {};
   };
 
   template <class T>
@@ -99,37 +106,39 @@ class Transfers {
     return count * static_cast<std::int64_t>(sizeof(T));
   }
   template <class Space>
-  static auto bytes_at(char* data, const Part& part) {
+  static auto bytes_at(char* data, const Packet& packet) {
     return Kokkos::View<char*, Space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data,
-                                                                               static_cast<std::size_t>(part.bytes));
+                                                                               static_cast<std::size_t>(packet.bytes));
   }
-  static auto in_place(const Part& part) { return bytes_at<MemorySpace>(part.data, part); }
-  static auto staged(const Part& part) { return bytes_at<kernels::PinnedFor<MemorySpace>>(part.staged.data(), part); }
+  static auto in_place(const Packet& packet) { return bytes_at<MemorySpace>(packet.data, packet); }
+  static auto staged(const Packet& packet) {
+    return bytes_at<kernels::StagingSpaceOf<MemorySpace>>(packet.staged.data(), packet);
+  }
 
-  Message begin(const Exec& exec, Part part, std::int64_t bytes);
-  void post(Part part);
+  Message begin(const Exec& exec, Packet packet, std::int64_t bytes);
+  void post(Packet packet);
   /// MPI_Testsome or MPI_Waitsome, on all requests.
   using SomeCall = int (*)(int, MPI_Request*, int*, int*, MPI_Status*);
   bool complete(SomeCall call, const char* name);
-  void land(Part part);
-  void finish(Part part);
-  void hold(std::deque<Held>& queue, const Exec& exec, Part part);
+  void land(Packet packet);
+  void finish(Packet packet);
+  void wait_in(std::deque<Waiting>& queue, const Exec& exec, Packet packet);
   template <class Go>
-  bool let_go(std::deque<Held>& queue, const Go& go);
+  bool release(std::deque<Waiting>& queue, const Go& go);
   void give_up() noexcept;
 
   const Communicator& communicator_;
   StagingPool<MemorySpace>& staging_;
   bool direct_;
-  std::int64_t most_bytes_;  // of a part, the same on every rank
+  std::int64_t most_bytes_;  // of a packet, the same on every rank
   Message last_ = 0;
-  std::map<Message, std::int64_t> open_;  // how many parts are missing
-  std::deque<Held> outgoing_;             // not yet with MPI, in the order of their begin
-  std::deque<Held> incoming_;
+  std::map<Message, std::int64_t> open_;  // how many packets are missing
+  std::deque<Waiting> held_outgoing_;     // in the order of their begin
+  std::deque<Waiting> held_incoming_;
   std::vector<MPI_Request> requests_;
-  std::vector<Part> parts_;     // of each request
-  std::vector<int> completed_;  // positions of requests, as MPI gives them
-  std::deque<Held> landing_;    // on their way from where they were staged
+  std::vector<Packet> packets_;  // of each request
+  std::vector<int> completed_;   // positions of requests, as MPI gives them
+  std::deque<Waiting> landing_;
 };
 
 }  // namespace tessera::detail

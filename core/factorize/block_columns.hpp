@@ -49,7 +49,7 @@ class BlockColumns {
       : a_(a),
         grid_(a.grid()),
         messages_(a.rows(), a.columns()),
-        updates_(exec, buffers.blas_of_queues[0], memory.blas_handles[0]),
+        updates_(exec, buffers.blas.updates, memory.blas_handles.updates),
         transfers_(grid_, memory),
         failing_(buffers.failing),
         seconds_(seconds) {
@@ -59,8 +59,8 @@ class BlockColumns {
       slot.buffers = of_slot;
     }
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
-    if constexpr (!kernels::on_host<Exec>) {
-      lookahead_.emplace(exec, buffers.blas_of_queues, memory.blas_handles, grid_.rows() > 1);
+    if constexpr (!kernels::is_host<Exec>) {
+      lookahead_.emplace(exec, buffers.blas, memory.blas_handles, grid_.rows() > 1);
     }
   }
 
@@ -97,7 +97,7 @@ class BlockColumns {
   /// How the rows of an update are cut. A device is not filled by a block on the diagonal alone: there it goes with
   /// those below.
   UpdateCut cut(Lane lane, TileRange k, std::int64_t depth) const {
-    return {kernels::on_host<Exec>, lane == Lane::ahead && lookahead_->has_lower_updates(),
+    return {kernels::is_host<Exec>, lane == Lane::ahead && lookahead_->has_lower_updates(),
             rows_of_a_call<T, MemorySpace>(grid_.size(), rows().extent_of(k) * depth)};
   }
 

@@ -3,7 +3,8 @@
 #include "core/matrix/steps.hpp"
 #include "core/matrix/workspace.hpp"
 #include "core/tuning.hpp"
-#include "kernels/blas.hpp"
+#include "kernels/queue.hpp"
+#include "tessera/detail/memory.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
 
@@ -32,9 +33,11 @@ struct FactorizeBuffers {
     const std::int64_t height = layout.rows.local_extent();
     const std::int64_t width = Steps<MemorySpace>(layout).width();
     failing = workspace.template take<std::int64_t>(1);
-    const bool in_halves = layout.rows.local_extent() >= Tuning<MemorySpace>::rows_in_halves;
-    for (int queue = 0; queue < (kernels::on_host<Exec> ? 1 : in_halves ? 3 : 2); ++queue) {
-      blas_of_queues[queue] = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
+    const auto blas_workspace = [&] { return workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes); };
+    blas.updates = blas_workspace();
+    if constexpr (!kernels::is_host<Exec>) {
+      blas.panels = blas_workspace();
+      if (height >= Tuning<MemorySpace>::rows_in_halves) blas.lower_updates = blas_workspace();
     }
     diagonal_values = workspace.template take<double>(layout.rows.n);
     for (OfSlot& slot : slots) {
@@ -52,8 +55,8 @@ struct FactorizeBuffers {
   }
 
   std::int64_t* failing;
-  char* blas_of_queues[3] = {};  // updates, panels, updates of the lower half of the rows
-  double* diagonal_values;       // of log_determinant, which comes after all else
+  OfQueues<char*> blas;     // workspaces
+  double* diagonal_values;  // of log_determinant, which comes after all else
   std::vector<OfSlot> slots;
 };
 

@@ -24,23 +24,26 @@ class Factorization {
     const Region region("tessera::factorize");
     const ProcessGrid grid = a.grid();
     const SlabLayout layout = a.layout();
-    Factored<T, MemorySpace> result{CholeskyFactor<T, MemorySpace>(std::move(a))};
+    using Access = FactorAccess<T, MemorySpace>;
+    Factored<T, MemorySpace> result{Access::make(std::move(a))};
     CholeskyFactor<T, MemorySpace>& factor = result.factor;
+    ShardedMatrix<T, MemorySpace>& matrix = Access::matrix(factor);
     std::optional<FactorizeBuffers<T, Exec>> buffers;
     std::optional<BlockColumns<T, Exec>> columns;
     collectively(grid.communicator(), [&] {
       const std::int64_t bytes = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
-      factor.inverses_ = Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes);
+      Access::set_inverses(factor,
+                           Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes));
       buffers = take<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
-      columns.emplace(exec, factor.l_, *buffers, memory, result.seconds);
+      columns.emplace(exec, matrix, *buffers, memory, result.seconds);
     });
     Factorization(*columns, schedule, progress).run(Steps<MemorySpace>(layout).all());
     result.leading_minor = columns->leading_minor();
     if constexpr (Leaves<MemorySpace>::has_inverses) {
       const Timed timed(result.seconds.panel, "tessera::factorize::invert");
-      collectively(grid.communicator(), [&] { invert_leaves(exec, factor.l_, factor.inverses()); });
+      collectively(grid.communicator(), [&] { invert_leaves(exec, matrix, Access::inverses(factor)); });
     }
-    factor.log_determinant_ = log_determinant(exec, factor.l_, buffers->diagonal_values);
+    Access::set_log_determinant(factor, log_determinant(exec, matrix, buffers->diagonal_values));
     return result;
   }
 

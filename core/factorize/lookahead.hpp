@@ -1,7 +1,8 @@
 #pragma once
 
-#include "kernels/instances.hpp"
+#include "kernels/backend.hpp"
 #include "kernels/queue.hpp"
+#include "tessera/detail/memory.hpp"
 
 #include <Kokkos_Core.hpp>
 
@@ -18,16 +19,17 @@ class Lookahead {
  public:
   /// Goes on from where `updates` is by now. The queues are panels and, if it has a workspace, what updates the lower
   /// half of the rows. `packs`: whether rows of L are packed for others meanwhile.
-  Lookahead(const Exec& updates, char* const (&workspaces)[3], std::shared_ptr<void> (&handles)[3], bool packs)
+  Lookahead(const Exec& updates, const OfQueues<char*>& workspaces, OfQueues<std::shared_ptr<void>>& handles,
+            bool packs)
       : updates_(updates),
         urgent_(updates, kernels::Priority::urgent),
-        panels_(urgent_.exec(), workspaces[1], handles[1]) {
+        panels_(urgent_.exec(), workspaces.panels, handles.panels) {
     kernels::Event<Exec> begun;
     begun.record(updates);
     begun.hold_back(panels_.exec());
-    if (workspaces[2] != nullptr) {
+    if (workspaces.lower_updates != nullptr) {
       lower_.emplace(updates, kernels::Priority::ordinary);
-      lower_updates_.emplace(lower_->exec(), workspaces[2], handles[2]);
+      lower_updates_.emplace(lower_->exec(), workspaces.lower_updates, handles.lower_updates);
       begun.hold_back(lower_->exec());
     }
     if (packs) {

@@ -1,7 +1,8 @@
 #pragma once
 
 #include "core/matrix/steps.hpp"
-#include "kernels/substitution.hpp"
+#include "kernels/backend.hpp"
+#include "kernels/slabs_of_l.hpp"
 #include "tessera/distribution.hpp"
 
 #include <algorithm>
@@ -20,7 +21,7 @@ class Leaves {
   explicit Leaves(const SlabLayout& layout) : period_(std::lcm(layout.rows.processes, layout.columns.processes)) {
     const Steps<MemorySpace> steps(layout);
     const bool alone = layout.rows.processes * layout.columns.processes == 1;
-    if (!host && alone) {
+    if (has_inverses && alone) {
       leaves_ = steps.all();
       width_ = std::min(steps.width(), layout.slab);
     } else {
@@ -46,11 +47,9 @@ class Leaves {
     return all + i / period_ * kernels::inverses_size<T>(width_);
   }
 
-  static constexpr bool has_inverses = kernels::Substitution<typename MemorySpace::execution_space>::exists;
+  static constexpr bool has_inverses = !kernels::is_host<typename MemorySpace::execution_space>;
 
  private:
-  static constexpr bool host = Tuning<MemorySpace>::host;
-
   std::vector<TileRange> leaves_;
   std::int64_t width_;
   std::int64_t period_;

@@ -3,7 +3,7 @@
 #include "core/matrix/leaves.hpp"
 #include "core/matrix/workspace.hpp"
 #include "core/solve/one_device.hpp"
-#include "kernels/blas.hpp"
+#include "kernels/queue.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
 
@@ -30,8 +30,8 @@ struct SolveBuffers {
         chunks((nrhs + chunk - 1) / chunk) {
     const int most = schedule.slots_on(layout.rows.processes, layout.columns.processes);
     slots.resize(static_cast<std::size_t>(std::min<std::int64_t>(most, chunks)));
-    blas = workspace.template take<char>(kernels::VendorBlas<Exec>::workspace_bytes);
-    if constexpr (kernels::Substitution<Exec>::exists) {
+    blas = workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes);
+    if constexpr (!kernels::is_host<Exec>) {
       substitution = workspace.template take<char>(SolveOnOneDevice<T, Exec>::suits(layout, nrhs)
                                                        ? SolveOnOneDevice<T, Exec>::workspace_bytes(layout, nrhs)
                                                        : kernels::Substitution<Exec>::template workspace_bytes<T>(

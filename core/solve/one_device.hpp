@@ -1,7 +1,9 @@
 #pragma once
 
 #include "core/matrix/leaves.hpp"
-#include "kernels/substitution.hpp"
+#include "kernels/backend.hpp"
+#include "kernels/op.hpp"
+#include "kernels/slabs_of_l.hpp"
 #include "tessera/cholesky_factor.hpp"
 
 #include <algorithm>
@@ -32,7 +34,8 @@ class SolveOnOneDevice {
     const ShardedMatrix<T, MemorySpace>& matrix = factor.matrix();
     const SlabLayout& layout = matrix.layout();
     const std::int64_t n = matrix.n();
-    kernels::SlabsOfL<T> l{n, layout.slab, Leaves<MemorySpace>(layout).width(), {}, factor.inverses()};
+    kernels::SlabsOfL<T> l{
+        n, layout.slab, Leaves<MemorySpace>(layout).width(), {}, FactorAccess<T, MemorySpace>::inverses(factor)};
     for (std::int64_t s = 0; s < layout.count(); ++s) {
       const auto slab =
           matrix.view(layout.row_begin(s), LocalIndex{n}, layout.column_begin(s), layout.column_begin(s + 1));

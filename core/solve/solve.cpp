@@ -33,15 +33,15 @@ class Solve {
 
   Solve(const Exec& exec, const CholeskyFactor<T, MemorySpace>& factor, T* b, std::int64_t nrhs, const Buffers& buffers,
         Memory<MemorySpace>& memory)
-      : l_(factor.l_),
+      : l_(factor.matrix()),
         leaves_(l_.layout()),
-        inverses_(factor.inverses()),
+        inverses_(FactorAccess<T, MemorySpace>::inverses(factor)),
         grid_(l_.grid()),
         rows_(l_.rows()),
         columns_(l_.columns()),
         nrhs_(nrhs),
         buffers_(buffers),
-        queue_(exec, buffers.blas, memory.blas_handles[0]),
+        queue_(exec, buffers.blas, memory.blas_handles.updates),
         transfers_(grid_, memory),
         forward_(grid_, l_.layout(), kernels::Op::none),
         backward_(grid_, l_.layout(), kernels::Op::conj_transpose),
@@ -222,12 +222,11 @@ class Solve {
     const TileRange k = leaf(index);
     const View l = l_.view(rows_.local_begin(k.begin), rows_.local_begin(k.end), columns_.local_begin(k.begin),
                            columns_.local_begin(k.end));
-    using Substitution = kernels::Substitution<Exec>;
-    if constexpr (Substitution::exists) {
+    if constexpr (!kernels::is_host<Exec>) {
       const std::int64_t m = rows_.extent_of(k);
       kernels::SlabsOfL<T> one{m, m, m, {}, leaves_.inverses(inverses_, index)};
       one.slabs[0] = {l.data(), static_cast<std::int64_t>(l.stride(1))};
-      Substitution::template run<T>(queue_.exec(), op, one, b, buffers_.substitution);
+      kernels::Substitution<Exec>::template run<T>(queue_.exec(), op, one, b, buffers_.substitution);
     } else {
       kernels::trsm_left<T>(queue_, op, l, b);
     }
@@ -310,7 +309,7 @@ void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space
   std::optional<Solve<T, Exec>> solve;
   collectively(factor.grid().communicator(), [&] {
     const auto buffers = take<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule);
-    if constexpr (kernels::Substitution<Exec>::exists) {
+    if constexpr (!kernels::is_host<Exec>) {
       using OneDevice = SolveOnOneDevice<T, Exec>;
       if (OneDevice::suits(layout, nrhs)) return OneDevice::run(exec, factor, b, nrhs, buffers.substitution);
     }

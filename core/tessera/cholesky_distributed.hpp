@@ -1,6 +1,7 @@
 #pragma once
 
 #include <tessera/cholesky_factor.hpp>
+#include <tessera/detail/backends.hpp>
 #include <tessera/detail/kept_memory.hpp>
 #include <tessera/detail/pytree.hpp>
 #include <tessera/gram.hpp>
@@ -58,6 +59,7 @@ template <class Exec, class A, class B>
 Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_ptr<const Communicator> communicator,
                                                 A& a, const B& b, const CholeskyOptions& options,
                                                 Memory<typename Exec::memory_space>& memory) {
+  require_backend<Exec>();
   using T = typename Tree<B>::Scalar;
   using MemorySpace = typename Exec::memory_space;
   static_assert(Scalar<T>, "b holds float, double or Kokkos::complex of these");
@@ -177,8 +179,8 @@ struct CholeskyDistributed {
  private:
   template <class Exec, class A, class B>
   auto call(const Exec& exec, std::shared_ptr<const detail::Communicator> communicator, A& a, const B& b) const {
-    const detail::KeptMemory::Loan<typename Exec::memory_space> loan(memory);
-    return detail::solve_once(exec, std::move(communicator), a, b, options, *loan);
+    const auto lent = memory.lend<typename Exec::memory_space>();
+    return detail::solve_once(exec, std::move(communicator), a, b, options, *lent);
   }
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/detail/backends.hpp>
 #include <tessera/detail/memory.hpp>
 #include <tessera/detail/schedule.hpp>
 #include <tessera/detail/strided.hpp>
@@ -22,10 +23,8 @@ namespace tessera {
 using Progress = std::function<void(std::int64_t done, std::int64_t all)>;
 
 namespace detail {
-template <class T, class Exec>
-class Factorization;
-template <class T, class Exec>
-class Solve;
+template <class T, class MemorySpace>
+struct FactorAccess;
 }  // namespace detail
 
 /// The Cholesky factor of a Hermitian positive definite matrix, where the matrix was: A = L L^H. It keeps the memory of
@@ -57,16 +56,8 @@ class CholeskyFactor {
   /// L, in the lower triangle of its tiles; above the diagonal stands nothing that counts.
   const ShardedMatrix<T, MemorySpace>& matrix() const { return l_; }
 
-  // Below the public interface: the memory that solves work in, which the next one finds, and, on a device, the
-  // inverses of diagonal blocks that this rank owns, as detail::Leaves has them.
-  void keep(detail::Memory<MemorySpace>&& memory) { memory_ = std::move(memory); }
-  T* inverses() const { return reinterpret_cast<T*>(inverses_.data()); }
-
  private:
-  template <class, class>
-  friend class detail::Factorization;
-  template <class, class>
-  friend class detail::Solve;
+  friend struct detail::FactorAccess<T, MemorySpace>;
 
   explicit CholeskyFactor(ShardedMatrix<T, MemorySpace>&& a) : l_(std::move(a)) {}
 
@@ -77,6 +68,24 @@ class CholeskyFactor {
 };
 
 namespace detail {
+
+/// What the library itself does with a factor.
+template <class T, class MemorySpace>
+struct FactorAccess {
+  using Factor = CholeskyFactor<T, MemorySpace>;
+
+  /// Of a matrix that is still to be factored.
+  static Factor make(ShardedMatrix<T, MemorySpace>&& a) { return Factor(std::move(a)); }
+  static ShardedMatrix<T, MemorySpace>& matrix(Factor& factor) { return factor.l_; }
+  static void set_log_determinant(Factor& factor, double value) { factor.log_determinant_ = value; }
+  /// What a device keeps of the diagonal blocks that this rank owns, as Leaves has them.
+  static void set_inverses(Factor& factor, const Kokkos::View<char*, MemorySpace>& inverses) {
+    factor.inverses_ = inverses;
+  }
+  static T* inverses(const Factor& factor) { return reinterpret_cast<T*>(factor.inverses_.data()); }
+  /// That solves work in, and the next one finds.
+  static void keep(Factor& factor, Memory<MemorySpace>&& memory) { factor.memory_ = std::move(memory); }
+};
 
 /// A factor, or what it failed at: then leading_minor > 0, and the factor is of no use.
 template <class T, class MemorySpace>
@@ -119,6 +128,7 @@ template <Scalar T, class Exec>
 CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
                                                          ShardedMatrix<T, typename Exec::memory_space>&& a,
                                                          const Progress& progress = {}) {
+  detail::require_backend<Exec>();
   detail::Agreement agreement("factorize");
   agreement.same("scalar", detail::scalar_name<T>());
   agreement.same("memory space of exec", std::string(Exec::memory_space::name()));
@@ -129,13 +139,14 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
   detail::Memory<typename Exec::memory_space> memory;
   auto factored = detail::try_factorize<T>(exec, std::move(a), progress, memory);
   if (factored.leading_minor > 0) throw NotPositiveDefinite(factored.leading_minor);
-  factored.factor.keep(std::move(memory));
+  detail::FactorAccess<T, typename Exec::memory_space>::keep(factored.factor, std::move(memory));
   return std::move(factored.factor);
 }
 
 template <Scalar T, class MemorySpace>
 template <class Exec, class B>
 void CholeskyFactor<T, MemorySpace>::solve(const Exec& exec, const B& b) const {
+  detail::require_backend<Exec>();
   static_assert(std::is_same_v<typename Exec::memory_space, MemorySpace>, "exec works where the factor is");
   static_assert(B::rank == 1 || B::rank == 2, "b is a View of n, or of n x nrhs");
   static_assert(std::is_same_v<typename B::value_type, T>, "b is solved in place, and has the scalar of A");

@@ -213,6 +213,7 @@ void take_in(const Exec& exec, A& gram, ShardedMatrix<T, typename Exec::memory_s
 /// on every rank; then A is undefined.
 template <class Exec, detail::AnyGram A, Scalar T>
 void add_gram(const Exec& exec, A&& gram, ShardedMatrix<T, typename Exec::memory_space>& matrix) {
+  detail::require_backend<Exec>();
   detail::Agreement agreement("add_gram");
   agreement.check([] { detail::require_kokkos(); });
   detail::describe_matrix<T, Exec>(agreement, gram, matrix.n());

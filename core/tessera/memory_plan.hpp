@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/detail/backends.hpp>
 #include <tessera/gram.hpp>
 #include <tessera/options.hpp>
 #include <tessera/scalar.hpp>
@@ -63,6 +64,13 @@ struct MemoryPlan {
   std::int64_t total() const;  ///< the sum of the peaks
 };
 
+namespace detail {
+template <class T, class Exec>
+MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& options);
+template <class T, class Exec>
+MemoryPlan plan_memory(std::int64_t n, int ranks, const MemoryPlanOptions& options);
+}  // namespace detail
+
 /// The bytes that Tessera will allocate for an n x n system of scalar T on a grid, or on so many ranks on the most
 /// nearly square one, in the memory of `Exec`. The caller's own A and b are not counted.
 ///
@@ -72,9 +80,15 @@ struct MemoryPlan {
 /// each number of A once, as a sum, to each other process column that has something to add to it. Local; needs neither
 /// MPI nor Kokkos to be running. Throws std::invalid_argument for sizes that are none.
 template <Scalar T, class Exec = Kokkos::DefaultExecutionSpace>
-MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& options = {});
+MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& options = {}) {
+  detail::require_backend<Exec>();
+  return detail::plan_memory<T, Exec>(n, grid, options);
+}
 
 template <Scalar T, class Exec = Kokkos::DefaultExecutionSpace>
-MemoryPlan memory_plan(std::int64_t n, int ranks, const MemoryPlanOptions& options = {});
+MemoryPlan memory_plan(std::int64_t n, int ranks, const MemoryPlanOptions& options = {}) {
+  detail::require_backend<Exec>();
+  return detail::plan_memory<T, Exec>(n, ranks, options);
+}
 
 }  // namespace tessera

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/detail/backends.hpp>
 #include <tessera/detail/memory.hpp>
 #include <tessera/detail/strided.hpp>
 #include <tessera/options.hpp>
@@ -132,6 +133,7 @@ void require_triangle(Triangle triangle);
 template <class Exec, class A, Scalar T>
 void redistribute(const Exec& exec, A&& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
                   Triangle triangle = Triangle::lower) {
+  detail::require_backend<Exec>();
   const detail::Communicator& communicator = matrix.grid().communicator();
   detail::Agreement agreement("redistribute");
   agreement.check([] { detail::require_kokkos(); });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/detail/backends.hpp>
 #include <tessera/detail/memory.hpp>
 #include <tessera/distribution.hpp>
 #include <tessera/matrix_view.hpp>
@@ -86,6 +87,7 @@ class ShardedMatrix {
   /// A(i, j) = f(i, j) for i >= j, on this rank's tiles; of f(i, i) the real part. Not collective, enqueued on `exec`.
   template <class Exec, class Function>
   void fill(const Exec& exec, const Function& f) {
+    detail::require_backend<Exec>();
     static_assert(Kokkos::SpaceAccessibility<Exec, MemorySpace>::accessible);
     for (std::int64_t s = 0; s < layout_.count(); ++s) {
       const auto& slab = slabs_[static_cast<std::size_t>(s)];

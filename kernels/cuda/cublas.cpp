@@ -1,6 +1,4 @@
-#include "kernels/vendor_blas.hpp"
-
-#ifdef KOKKOS_ENABLE_CUDA
+#include "kernels/cuda/cublas.hpp"
 
 #include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
@@ -76,7 +74,7 @@ cublasStatus_t cublas_gemv(cublasHandle_t handle, cublasOperation_t op, int m, i
 
 }  // namespace
 
-VendorBlas<Kokkos::Cuda>::VendorBlas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle)
+Cublas::Cublas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle)
     : multiprocessors_(exec.cuda_device_prop().multiProcessorCount) {
   if (!handle) {
     check(cublasCreate(&handle_), "cublasCreate");
@@ -92,9 +90,8 @@ VendorBlas<Kokkos::Cuda>::VendorBlas(const Kokkos::Cuda& exec, void* workspace, 
 }
 
 template <class T>
-void VendorBlas<Kokkos::Cuda>::gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha,
-                                    const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c,
-                                    std::int64_t ldc) const {
+void Cublas::gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
+                  std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) const {
   if (n == 1 && op_b == 'N') {
     const bool plain = op_a == 'N';
     check(cublas_gemv(handle_, operation(op_a), static_cast<int>(plain ? m : k), static_cast<int>(plain ? k : m),
@@ -117,8 +114,7 @@ void VendorBlas<Kokkos::Cuda>::gemm(char op_a, char op_b, std::int64_t m, std::i
 /// at a time: as many as give all of them the same number of tiles, at most `most_rounds`; short products, which gain
 /// less than a call takes, are only kept from having more. With other numbers it picks kernels that are slower by a
 /// tenth or more (measured on an H100, as most_rounds is).
-std::int64_t VendorBlas<Kokkos::Cuda>::rows_of_a_call(std::int64_t m, std::int64_t n, std::int64_t k,
-                                                      std::int64_t most_rounds) const {
+std::int64_t Cublas::rows_of_a_call(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t most_rounds) const {
   constexpr std::int64_t tile = 128;
   const std::int64_t tiles_across = (n + tile - 1) / tile;
   if (tiles_across <= 2) return m;
@@ -134,8 +130,6 @@ std::int64_t VendorBlas<Kokkos::Cuda>::rows_of_a_call(std::int64_t m, std::int64
 #define TESSERA_INSTANTIATE_CUBLAS(T, Blas)                                                                    \
   template void Blas::gemm<T>(char, char, std::int64_t, std::int64_t, std::int64_t, T, const T*, std::int64_t, \
                               const T*, std::int64_t, T, T*, std::int64_t) const;
-TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CUBLAS, VendorBlas<Kokkos::Cuda>)
+TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CUBLAS, Cublas)
 
 }  // namespace tessera::kernels
-
-#endif

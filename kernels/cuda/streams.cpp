@@ -1,12 +1,10 @@
-#include "kernels/instances.hpp"
-
-#ifdef KOKKOS_ENABLE_CUDA
+#include "kernels/cuda/streams.hpp"
 
 #include "kernels/cuda/launch.hpp"
 
 namespace tessera::kernels {
 
-InstanceBeside<Kokkos::Cuda>::Stream::Stream(Priority priority) {
+CudaInstance::Stream::Stream(Priority priority) {
   int least = 0;
   int greatest = 0;
   check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
@@ -14,26 +12,23 @@ InstanceBeside<Kokkos::Cuda>::Stream::Stream(Priority priority) {
         "cudaStreamCreateWithPriority");
 }
 
-InstanceBeside<Kokkos::Cuda>::Stream::~Stream() { cudaStreamDestroy(stream_); }
+CudaInstance::Stream::~Stream() { cudaStreamDestroy(stream_); }
 
-InstanceBeside<Kokkos::Cuda>::InstanceBeside(const Kokkos::Cuda&, Priority priority)
-    : stream_(priority), exec_(stream_.get()) {}
+CudaInstance::CudaInstance(const Kokkos::Cuda&, Priority priority) : stream_(priority), exec_(stream_.get()) {}
 
-Event<Kokkos::Cuda>::Event() {
-  check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-}
+CudaEvent::CudaEvent() { check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags"); }
 
-Event<Kokkos::Cuda>::~Event() { cudaEventDestroy(event_); }
+CudaEvent::~CudaEvent() { cudaEventDestroy(event_); }
 
-void Event<Kokkos::Cuda>::record(const Kokkos::Cuda& exec) {
+void CudaEvent::record(const Kokkos::Cuda& exec) {
   check(cudaEventRecord(event_, exec.cuda_stream()), "cudaEventRecord");
 }
 
-void Event<Kokkos::Cuda>::hold_back(const Kokkos::Cuda& exec) {
+void CudaEvent::hold_back(const Kokkos::Cuda& exec) {
   check(cudaStreamWaitEvent(exec.cuda_stream(), event_, 0), "cudaStreamWaitEvent");
 }
 
-bool Event<Kokkos::Cuda>::done() const {
+bool CudaEvent::done() const {
   const cudaError_t code = cudaEventQuery(event_);
   if (code == cudaErrorNotReady) {
     cudaGetLastError();  // or the next one who asks for an error is told of this
@@ -44,5 +39,3 @@ bool Event<Kokkos::Cuda>::done() const {
 }
 
 }  // namespace tessera::kernels
-
-#endif

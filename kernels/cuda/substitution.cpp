@@ -1,10 +1,8 @@
-#include "kernels/substitution.hpp"
+#include "kernels/cuda/substitution.hpp"
 
-#ifdef KOKKOS_ENABLE_CUDA
-
-#include "kernels/instantiate.hpp"
-#include "kernels/cuda/substitution_parts.hpp"
+#include "kernels/cuda/row_blocks.hpp"
 #include "kernels/cuda/substitution_tensor.hpp"
+#include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 
 #include <cuda_pipeline.h>
@@ -269,15 +267,14 @@ constexpr auto solve = launch_teams<threads, shared_bytes<T, columns>, substitut
 }  // namespace
 
 template <class T>
-std::int64_t Substitution<Kokkos::Cuda>::workspace_bytes(std::int64_t leaf_width, std::int64_t leaves,
-                                                         std::int64_t columns) {
+std::int64_t CudaSubstitution::workspace_bytes(std::int64_t leaf_width, std::int64_t leaves, std::int64_t columns) {
   constexpr std::int64_t most = columns_at_once<T>;
   return Room<T>{(columns + most - 1) / most, leaves * substitution_blocks<T>(leaf_width), most}.bytes();
 }
 
 template <class T>
-void Substitution<Kokkos::Cuda>::run(const Kokkos::Cuda& exec, Op op, const SlabsOfL<T>& l,
-                                     const MatrixView<T, Kokkos::CudaSpace>& b, char* workspace) {
+void CudaSubstitution::run(const Kokkos::Cuda& exec, Op op, const SlabsOfL<T>& l,
+                           const MatrixView<T, Kokkos::CudaSpace>& b, char* workspace) {
   if (b.size() == 0) return;
   if constexpr (std::is_same_v<T, double>) {
     substitute_on_tensor_cores(exec, op, l, b, workspace);
@@ -289,12 +286,10 @@ void Substitution<Kokkos::Cuda>::run(const Kokkos::Cuda& exec, Op op, const Slab
   }
 }
 
-#define TESSERA_INSTANTIATE_SUBSTITUTION(T, Exec)                                                         \
-  template std::int64_t Substitution<Exec>::workspace_bytes<T>(std::int64_t, std::int64_t, std::int64_t); \
-  template void Substitution<Exec>::run<T>(const Exec&, Op, const SlabsOfL<T>&,                           \
-                                           const MatrixView<T, Exec::memory_space>&, char*);
+#define TESSERA_INSTANTIATE_SUBSTITUTION(T, Exec)                                                       \
+  template std::int64_t CudaSubstitution::workspace_bytes<T>(std::int64_t, std::int64_t, std::int64_t); \
+  template void CudaSubstitution::run<T>(const Exec&, Op, const SlabsOfL<T>&,                           \
+                                         const MatrixView<T, Exec::memory_space>&, char*);
 TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_SUBSTITUTION, Kokkos::Cuda)
 
 }  // namespace tessera::kernels
-
-#endif

@@ -1,8 +1,6 @@
 #include "kernels/cuda/substitution_tensor.hpp"
 
-#ifdef KOKKOS_ENABLE_CUDA
-
-#include "kernels/cuda/substitution_parts.hpp"
+#include "kernels/cuda/row_blocks.hpp"
 #include "kernels/cuda/tensor_core.hpp"
 
 #include <cuda_pipeline.h>
@@ -299,5 +297,3 @@ void substitute_on_tensor_cores(const Kokkos::Cuda& exec, Op op, const SlabsOfL<
 }
 
 }  // namespace tessera::kernels
-
-#endif

@@ -2,8 +2,6 @@
 
 #include <Kokkos_Core.hpp>
 
-#ifdef KOKKOS_ENABLE_CUDA
-
 // A warp's product of 16 x 4 and 4 x 8 numbers in double, by a tensor core.
 namespace tessera::kernels {
 
@@ -35,5 +33,3 @@ struct Product {
 };
 
 }  // namespace tessera::kernels
-
-#endif

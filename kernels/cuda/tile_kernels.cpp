@@ -1,10 +1,8 @@
 #include "kernels/cuda/tile_kernels.hpp"
 
-#ifdef KOKKOS_ENABLE_CUDA
-
 #include "kernels/cuda/launch.hpp"
-#include "kernels/instantiate.hpp"
 #include "kernels/cuda/tensor_core.hpp"
+#include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 
 #include <cuda_pipeline.h>
@@ -36,7 +34,7 @@ struct Shared {
 KOKKOS_FUNCTION constexpr int padded(int rows) { return rows + 8; }
 
 template <class T>
-constexpr int columns = static_cast<int>(TileKernels<Kokkos::Cuda>::columns<T>);
+constexpr int columns = static_cast<int>(CudaTileKernels::columns<T>);
 /// Of two columns of a block, L, and the reciprocals of its diagonal.
 template <class T>
 constexpr int tile_bytes = (2 * width + padded(columns<T>) * columns<T>)*static_cast<int>(sizeof(T)) +
@@ -292,16 +290,16 @@ __global__ void __launch_bounds__(threads)
 }  // namespace
 
 template <class T>
-void TileKernels<Kokkos::Cuda>::potrf(const Kokkos::Cuda& exec, const MatrixView<T, Kokkos::CudaSpace>& a,
-                                      std::int64_t offset, const FailingMinor<Kokkos::Cuda>& failing) {
+void CudaTileKernels::potrf(const Kokkos::Cuda& exec, const MatrixView<T, Kokkos::CudaSpace>& a, std::int64_t offset,
+                            const Kokkos::View<std::int64_t, Kokkos::CudaSpace>& failing) {
   launch<threads, tile_bytes<T>, potrf_kernel<T>>("tessera::potrf::tile", exec, 1, a.data(),
                                                   static_cast<std::int64_t>(a.stride(1)), static_cast<int>(a.extent(0)),
                                                   offset, failing.data());
 }
 
 template <class T>
-void TileKernels<Kokkos::Cuda>::trsm_right(const Kokkos::Cuda& exec, const MatrixView<const T, Kokkos::CudaSpace>& l,
-                                           const MatrixView<T, Kokkos::CudaSpace>& b) {
+void CudaTileKernels::trsm_right(const Kokkos::Cuda& exec, const MatrixView<const T, Kokkos::CudaSpace>& l,
+                                 const MatrixView<T, Kokkos::CudaSpace>& b) {
   constexpr int bytes = tile_bytes<T> + padded(most_rows) * kernels::columns<T> * static_cast<int>(sizeof(T));
   const auto m = static_cast<std::int64_t>(b.extent(0));
   const int multiprocessors = exec.cuda_device_prop().multiProcessorCount;
@@ -313,13 +311,11 @@ void TileKernels<Kokkos::Cuda>::trsm_right(const Kokkos::Cuda& exec, const Matri
                                          b.data(), static_cast<std::int64_t>(b.stride(1)), m, rows);
 }
 
-#define TESSERA_INSTANTIATE_TILE_KERNELS(T, Exec)                                                                \
-  template void TileKernels<Exec>::potrf<T>(const Exec&, const MatrixView<T, Exec::memory_space>&, std::int64_t, \
-                                            const FailingMinor<Exec>&);                                          \
-  template void TileKernels<Exec>::trsm_right<T>(const Exec&, const MatrixView<const T, Exec::memory_space>&,    \
-                                                 const MatrixView<T, Exec::memory_space>&);
+#define TESSERA_INSTANTIATE_TILE_KERNELS(T, Exec)                                                              \
+  template void CudaTileKernels::potrf<T>(const Exec&, const MatrixView<T, Exec::memory_space>&, std::int64_t, \
+                                          const Kokkos::View<std::int64_t, Exec::memory_space>&);              \
+  template void CudaTileKernels::trsm_right<T>(const Exec&, const MatrixView<const T, Exec::memory_space>&,    \
+                                               const MatrixView<T, Exec::memory_space>&);
 TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_TILE_KERNELS, Kokkos::Cuda)
 
 }  // namespace tessera::kernels
-
-#endif

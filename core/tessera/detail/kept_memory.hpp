@@ -23,29 +23,19 @@ class KeptMemory {
 
   void clear() noexcept { kept_.reset(); }
 
-  /// The memory, as long as a call has it: another call meanwhile finds none.
+  /// The memory, until the pointer goes: another call meanwhile finds none.
   template <class MemorySpace>
-  class Loan {
-   public:
-    explicit Loan(KeptMemory& from) : from_(from) {
-      if (from.kept_ && from.space_ == typeid(MemorySpace))
-        memory_ = std::static_pointer_cast<Memory<MemorySpace>>(from.kept_);
-      from.kept_.reset();
-      if (!memory_) memory_ = std::make_shared<Memory<MemorySpace>>();
-    }
-    ~Loan() {
-      from_.kept_ = std::move(memory_);
-      from_.space_ = typeid(MemorySpace);
-    }
-    Loan(const Loan&) = delete;
-    Loan& operator=(const Loan&) = delete;
-
-    Memory<MemorySpace>& operator*() const { return *memory_; }
-
-   private:
-    KeptMemory& from_;
-    std::shared_ptr<Memory<MemorySpace>> memory_;
-  };
+  std::shared_ptr<Memory<MemorySpace>> lend() {
+    std::shared_ptr<Memory<MemorySpace>> memory;
+    if (space_ == typeid(MemorySpace)) memory = std::static_pointer_cast<Memory<MemorySpace>>(kept_);
+    kept_.reset();
+    if (!memory) memory = std::make_shared<Memory<MemorySpace>>();
+    auto* const lent = memory.get();
+    return {lent, [this, memory](Memory<MemorySpace>*) {
+              kept_ = memory;
+              space_ = typeid(MemorySpace);
+            }};
+  }
 
  private:
   std::shared_ptr<void> kept_;

@@ -14,6 +14,14 @@ void prefer_large_pages(void* data, std::int64_t bytes) noexcept;
 template <class MemorySpace>
 class StagingPool;
 
+/// Something of each queue of a factorisation; what has one queue alone has that of updates.
+template <class X>
+struct OfQueues {
+  X updates = {};
+  X panels = {};
+  X lower_updates = {};  ///< of the lower half of the rows
+};
+
 /// The memory of one call of the solver; a later call takes what is left here if it is large enough.
 template <class MemorySpace>
 struct Memory {
@@ -23,7 +31,7 @@ struct Memory {
   Bytes inverses;
   Bytes right_hand_sides;
   Bytes workspace;
-  std::shared_ptr<void> blas_handles[3] = {};              ///< of the queues that work in it
+  OfQueues<std::shared_ptr<void>> blas_handles = {};       ///< of the queues that work in it
   std::shared_ptr<StagingPool<MemorySpace>> staging = {};  ///< of messages, in host memory
 
   /// Makes `kept` hold at least so many bytes; what was in it is lost.

@@ -2,36 +2,21 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <cublas_v2.h>
+
 #include <cstdint>
 #include <memory>
 
-#ifdef KOKKOS_ENABLE_CUDA
-#include <cublas_v2.h>
-#endif
-
-// Where Kokkos Kernels falls short: on CUDA its gemm shares one cuBLAS handle between all instances, so that results
-// may depend on what overlaps, and computes small products by atomics.
 namespace tessera::kernels {
 
-/// A vendor's BLAS on one execution-space instance. Its handle is slow to make: it is taken from `handle`, or made
-/// there.
-template <class Exec>
-class VendorBlas {
+/// What Backend's Blas is: Kokkos Kernels' gemm shares one cuBLAS handle between all instances, so that results may
+/// depend on what overlaps, and computes small products by atomics.
+class Cublas {
  public:
-  static constexpr bool has_gemm = false;
-  static constexpr std::int64_t workspace_bytes = 0;
-  VendorBlas(const Exec&, void*, std::shared_ptr<void>&) {}
-};
-
-#ifdef KOKKOS_ENABLE_CUDA
-template <>
-class VendorBlas<Kokkos::Cuda> {
- public:
-  static constexpr bool has_gemm = true;
   static constexpr std::int64_t alignment = 256;
   static constexpr std::int64_t workspace_bytes = (std::int64_t{32} << 20) + alignment;  ///< as cuBLAS asks on Hopper
 
-  VendorBlas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle);
+  Cublas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle);
 
   /// C = alpha op(A) op(B) + beta C, column-major; 'N' or 'C'. One column is a gemv.
   template <class T>
@@ -45,6 +30,5 @@ class VendorBlas<Kokkos::Cuda> {
   std::shared_ptr<void> kept_;
   cublasHandle_t handle_;
 };
-#endif
 
 }  // namespace tessera::kernels

@@ -1,11 +1,9 @@
 #pragma once
 
-#include "kernels/substitution.hpp"
-#include "tessera/scalar.hpp"
-
-#ifdef KOKKOS_ENABLE_CUDA
-
 #include "kernels/cuda/launch.hpp"
+#include "kernels/slabs_of_l.hpp"
+#include "tessera/matrix_view.hpp"
+#include "tessera/scalar.hpp"
 
 #include <Kokkos_Core.hpp>
 
@@ -158,5 +156,3 @@ void launch_teams(const Kokkos::Cuda& exec, const SlabsOfL<T>& l, const MatrixVi
 }
 
 }  // namespace tessera::kernels
-
-#endif

@@ -1,14 +1,8 @@
 #pragma once
 
-#include "kernels/blas.hpp"
-#include "tessera/matrix_view.hpp"
-
-#include <Kokkos_Core.hpp>
-
 #include <cstdint>
-#include <type_traits>
 
-// L y = b in one launch, for a device, which is slow at one small kernel after the other.
+// A factor as Substitution takes it.
 namespace tessera::kernels {
 
 /// Rows and columns of the blocks on the diagonal of L that are solved for by their inverses.
@@ -38,32 +32,5 @@ struct SlabsOfL {
   Slab slabs[most];
   const T* inverses;  // of each leaf as invert_blocks makes them, all in as much memory as the largest one's
 };
-
-/// On the host BLAS does.
-template <class Exec>
-struct Substitution {
-  static constexpr bool exists = false;
-};
-
-#ifdef KOKKOS_ENABLE_CUDA
-/// After J. Hogg, "A fast dense triangular solve in CUDA", SIAM J. Sci. Comput. 35 (2013).
-template <>
-struct Substitution<Kokkos::Cuda> {
-  static constexpr bool exists = true;
-
-  /// Right-hand sides for which L is read once.
-  template <class T>
-  static constexpr std::int64_t columns_at_once = std::is_same_v<T, double> ? 16 : 4;
-
-  /// Bytes that a call works with, for so many leaves, in which each slab counts as a whole one.
-  template <class T>
-  static std::int64_t workspace_bytes(std::int64_t leaf_width, std::int64_t leaves, std::int64_t columns);
-
-  /// B = L^-1 B, or L^-H B.
-  template <class T>
-  static void run(const Kokkos::Cuda& exec, Op op, const SlabsOfL<T>& l, const MatrixView<T, Kokkos::CudaSpace>& b,
-                  char* workspace);
-};
-#endif
 
 }  // namespace tessera::kernels

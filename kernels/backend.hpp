@@ -1,0 +1,97 @@
+#pragma once
+
+#include "kernels/priority.hpp"
+#include "tessera/detail/backends.hpp"
+
+#include <Kokkos_Core.hpp>
+
+#include <cstdint>
+#include <memory>
+
+#ifdef KOKKOS_ENABLE_CUDA
+#include "kernels/cuda/backend.hpp"
+#endif
+
+namespace tessera::kernels {
+
+/// All that differs between execution spaces. There is no default: a space without a specialisation does not compile.
+///
+///   bool is_host         Kernels run on the host's threads and have ended when their launch returns, and the host and
+///                        its BLAS work on the memory. Else all of that is false: the host enqueues and asks.
+///   class Blas           Blas(exec, workspace, handle): a BLAS on one instance. `workspace` is of
+///   Blas::workspace_bytes;
+///                        a handle, slow to make, is taken from the std::shared_ptr<void> `handle`, or left there.
+///   class Event          A point in the work of one instance, which another one waits for, or the host asks for; it
+///                        waits for neither. record(exec): after what has been enqueued so far. hold_back(exec): what
+///                        is enqueued from now on, until the point last recorded, if any, is reached. done(): whether
+///                        it is.
+///   class Instance       Instance(exec, priority) is an instance beside another one: exec().
+///   class StagingSpace   Host memory from and to which copies of Exec's memory go beside the host.
+///
+/// and, where the host is not meant, which has Kokkos and its BLAS for that:
+///
+///   Blas::gemm           C = alpha op(A) op(B) + beta C
+///   class TileKernels    potrf and trsm_right of one tile in one launch each
+///   class Substitution   L^-1 B and L^-H B in one launch, with the inverses of blocks on the diagonal
+template <class Exec>
+struct Backend {
+  static_assert(tessera::detail::require_backend<Exec>());
+};
+
+/// The host: there is one instance, and nothing to wait for.
+template <class Exec>
+struct HostBackend {
+  static constexpr bool is_host = true;
+
+  class Blas {
+   public:
+    static constexpr std::int64_t workspace_bytes = 0;
+    Blas(const Exec&, void*, std::shared_ptr<void>&) {}
+  };
+
+  class Event {
+   public:
+    void record(const Exec&) {}
+    void hold_back(const Exec&) {}
+    bool done() const { return true; }
+  };
+
+  class Instance {
+   public:
+    Instance(const Exec& other, Priority) : exec_(other) {}
+    const Exec& exec() const { return exec_; }
+
+   private:
+    Exec exec_;
+  };
+
+  using StagingSpace = Kokkos::HostSpace;
+};
+
+#ifdef KOKKOS_ENABLE_SERIAL
+template <>
+struct Backend<Kokkos::Serial> : HostBackend<Kokkos::Serial> {};
+#endif
+#ifdef KOKKOS_ENABLE_OPENMP
+template <>
+struct Backend<Kokkos::OpenMP> : HostBackend<Kokkos::OpenMP> {};
+#endif
+#ifdef KOKKOS_ENABLE_THREADS
+template <>
+struct Backend<Kokkos::Threads> : HostBackend<Kokkos::Threads> {};
+#endif
+
+template <class Exec>
+inline constexpr bool is_host = Backend<Exec>::is_host;
+template <class Exec>
+using Event = typename Backend<Exec>::Event;
+template <class Exec>
+using InstanceBeside = typename Backend<Exec>::Instance;
+template <class MemorySpace>
+using StagingSpaceOf = typename Backend<typename MemorySpace::execution_space>::StagingSpace;
+template <class Exec>
+using TileKernels = typename Backend<Exec>::TileKernels;
+template <class Exec>
+using Substitution = typename Backend<Exec>::Substitution;
+
+}  // namespace tessera::kernels

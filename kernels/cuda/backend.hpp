@@ -1,0 +1,32 @@
+#pragma once
+
+#include "kernels/cuda/cublas.hpp"
+#include "kernels/cuda/streams.hpp"
+#include "kernels/cuda/substitution.hpp"
+#include "kernels/cuda/tile_kernels.hpp"
+
+#include <Kokkos_Core.hpp>
+
+#include <type_traits>
+
+namespace tessera::kernels {
+
+template <class Exec>
+struct Backend;
+
+template <>
+struct Backend<Kokkos::Cuda> {
+  static_assert(std::is_same_v<Kokkos::Cuda::memory_space, Kokkos::CudaSpace>,
+                "Tessera has no backend for a Kokkos whose CUDA works in unified memory: the host would touch what "
+                "kernels still work on");
+
+  static constexpr bool is_host = false;
+  using Blas = Cublas;
+  using Event = CudaEvent;
+  using Instance = CudaInstance;
+  using StagingSpace = Kokkos::CudaHostPinnedSpace;
+  using TileKernels = CudaTileKernels;
+  using Substitution = CudaSubstitution;
+};
+
+}  // namespace tessera::kernels
