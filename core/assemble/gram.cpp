@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -45,7 +44,7 @@ class GramAssembly {
   void run() {
     in_place_ ? add_windows() : add_chunks();
     exec().fence();
-    settle(grid_.communicator(), callback_failure_);
+    callback_failure_.settle(grid_.communicator());
   }
 
  private:
@@ -160,24 +159,21 @@ class GramAssembly {
     if (part.size() > 0) transfers_.receive(exec(), panel + part.offset, part.size(), from, {Tag::gram, slot});
   }
 
-  /// This rank's part of J in a chunk. An exception from the caller's code is kept, as others wait for messages.
+  /// This rank's part of J in a chunk; none, if the caller's code throws: others wait for this rank's messages.
   Strided<const T> ask(const Piece& piece) {
-    const std::int64_t all = source_.rows;
-    if (piece.own_lines() == 0 || chunks_.rows_of(grid_.rank()) == 0 || callback_failure_) return {};
-    const Window window = chunks_.sharded_rows() ? Window{0, all, piece.begin, piece.end}
+    const Window window = chunks_.sharded_rows() ? Window{0, source_.rows, piece.begin, piece.end}
                                                  : Window{piece.begin, piece.end, 0, chunks_.rows()};
-    try {
-      return source_.window(buffers_.window, window);
-    } catch (...) {
-      callback_failure_ = std::current_exception();
-      return {};
+    Strided<const T> part;
+    if (window.rows() > 0 && window.columns() > 0) {
+      callback_failure_.run([&] { part = source_.window(buffers_.window, window); });
     }
+    return part;
   }
 
   /// This rank's piece, as far as it belongs to an axis.
   void write(const Strided<const T>& window, const Centring<T>& centring, const BlockCyclic& axis, const Segment& part,
              T* to) {
-    if (callback_failure_) return;
+    if (callback_failure_.kept()) return;
     const int row = chunks_.sharded_rows() ? 0 : 1;
     const BlockCyclic all{axis.n, axis.tile};
     const RowsOfX<T> from{window.data, all, chunks_.row_begin(grid_.rank()), window.stride[row],
@@ -226,7 +222,7 @@ class GramAssembly {
   kernels::Queue<Exec> queue_;
   GramMeans<T, Exec> means_;
   GramProduct<T, Exec> product_;
-  std::exception_ptr callback_failure_;
+  DeferredException callback_failure_;
 };
 
 /// Where the samples of each rank begin, and where the last one's end.

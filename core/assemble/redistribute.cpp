@@ -169,7 +169,7 @@ class Redistribution {
     for (int r = 0; r < grid_.size(); ++r) most = std::max(most, line_begin(r + 1) - line_begin(r));
     for (std::int64_t done = 0; done < most; done += chunk_) exchange_chunk(done);
     exec_.fence();
-    settle(communicator, callback_failure_);
+    callback_failure_.settle(communicator);
   }
 
  private:
@@ -226,15 +226,11 @@ class Redistribution {
     }
   }
 
-  /// The caller's lines. An exception from there is kept, as others wait for this rank's messages.
+  /// The caller's lines; none, if its code throws: others wait for this rank's messages.
   Strided<const T> ask(std::int64_t first, std::int64_t count) {
-    if (count <= 0 || callback_failure_) return {};
-    try {
-      return source_.rows(buffers_->rows, first, count);
-    } catch (...) {
-      callback_failure_ = std::current_exception();
-      return {};
-    }
+    Strided<const T> lines;
+    if (count > 0) callback_failure_.run([&] { lines = source_.rows(buffers_->rows, first, count); });
+    return lines;
   }
 
   /// Which parts of `rank`'s share lines [begin, end) hold: one for each tile that they touch.
@@ -344,7 +340,7 @@ class Redistribution {
   std::int64_t chunk_;
   std::vector<std::int64_t> first_line_;
   std::optional<RedistributeBuffers<T, MemorySpace>> buffers_;
-  std::exception_ptr callback_failure_;
+  DeferredException callback_failure_;
 };
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
 
-#include <exception>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -56,7 +55,7 @@ class Factorization {
       factor(program, step, step.k);  // A(k:,k) = L(k:,k), by the two lines below
       program.then([this, k = step.k] { report(k); });
     });
-    settle(communicator, callback_failure_);
+    callback_failure_.settle(communicator);
   }
 
   /// A step of several tiles is the same again, on its own columns.
@@ -72,22 +71,18 @@ class Factorization {
     factor(program, step, {middle, k.end});
   }
 
-  /// On a rank that does not own a block column, a step may end before the one before it. An exception from the
-  /// callback is kept, as others wait for this rank's messages.
+  /// On a rank that does not own a block column, a step may end before the one before it. Others wait for this rank's
+  /// messages, whatever the callback throws.
   void report(TileRange k) {
-    if (!progress_ || callback_failure_ || !(reported_ < k.end)) return;
+    if (!progress_ || !(reported_ < k.end)) return;
     reported_ = k.end;
-    try {
-      progress_(columns_.columns_before(k.end), columns_.n());
-    } catch (...) {
-      callback_failure_ = std::current_exception();
-    }
+    callback_failure_.run([&] { progress_(columns_.columns_before(k.end), columns_.n()); });
   }
 
   Columns& columns_;
   const Progress& progress_;
   GlobalTile reported_{0};
-  std::exception_ptr callback_failure_;
+  DeferredException callback_failure_;
 };
 
 template <class T, class Exec>
