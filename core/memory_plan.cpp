@@ -1,10 +1,10 @@
 #include "tessera/memory_plan.hpp"
 
+#include "core/assemble/gram_memory.hpp"
+#include "core/assemble/redistribute_memory.hpp"
 #include "core/factorize/buffers.hpp"
 #include "core/factorize/traffic.hpp"
-#include "core/assemble/gram_memory.hpp"
 #include "core/matrix/leaves.hpp"
-#include "core/assemble/redistribute_memory.hpp"
 #include "core/solve/buffers.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_distributed.hpp"
@@ -51,7 +51,7 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
       first_sample.push_back(detail::operator_row_begin(sharded_rows ? n : options.depth, ranks, r));
     }
     const bool buffered = options.source == Source::buffered_gram;
-    const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::inside_of_windows<Exec>);
+    const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::order_of_blocks<Exec>);
     const detail::GramChunks chunks(options.gram, sharded_rows ? options.depth : n, first_sample,
                                     detail::gram_lines<MemorySpace>(n, buffered, in_place));
     memory.redistribute = bytes_of<detail::GramBuffers<T, Exec>, Exec>(layout, chunks, rank, buffered, in_place);

@@ -28,7 +28,7 @@ class GramAssembly {
   using View = MatrixView<T, MemorySpace>;
   using Piece = GramChunks::Piece;
 
-  GramAssembly(const Exec& exec, const WindowSource<T>& source, GramChunks chunks, const GramOptions& options,
+  GramAssembly(const Exec& exec, const BlockSource<T>& source, GramChunks chunks, const GramOptions& options,
                bool in_place, Matrix& matrix, Memory<MemorySpace>& memory)
       : source_(source),
         chunks_(std::move(chunks)),
@@ -50,14 +50,14 @@ class GramAssembly {
  private:
   /// Of a J that BLAS takes as it is.
   void add_windows() {
-    const bool samples_inside = source_.inside == Inside::samples;
-    const int inside = samples_inside ? 0 : 1;
+    const bool column_major = source_.order == Order::column_major;
+    const int inside = column_major ? 0 : 1;
     for (std::int64_t chunk = 0; chunk < chunks_.count(); ++chunk) {
       const Strided<const T> window = ask(chunks_.pieces(chunk).front());
       if (window.size() == 0) continue;
       const auto j = make_matrix_view<MemorySpace>(window.data, window.extent[inside], window.extent[1 - inside],
                                                    window.stride[1 - inside]);
-      product_.add({j, j, chunks_.sharded_rows() != samples_inside});
+      product_.add({j, j, chunks_.sharded_rows() != column_major});
     }
   }
 
@@ -159,15 +159,11 @@ class GramAssembly {
     if (part.size() > 0) transfers_.receive(exec(), panel + part.offset, part.size(), from, {Tag::gram, slot});
   }
 
-  /// This rank's part of J in a chunk; none, if the caller's code throws: others wait for this rank's messages.
+  /// This rank's part of J in a chunk.
   Strided<const T> ask(const Piece& piece) {
     const Window window = chunks_.sharded_rows() ? Window{0, source_.rows, piece.begin, piece.end}
                                                  : Window{piece.begin, piece.end, 0, chunks_.rows()};
-    Strided<const T> part;
-    if (window.rows() > 0 && window.columns() > 0) {
-      callback_failure_.run([&] { part = source_.window(buffers_.window, window); });
-    }
-    return part;
+    return source_.ask(buffers_.window, window, callback_failure_);
   }
 
   /// This rank's piece, as far as it belongs to an axis.
@@ -212,7 +208,7 @@ class GramAssembly {
                   as_matrix(own.columns, columns.local_extent(), lines), chunks_.sharded_rows()});
   }
 
-  const WindowSource<T>& source_;
+  const BlockSource<T>& source_;
   GramChunks chunks_;
   bool in_place_;
   Matrix& matrix_;
@@ -270,15 +266,15 @@ void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, st
 }
 
 template <class T, class Exec>
-void add_gram_windows(const Exec& exec, const WindowSource<T>& source, const GramOptions& options,
-                      ShardedMatrix<T, typename Exec::memory_space>& matrix,
-                      Memory<typename Exec::memory_space>& memory) {
+void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
+                     ShardedMatrix<T, typename Exec::memory_space>& matrix,
+                     Memory<typename Exec::memory_space>& memory) {
   const Region region("tessera::gram");
   const Communicator& communicator = matrix.grid().communicator();
   const auto samples = communicator.all_gather(source.rows);
   const std::int64_t parameters = agreed_parameters(samples, communicator.all_gather(source.columns));
   const std::int64_t n = matrix.n();
-  const bool in_place = is_multiplied_in_place<T>(options, communicator.size(), source.inside);
+  const bool in_place = is_multiplied_in_place<T>(options, communicator.size(), source.order);
   GramChunks chunks(options, options.form == GramForm::jh_j ? n : parameters, first_samples(samples),
                     gram_lines<typename Exec::memory_space>(n, source.buffered, in_place));
   if (chunks.rows() != n) {
@@ -291,10 +287,10 @@ void add_gram_windows(const Exec& exec, const WindowSource<T>& source, const Gra
   assembly->run();
 }
 
-#define TESSERA_INSTANTIATE_GRAM(T, Exec)                                                          \
-  template void add_gram_windows<T, Exec>(const Exec&, const WindowSource<T>&, const GramOptions&, \
-                                          ShardedMatrix<T, typename Exec::memory_space>&,          \
-                                          Memory<typename Exec::memory_space>&);
+#define TESSERA_INSTANTIATE_GRAM(T, Exec)                                                        \
+  template void add_gram_blocks<T, Exec>(const Exec&, const BlockSource<T>&, const GramOptions&, \
+                                         ShardedMatrix<T, typename Exec::memory_space>&,         \
+                                         Memory<typename Exec::memory_space>&);
 #define TESSERA_INSTANTIATE_GRAMS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_GRAM, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_GRAMS)
 

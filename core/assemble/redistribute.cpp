@@ -147,7 +147,7 @@ class Redistribution {
   using MemorySpace = typename Exec::memory_space;
   using Matrix = ShardedMatrix<T, MemorySpace>;
 
-  Redistribution(const Exec& exec, const RowSource<T>& source, Matrix& matrix, double diag_shift, Triangle triangle,
+  Redistribution(const Exec& exec, const BlockSource<T>& source, Matrix& matrix, double diag_shift, Triangle triangle,
                  Memory<MemorySpace>& memory)
       : exec_(exec),
         transfers_(matrix.grid(), memory),
@@ -162,7 +162,7 @@ class Redistribution {
 
   void run() {
     const Communicator& communicator = grid_.communicator();
-    first_line_ = line_begins(communicator.all_gather(source_.count));
+    first_line_ = line_begins(communicator.all_gather(source_.rows));
     collectively(communicator, [&] { allocate(); });
     if (grid_.size() > 1) clear_above_diagonal();  // a rank that has all of A writes zeros there as it takes it in
     std::int64_t most = 0;
@@ -187,7 +187,7 @@ class Redistribution {
 
   void allocate() {
     buffers_ = take<RedistributeBuffers<T, MemorySpace>>(memory_, matrix_.layout(), upper_,
-                                                         source_.buffered ? source_.count : 0);
+                                                         source_.buffered ? source_.rows : 0);
   }
 
   /// What a slab stores above its diagonal takes part in updates, though nothing comes of it: it must be finite.
@@ -210,7 +210,8 @@ class Redistribution {
     const auto end = [&](int rank) { return std::min(begin(rank) + chunk_, line_begin(rank + 1)); };
     const int me = grid_.rank();
     const int ranks = grid_.size();
-    const Strided<const T> lines = ask(begin(me) - line_begin(me), end(me) - begin(me));
+    const Strided<const T> lines = source_.ask(
+        buffers_->rows, {begin(me) - line_begin(me), end(me) - line_begin(me), 0, matrix_.n()}, callback_failure_);
     write_into_slabs(lines, begin(me), end(me));
     for (int step = 1; step < ranks; ++step) {
       const int to = (me + step) % ranks;
@@ -224,13 +225,6 @@ class Redistribution {
       transfers_.wait();
       unpack(arriving);
     }
-  }
-
-  /// The caller's lines; none, if its code throws: others wait for this rank's messages.
-  Strided<const T> ask(std::int64_t first, std::int64_t count) {
-    Strided<const T> lines;
-    if (count > 0) callback_failure_.run([&] { lines = source_.rows(buffers_->rows, first, count); });
-    return lines;
   }
 
   /// Which parts of `rank`'s share lines [begin, end) hold: one for each tile that they touch.
@@ -331,7 +325,7 @@ class Redistribution {
 
   Exec exec_;
   Transfers<Exec> transfers_;
-  const RowSource<T>& source_;
+  const BlockSource<T>& source_;
   Memory<MemorySpace>& memory_;
   Matrix& matrix_;
   const ProcessGrid& grid_;
@@ -365,7 +359,7 @@ void require_triangle(Triangle triangle) {
 }
 
 template <class T, class Exec>
-void redistribute_rows(const Exec& exec, const RowSource<T>& source,
+void redistribute_rows(const Exec& exec, const BlockSource<T>& source,
                        ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
                        Memory<typename Exec::memory_space>& memory) {
   const Region region("tessera::redistribute");
@@ -376,7 +370,7 @@ void redistribute_rows(const Exec& exec, const RowSource<T>& source,
 }
 
 #define TESSERA_INSTANTIATE_REDISTRIBUTE(T, Exec)                                                            \
-  template void redistribute_rows<T, Exec>(const Exec&, const RowSource<T>&,                                 \
+  template void redistribute_rows<T, Exec>(const Exec&, const BlockSource<T>&,                               \
                                            ShardedMatrix<T, typename Exec::memory_space>&, double, Triangle, \
                                            Memory<typename Exec::memory_space>&);
 #define TESSERA_INSTANTIATE_REDISTRIBUTES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_REDISTRIBUTE, Exec)
