@@ -11,7 +11,6 @@
 #include "kernels/queue.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -244,26 +243,6 @@ std::int64_t agreed_parameters(const std::vector<std::int64_t>& samples, const s
 }
 
 }  // namespace
-
-void require_gram_options(const GramOptions& options, double most) {
-  if (options.form != GramForm::j_jh && options.form != GramForm::jh_j) {
-    throw_misuse("form", "must be j_jh or jh_j, got " + std::to_string(static_cast<int>(options.form)));
-  }
-  if (!(std::abs(options.alpha) <= most)) {  // NaN compares false
-    throw_misuse("alpha", "must be finite in the scalar of A, got " + std::to_string(options.alpha));
-  }
-}
-
-void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, std::int64_t n) {
-  const std::string shape = "extents (" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
-  constexpr std::int64_t most = std::int64_t{1} << 40;  // so that sums stay exact
-  if (rows < 0 || columns < 0 || rows > most || columns > most) {
-    throw_misuse("jacobian", "must have extents from 0 to 2^40, got " + shape);
-  }
-  if (form == GramForm::jh_j && rows > 0 && columns != n) {
-    throw_misuse("jacobian", "must have n = " + std::to_string(n) + " columns for J^H J, got " + shape);
-  }
-}
 
 template <class T, class Exec>
 void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
