@@ -41,7 +41,7 @@ class FileMatrix {
   FileMatrix(const Dataset& dataset, Triangle triangle) : dataset_(dataset), lower_(triangle == Triangle::lower) {}
 
   template <class Exec>
-  void to_dense(const Exec& exec, std::int64_t first_row, const detail::RowsView<T, Exec>& rows) {
+  void to_dense(const Exec& exec, std::int64_t first_row, const detail::BlockView<T, Exec>& rows) {
     const auto count = static_cast<std::int64_t>(rows.extent(0));
     if (read_.extent(0) < rows.extent(0) || read_.extent(1) != rows.extent(1)) {
       read_ = {};

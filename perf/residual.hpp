@@ -190,8 +190,8 @@ Residual residual_of(const Exec& exec, MPI_Comm comm, A& a, Triangle triangle, d
     }
     Kokkos::deep_copy(exec, products.y, y);
     for (std::int64_t first = begin; first < end; first += chunk) {
-      const detail::RowsView<T, Exec> rows("tessera::residual::rows",
-                                           static_cast<std::size_t>(std::min(chunk, end - first)), x.extent(0));
+      const detail::BlockView<T, Exec> rows("tessera::residual::rows",
+                                            static_cast<std::size_t>(std::min(chunk, end - first)), x.extent(0));
       a.to_dense(exec, first, rows);
       products.rows = rows;
       products.first_row = first;

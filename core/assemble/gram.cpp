@@ -11,8 +11,6 @@
 #include "kernels/queue.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <exception>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -29,7 +27,7 @@ class GramAssembly {
   using View = MatrixView<T, MemorySpace>;
   using Piece = GramChunks::Piece;
 
-  GramAssembly(const Exec& exec, const WindowSource<T>& source, GramChunks chunks, const GramOptions& options,
+  GramAssembly(const Exec& exec, const BlockSource<T>& source, GramChunks chunks, const GramOptions& options,
                bool in_place, Matrix& matrix, Memory<MemorySpace>& memory)
       : source_(source),
         chunks_(std::move(chunks)),
@@ -45,20 +43,20 @@ class GramAssembly {
   void run() {
     in_place_ ? add_windows() : add_chunks();
     exec().fence();
-    settle(grid_.communicator(), callback_failure_);
+    callback_failure_.settle(grid_.communicator());
   }
 
  private:
   /// Of a J that BLAS takes as it is.
   void add_windows() {
-    const bool samples_inside = source_.inside == Inside::samples;
-    const int inside = samples_inside ? 0 : 1;
+    const bool column_major = source_.order == Order::column_major;
+    const int inside = column_major ? 0 : 1;
     for (std::int64_t chunk = 0; chunk < chunks_.count(); ++chunk) {
       const Strided<const T> window = ask(chunks_.pieces(chunk).front());
       if (window.size() == 0) continue;
       const auto j = make_matrix_view<MemorySpace>(window.data, window.extent[inside], window.extent[1 - inside],
                                                    window.stride[1 - inside]);
-      product_.add({j, j, chunks_.sharded_rows() != samples_inside});
+      product_.add({j, j, chunks_.sharded_rows() != column_major});
     }
   }
 
@@ -160,24 +158,17 @@ class GramAssembly {
     if (part.size() > 0) transfers_.receive(exec(), panel + part.offset, part.size(), from, {Tag::gram, slot});
   }
 
-  /// This rank's part of J in a chunk. An exception from the caller's code is kept, as others wait for messages.
+  /// This rank's part of J in a chunk.
   Strided<const T> ask(const Piece& piece) {
-    const std::int64_t all = source_.rows;
-    if (piece.own_lines() == 0 || chunks_.rows_of(grid_.rank()) == 0 || callback_failure_) return {};
-    const Window window = chunks_.sharded_rows() ? Window{0, all, piece.begin, piece.end}
+    const Window window = chunks_.sharded_rows() ? Window{0, source_.rows, piece.begin, piece.end}
                                                  : Window{piece.begin, piece.end, 0, chunks_.rows()};
-    try {
-      return source_.window(buffers_.window, window);
-    } catch (...) {
-      callback_failure_ = std::current_exception();
-      return {};
-    }
+    return source_.ask(buffers_.window, window, callback_failure_);
   }
 
   /// This rank's piece, as far as it belongs to an axis.
   void write(const Strided<const T>& window, const Centring<T>& centring, const BlockCyclic& axis, const Segment& part,
              T* to) {
-    if (callback_failure_) return;
+    if (callback_failure_.kept()) return;
     const int row = chunks_.sharded_rows() ? 0 : 1;
     const BlockCyclic all{axis.n, axis.tile};
     const RowsOfX<T> from{window.data, all, chunks_.row_begin(grid_.rank()), window.stride[row],
@@ -216,7 +207,7 @@ class GramAssembly {
                   as_matrix(own.columns, columns.local_extent(), lines), chunks_.sharded_rows()});
   }
 
-  const WindowSource<T>& source_;
+  const BlockSource<T>& source_;
   GramChunks chunks_;
   bool in_place_;
   Matrix& matrix_;
@@ -226,7 +217,7 @@ class GramAssembly {
   kernels::Queue<Exec> queue_;
   GramMeans<T, Exec> means_;
   GramProduct<T, Exec> product_;
-  std::exception_ptr callback_failure_;
+  DeferredException callback_failure_;
 };
 
 /// Where the samples of each rank begin, and where the last one's end.
@@ -253,36 +244,16 @@ std::int64_t agreed_parameters(const std::vector<std::int64_t>& samples, const s
 
 }  // namespace
 
-void require_gram_options(const GramOptions& options, double most) {
-  if (options.form != GramForm::j_jh && options.form != GramForm::jh_j) {
-    throw_misuse("form", "must be j_jh or jh_j, got " + std::to_string(static_cast<int>(options.form)));
-  }
-  if (!(std::abs(options.alpha) <= most)) {  // NaN compares false
-    throw_misuse("alpha", "must be finite in the scalar of A, got " + std::to_string(options.alpha));
-  }
-}
-
-void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, std::int64_t n) {
-  const std::string shape = "extents (" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
-  constexpr std::int64_t most = std::int64_t{1} << 40;  // so that sums stay exact
-  if (rows < 0 || columns < 0 || rows > most || columns > most) {
-    throw_misuse("jacobian", "must have extents from 0 to 2^40, got " + shape);
-  }
-  if (form == GramForm::jh_j && rows > 0 && columns != n) {
-    throw_misuse("jacobian", "must have n = " + std::to_string(n) + " columns for J^H J, got " + shape);
-  }
-}
-
 template <class T, class Exec>
-void add_gram_windows(const Exec& exec, const WindowSource<T>& source, const GramOptions& options,
-                      ShardedMatrix<T, typename Exec::memory_space>& matrix,
-                      Memory<typename Exec::memory_space>& memory) {
+void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
+                     ShardedMatrix<T, typename Exec::memory_space>& matrix,
+                     Memory<typename Exec::memory_space>& memory) {
   const Region region("tessera::gram");
   const Communicator& communicator = matrix.grid().communicator();
   const auto samples = communicator.all_gather(source.rows);
   const std::int64_t parameters = agreed_parameters(samples, communicator.all_gather(source.columns));
   const std::int64_t n = matrix.n();
-  const bool in_place = is_multiplied_in_place<T>(options, communicator.size(), source.inside);
+  const bool in_place = is_multiplied_in_place<T>(options, communicator.size(), source.order);
   GramChunks chunks(options, options.form == GramForm::jh_j ? n : parameters, first_samples(samples),
                     gram_lines<typename Exec::memory_space>(n, source.buffered, in_place));
   if (chunks.rows() != n) {
@@ -295,10 +266,10 @@ void add_gram_windows(const Exec& exec, const WindowSource<T>& source, const Gra
   assembly->run();
 }
 
-#define TESSERA_INSTANTIATE_GRAM(T, Exec)                                                          \
-  template void add_gram_windows<T, Exec>(const Exec&, const WindowSource<T>&, const GramOptions&, \
-                                          ShardedMatrix<T, typename Exec::memory_space>&,          \
-                                          Memory<typename Exec::memory_space>&);
+#define TESSERA_INSTANTIATE_GRAM(T, Exec)                                                        \
+  template void add_gram_blocks<T, Exec>(const Exec&, const BlockSource<T>&, const GramOptions&, \
+                                         ShardedMatrix<T, typename Exec::memory_space>&,         \
+                                         Memory<typename Exec::memory_space>&);
 #define TESSERA_INSTANTIATE_GRAMS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_GRAM, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_GRAMS)
 

@@ -119,9 +119,9 @@ class GramChunks {
 /// Whether BLAS takes J's windows where they are: one rank has all of it, nothing is subtracted, and it is not the
 /// conjugate that BLAS would need.
 template <class T>
-bool is_multiplied_in_place(const GramOptions& options, int ranks, Inside inside) {
+bool is_multiplied_in_place(const GramOptions& options, int ranks, Order order) {
   if (ranks > 1 || options.subtract_column_means || options.subtract_row_means) return false;
-  return inside == Inside::samples || (inside == Inside::parameters && std::is_same_v<T, RealOf<T>>);
+  return order == Order::column_major || (order == Order::row_major && std::is_same_v<T, RealOf<T>>);
 }
 
 /// Lines that are multiplied together: of a View that is multiplied where it is, all that BLAS can count.

@@ -1,21 +1,27 @@
-#include "tessera/redistribute.hpp"
-
 #include "core/assemble/redistribute_memory.hpp"
+#include "core/assemble/take_in_kernels.hpp"
 #include "core/exchange/transfers.hpp"
 #include "core/timed.hpp"
-#include "core/tuning.hpp"
-#include "kernels/backend.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
+#include "tessera/detail/matrix_source.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace tessera::detail {
 namespace {
+
+/// Rows [begin, end) of the caller's A.
+struct RowRange {
+  std::int64_t begin;
+  std::int64_t end;
+
+  std::int64_t size() const { return end - begin; }
+};
 
 /// A rectangle of one rank's local matrix.
 struct Rectangle {
@@ -29,125 +35,21 @@ struct Rectangle {
   std::int64_t size() const { return rows() * columns(); }
 };
 
-/// Elements of the lower triangle of A + diag_shift * I, from lines of the caller's A, `first` and those behind it:
-/// lower, these are its rows; upper, they are its columns, conjugated.
-template <class T>
-struct Elements {
-  Strided<const T> lines;
-  std::int64_t first;
-  bool upper;
-  RealOf<T> diag_shift;
+std::int64_t total_size(const std::vector<Rectangle>& rectangles) {
+  std::int64_t sum = 0;
+  for (const Rectangle& rectangle : rectangles) sum += rectangle.size();
+  return sum;
+}
 
-  KOKKOS_FUNCTION std::int64_t row_stride() const { return lines.stride[upper ? 1 : 0]; }
-  KOKKOS_FUNCTION std::int64_t column_stride() const { return lines.stride[upper ? 0 : 1]; }
-  KOKKOS_FUNCTION const T* at(std::int64_t i, std::int64_t j) const {
-    return lines.data + (i * row_stride() + j * column_stride() - first * lines.stride[0]);
-  }
-  KOKKOS_FUNCTION T below_diagonal(const T* a) const { return upper ? conj(*a) : *a; }
-  /// Above the diagonal it is 0, and nothing is read.
-  KOKKOS_FUNCTION T operator()(std::int64_t i, std::int64_t j) const {
-    if (i < j) return T(0);
-    return i == j ? T(real(*at(i, j)) + diag_shift) : below_diagonal(at(i, j));
-  }
-};
-
-/// Zeros above the diagonal in a rectangle that begins at (row_begin, column_begin).
-template <class T, class MemorySpace>
-struct ClearAboveDiagonal {
-  BlockCyclic rows;
-  BlockCyclic columns;
-  LocalIndex row_begin;
-  LocalIndex column_begin;
-  MatrixView<T, MemorySpace> a;
-
-  KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
-    if (rows.to_global(row_begin + row).value < columns.to_global(column_begin + column).value) a(row, column) = T(0);
-  }
-};
-
-/// Writes the rectangle of a share that begins at (row_begin, column_begin).
-template <class T, class MemorySpace>
-struct TakeIn {
-  Elements<T> from;
-  BlockCyclic rows;
-  BlockCyclic columns;
-  LocalIndex row_begin;
-  LocalIndex column_begin;
-  MatrixView<T, MemorySpace> to;
-
-  KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
-    to(row, column) = from(rows.to_global(row_begin + row).value, columns.to_global(column_begin + column).value);
-  }
-};
-
-/// The same for a cache: in blocks, each of which reads along the caller's lines and writes whole cache lines. A tile's
-/// indices are consecutive, so that all of it but the diagonal is a strided copy.
-template <class T, class MemorySpace>
-struct TakeInBlocks {
-  /// Elements of a cache line; with smaller tiles there is nothing to gain.
-  static constexpr std::int64_t line = 64 / std::int64_t{sizeof(T)};
-
-  TakeIn<T, MemorySpace> whole;
-  std::int64_t rows = static_cast<std::int64_t>(whole.to.extent(0));
-  std::int64_t columns = static_cast<std::int64_t>(whole.to.extent(1));
-  bool down = whole.from.row_stride() < whole.from.column_stride();  ///< lines of A lie along columns
-  std::int64_t height = down ? 64 : line;
-  std::int64_t width = 1024 / height;
-  std::int64_t blocks_down = (rows + height - 1) / height;
-  std::int64_t blocks = blocks_down * ((columns + width - 1) / width);
-
-  KOKKOS_FUNCTION void operator()(std::int64_t block) const {
-    const std::int64_t row_begin = block % blocks_down * height;
-    const std::int64_t row_end = smaller(row_begin + height, rows);
-    const std::int64_t column_begin = block / blocks_down * width;
-    const std::int64_t column_end = smaller(column_begin + width, columns);
-    for (std::int64_t column = column_begin; column < column_end;) {
-      const Range j = range(whole.columns, whole.column_begin + column, column_end - column);
-      for (std::int64_t row = row_begin; row < row_end;) {
-        const Range i = range(whole.rows, whole.row_begin + row, row_end - row);
-        take_in(i, j, &whole.to(row, column));
-        row += i.size;
-      }
-      column += j.size;
-    }
-  }
-
- private:
-  struct Range {
-    std::int64_t begin;
-    std::int64_t size;
-  };
-
-  KOKKOS_FUNCTION static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-
-  /// The global indices from that of `begin` on, in its tile, `most` at most.
-  KOKKOS_FUNCTION static Range range(const BlockCyclic& axis, LocalIndex begin, std::int64_t most) {
-    return {axis.to_global(begin).value, smaller(axis.tile - begin.value % axis.tile, most)};
-  }
-
-  KOKKOS_FUNCTION void take_in(const Range& i, const Range& j, T* to) const {
-    const Elements<T>& from = whole.from;
-    const auto leading_dimension = static_cast<std::int64_t>(whole.to.stride(1));
-    const std::int64_t stride = from.row_stride();
-    const bool below_diagonal = i.begin >= j.begin + j.size;
-    for (std::int64_t c = 0; c < j.size; ++c, to += leading_dimension) {
-      if (below_diagonal) {
-        const T* a = from.at(i.begin, j.begin + c);
-        for (std::int64_t r = 0; r < i.size; ++r) to[r] = from.below_diagonal(a + r * stride);
-      } else {
-        for (std::int64_t r = 0; r < i.size; ++r) to[r] = from(i.begin + r, j.begin + c);
-      }
-    }
-  }
-};
-
+/// The caller's rows, a chunk of each rank's after the other, to where the matrix has them: as rows or, where the upper
+/// triangle is read, as columns.
 template <class T, class Exec>
 class Redistribution {
  public:
   using MemorySpace = typename Exec::memory_space;
   using Matrix = ShardedMatrix<T, MemorySpace>;
 
-  Redistribution(const Exec& exec, const RowSource<T>& source, Matrix& matrix, double diag_shift, Triangle triangle,
+  Redistribution(const Exec& exec, const BlockSource<T>& source, Matrix& matrix, double diag_shift, Triangle triangle,
                  Memory<MemorySpace>& memory)
       : exec_(exec),
         transfers_(matrix.grid(), memory),
@@ -155,27 +57,26 @@ class Redistribution {
         memory_(memory),
         matrix_(matrix),
         grid_(matrix.grid()),
-        diag_shift_(diag_shift),
+        diag_shift_(static_cast<RealOf<T>>(diag_shift)),
         upper_(triangle == Triangle::upper),
         chunk_(source.buffered || grid_.size() > 1 ? rows_per_chunk<T, MemorySpace>(matrix.n())
                                                    : std::max<std::int64_t>(1, matrix.n())) {}
 
   void run() {
     const Communicator& communicator = grid_.communicator();
-    first_line_ = line_begins(communicator.all_gather(source_.count));
+    shard_begins_ = shard_begins(communicator.all_gather(source_.rows));
     collectively(communicator, [&] { allocate(); });
     if (grid_.size() > 1) clear_above_diagonal();  // a rank that has all of A writes zeros there as it takes it in
     std::int64_t most = 0;
-    for (int r = 0; r < grid_.size(); ++r) most = std::max(most, line_begin(r + 1) - line_begin(r));
+    for (int r = 0; r < grid_.size(); ++r) most = std::max(most, shard(r).size());
     for (std::int64_t done = 0; done < most; done += chunk_) exchange_chunk(done);
     exec_.fence();
-    settle(communicator, callback_failure_);
+    callback_failure_.settle(communicator);
   }
 
  private:
-  std::int64_t line_begin(int rank) const { return first_line_[static_cast<std::size_t>(rank)]; }
-
-  std::vector<std::int64_t> line_begins(const std::vector<std::int64_t>& counts) const {
+  /// Where the rows of each rank begin, and where the last one's end.
+  std::vector<std::int64_t> shard_begins(const std::vector<std::int64_t>& counts) const {
     std::vector<std::int64_t> begins(counts.size() + 1);
     std::partial_sum(counts.begin(), counts.end(), begins.begin() + 1);
     if (begins.back() != matrix_.n()) {
@@ -185,191 +86,155 @@ class Redistribution {
     return begins;
   }
 
+  /// The caller's rows on a rank, and those in the chunk that begins after `done` of them.
+  RowRange shard(int rank) const {
+    const auto r = static_cast<std::size_t>(rank);
+    return {shard_begins_[r], shard_begins_[r + 1]};
+  }
+  RowRange chunk_of(int rank, std::int64_t done) const {
+    const RowRange all = shard(rank);
+    const std::int64_t begin = std::min(all.begin + done, all.end);
+    return {begin, std::min(begin + chunk_, all.end)};
+  }
+
   void allocate() {
     buffers_ = take<RedistributeBuffers<T, MemorySpace>>(memory_, matrix_.layout(), upper_,
-                                                         source_.buffered ? source_.count : 0);
+                                                         source_.buffered ? source_.rows : 0);
   }
 
   /// What a slab stores above its diagonal takes part in updates, though nothing comes of it: it must be finite.
   void clear_above_diagonal() {
     const SlabLayout& layout = matrix_.layout();
-    const LocalIndex all_columns{layout.columns.local_extent()};
-    layout.for_each_slab(LocalIndex{0}, all_columns, [&](LocalIndex from, LocalIndex to) {
-      const LocalIndex top = layout.row_begin(layout.slab_of(from));
-      const LocalIndex bottom =
-          to < all_columns ? layout.row_begin(layout.slab_of(to)) : LocalIndex{layout.rows.local_extent()};
-      const auto above = matrix_.view(top, bottom, from, to);
-      kernels::for_each<T>("tessera::redistribute::clear", exec_, above,
-                           ClearAboveDiagonal<T, MemorySpace>{layout.rows, layout.columns, top, from, above});
-    });
+    for (std::int64_t s = 0; s < layout.count(); ++s) {
+      const LocalIndex next_top =
+          s + 1 < layout.count() ? layout.row_begin(s + 1) : LocalIndex{layout.rows.local_extent()};
+      const auto top =
+          matrix_.local_block(layout.row_begin(s), next_top, layout.column_begin(s), layout.column_begin(s + 1));
+      kernels::for_each<T>("tessera::redistribute::clear", exec_, top.a, ClearAboveDiagonal<T, MemorySpace>{top});
+    }
   }
 
-  /// Each rank's lines from `done` on, at most one chunk of them: to one rank and from one rank at a time.
+  /// Each rank's rows after `done` of them, at most one chunk: to one rank and from one rank at a time.
   void exchange_chunk(std::int64_t done) {
-    const auto begin = [&](int rank) { return std::min(line_begin(rank) + done, line_begin(rank + 1)); };
-    const auto end = [&](int rank) { return std::min(begin(rank) + chunk_, line_begin(rank + 1)); };
     const int me = grid_.rank();
     const int ranks = grid_.size();
-    const Strided<const T> lines = ask(begin(me) - line_begin(me), end(me) - begin(me));
-    write_into_slabs(lines, begin(me), end(me));
+    const RowRange mine = chunk_of(me, done);
+    const CallersTriangle<T> a{ask(mine), mine.begin, upper_, diag_shift_};
+    write_into_slabs(a, mine);
     for (int step = 1; step < ranks; ++step) {
       const int to = (me + step) % ranks;
       const int from = (me - step + ranks) % ranks;
-      const auto arriving = rectangles(me, begin(from), end(from));
-      std::int64_t expected = 0;
-      for (const Rectangle& part : arriving) expected += part.size();
-      transfers_.receive(exec_, buffers_->incoming, expected, from, Tag::rows);
-      const std::int64_t leaving = pack(lines, begin(me), end(me), to);
-      transfers_.send(exec_, buffers_->outgoing, leaving, to, Tag::rows);
+      const std::vector<Rectangle> arriving = rectangles(me, chunk_of(from, done));
+      const std::vector<Rectangle> leaving = rectangles(to, mine);
+      transfers_.receive(exec_, buffers_->incoming, total_size(arriving), from, Tag::rows);
+      pack(a, to, leaving);
+      transfers_.send(exec_, buffers_->outgoing, total_size(leaving), to, Tag::rows);
       transfers_.wait();
       unpack(arriving);
     }
   }
 
-  /// The caller's lines. An exception from there is kept, as others wait for this rank's messages.
-  Strided<const T> ask(std::int64_t first, std::int64_t count) {
-    if (count <= 0 || callback_failure_) return {};
-    try {
-      return source_.rows(buffers_->rows, first, count);
-    } catch (...) {
-      callback_failure_ = std::current_exception();
-      return {};
-    }
+  Strided<const T> ask(const RowRange& rows) {
+    const std::int64_t begin = shard(grid_.rank()).begin;
+    return source_.ask(buffers_->rows, {rows.begin - begin, rows.end - begin, 0, matrix_.n()}, callback_failure_);
   }
 
-  /// Which parts of `rank`'s share lines [begin, end) hold: one for each tile that they touch.
-  std::vector<Rectangle> rectangles(int rank, std::int64_t begin, std::int64_t end) const {
-    const BlockCyclic rows = matrix_.rows().seen_from(rank / grid_.cols());
-    const BlockCyclic columns = matrix_.columns().seen_from(rank % grid_.cols());
-    const BlockCyclic& lines = upper_ ? columns : rows;
-    std::vector<Rectangle> parts;
-    for (std::int64_t line = begin; line < end;) {
-      const GlobalTile tile = lines.tile_of(GlobalIndex{line});
-      const std::int64_t next = std::min(lines.begin(tile + 1).value, end);
-      if (lines.is_mine(tile)) {
-        const LocalIndex first = lines.to_local(GlobalIndex{line});
-        const LocalIndex last = first + (next - line);
+  BlockCyclic rows_of(int rank) const { return matrix_.rows().seen_from(rank / grid_.cols()); }
+  BlockCyclic columns_of(int rank) const { return matrix_.columns().seen_from(rank % grid_.cols()); }
+
+  /// What the caller's rows are in `rank`'s local matrix: a rectangle for each tile that they touch.
+  std::vector<Rectangle> rectangles(int rank, const RowRange& range) const {
+    const BlockCyclic rows = rows_of(rank);
+    const BlockCyclic columns = columns_of(rank);
+    const BlockCyclic& axis = upper_ ? columns : rows;
+    std::vector<Rectangle> result;
+    for (std::int64_t begin = range.begin; begin < range.end;) {
+      const GlobalTile tile = axis.tile_of(GlobalIndex{begin});
+      const std::int64_t end = std::min(axis.begin(tile + 1).value, range.end);
+      if (axis.is_mine(tile)) {
+        const LocalIndex first = axis.to_local(GlobalIndex{begin});
+        const LocalIndex last = first + (end - begin);
         const Rectangle part = upper_ ? Rectangle{rows.local_begin(tile), LocalIndex{rows.local_extent()}, first, last}
                                       : Rectangle{first, last, LocalIndex{0}, columns.local_begin(tile + 1)};
-        if (part.size() > 0) parts.push_back(part);
+        if (part.size() > 0) result.push_back(part);
       }
-      line = next;
+      begin = end;
     }
-    return parts;
+    return result;
   }
 
-  void take_in(const Strided<const T>& lines, std::int64_t first_line, int rank, const Rectangle& part,
-               const MatrixView<T, MemorySpace>& to) {
-    if (lines.data == nullptr) return;  // the callback has failed
-    const TakeIn<T, MemorySpace> elements{{lines, first_line, upper_, static_cast<RealOf<T>>(diag_shift_)},
-                                          matrix_.rows().seen_from(rank / grid_.cols()),
-                                          matrix_.columns().seen_from(rank % grid_.cols()),
-                                          part.row_begin,
-                                          part.column_begin,
-                                          to};
-    constexpr const char* label = "tessera::redistribute::take_in";
-    using Blocks = TakeInBlocks<T, MemorySpace>;
-    if constexpr (kernels::is_host<Exec>) {
-      if (matrix_.tile_size() >= Blocks::line) {
-        const Blocks blocks{elements};
-        Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec_, 0, blocks.blocks),
-                             blocks);
-        return;
-      }
-    }
-    kernels::for_each<T>(label, exec_, to, elements);
+  void write(const CallersTriangle<T>& a, const LocalBlock<T, MemorySpace>& to) {
+    if (callback_failure_.kept()) return;  // there is no A
+    take_in(exec_, a, to);
   }
 
-  /// `body(piece)` for the pieces of `part`, one for each slab.
+  /// `body(piece)` for the pieces of a rectangle, one for each slab.
   template <class Body>
-  void for_each_slab(const Rectangle& part, const Body& body) {
-    matrix_.layout().for_each_slab(part.column_begin, part.column_end, [&](LocalIndex from, LocalIndex to) {
-      body(Rectangle{part.row_begin, part.row_end, from, to});
+  void for_each_slab(const Rectangle& all, const Body& body) {
+    matrix_.layout().for_each_slab(all.column_begin, all.column_end, [&](LocalIndex from, LocalIndex to) {
+      body(Rectangle{all.row_begin, all.row_end, from, to});
     });
   }
 
-  MatrixView<T, MemorySpace> slab(const Rectangle& part) const {
-    return matrix_.view(part.row_begin, part.row_end, part.column_begin, part.column_end);
-  }
-
-  /// Lines [begin, end), as far as this rank keeps them.
-  void write_into_slabs(const Strided<const T>& lines, std::int64_t begin, std::int64_t end) {
+  /// The caller's rows, as far as this rank keeps them.
+  void write_into_slabs(const CallersTriangle<T>& a, const RowRange& range) {
     const SlabLayout& layout = matrix_.layout();
     const BlockCyclic& axis = upper_ ? layout.columns : layout.rows;
-    const LocalIndex first = axis.local_lower_bound(GlobalIndex{begin});
-    const LocalIndex last = axis.local_lower_bound(GlobalIndex{end});
-    const Rectangle all{LocalIndex{0}, LocalIndex{layout.rows.local_extent()}, LocalIndex{0},
-                        LocalIndex{layout.columns.local_extent()}};
-    for_each_slab(upper_ ? Rectangle{all.row_begin, all.row_end, first, last}
-                         : Rectangle{first, last, all.column_begin, all.column_end},
-                  [&](Rectangle piece) {
-                    piece.row_begin = std::max(piece.row_begin, layout.row_begin(layout.slab_of(piece.column_begin)));
-                    if (piece.row_begin < piece.row_end) take_in(lines, begin, grid_.rank(), piece, slab(piece));
+    const LocalIndex first = axis.local_lower_bound(GlobalIndex{range.begin});
+    const LocalIndex last = axis.local_lower_bound(GlobalIndex{range.end});
+    const LocalIndex bottom{layout.rows.local_extent()};
+    const LocalIndex right{layout.columns.local_extent()};
+    for_each_slab(upper_ ? Rectangle{LocalIndex{0}, bottom, first, last} : Rectangle{first, last, LocalIndex{0}, right},
+                  [&](const Rectangle& piece) {
+                    const LocalIndex slab_top = layout.row_begin(layout.slab_of(piece.column_begin));
+                    const LocalIndex top = std::max(piece.row_begin, slab_top);
+                    if (!(top < piece.row_end)) return;
+                    write(a, matrix_.local_block(top, piece.row_end, piece.column_begin, piece.column_end));
                   });
   }
 
-  std::int64_t pack(const Strided<const T>& lines, std::int64_t begin, std::int64_t end, int rank) {
-    std::int64_t size = 0;
-    for (const Rectangle& part : rectangles(rank, begin, end)) {
-      take_in(lines, begin, rank, part,
-              make_matrix_view<MemorySpace>(buffers_->outgoing + size, part.rows(), part.columns(), part.rows()));
-      size += part.size();
+  /// Rectangles of `rank`'s local matrix, one after the other.
+  void pack(const CallersTriangle<T>& a, int rank, const std::vector<Rectangle>& leaving) {
+    T* data = buffers_->outgoing;
+    for (const Rectangle& part : leaving) {
+      write(a, {make_matrix_view<MemorySpace>(data, part.rows(), part.columns(), part.rows()), rows_of(rank),
+                columns_of(rank), part.row_begin, part.column_begin});
+      data += part.size();
     }
-    return size;
   }
 
-  void unpack(const std::vector<Rectangle>& parts) {
-    std::int64_t offset = 0;
-    for (const Rectangle& part : parts) {
-      const auto arrived =
-          make_matrix_view<MemorySpace>(buffers_->incoming + offset, part.rows(), part.columns(), part.rows());
+  void unpack(const std::vector<Rectangle>& arriving) {
+    T* data = buffers_->incoming;
+    for (const Rectangle& part : arriving) {
+      const auto arrived = make_matrix_view<MemorySpace>(data, part.rows(), part.columns(), part.rows());
       for_each_slab(part, [&](const Rectangle& piece) {
         kernels::copy<T>(exec_,
                          block(arrived, 0, part.rows(), piece.column_begin - part.column_begin,
                                piece.column_end - part.column_begin),
-                         slab(piece));
+                         matrix_.view(piece.row_begin, piece.row_end, piece.column_begin, piece.column_end));
       });
-      offset += part.size();
+      data += part.size();
     }
   }
 
   Exec exec_;
   Transfers<Exec> transfers_;
-  const RowSource<T>& source_;
+  const BlockSource<T>& source_;
   Memory<MemorySpace>& memory_;
   Matrix& matrix_;
   const ProcessGrid& grid_;
-  double diag_shift_;
+  RealOf<T> diag_shift_;
   bool upper_;
-  std::int64_t chunk_;
-  std::vector<std::int64_t> first_line_;
+  std::int64_t chunk_;  // rows
+  std::vector<std::int64_t> shard_begins_;
   std::optional<RedistributeBuffers<T, MemorySpace>> buffers_;
-  std::exception_ptr callback_failure_;
+  DeferredException callback_failure_;
 };
 
 }  // namespace
 
-void require_columns(const std::string& shape, std::int64_t rows, std::int64_t columns, std::int64_t n) {
-  if (rows > 0 && columns != n) {
-    throw_misuse(
-        "a", "must have n = " + std::to_string(n) + " columns, as b or the matrix has that many rows, got " + shape);
-  }
-}
-
-void require_shift(double diag_shift, double most) {
-  if (!(std::abs(diag_shift) <= most)) {  // NaN compares false
-    throw_misuse("diag_shift", "must be finite in the scalar of A, got " + std::to_string(diag_shift));
-  }
-}
-
-void require_triangle(Triangle triangle) {
-  if (triangle != Triangle::lower && triangle != Triangle::upper) {
-    throw_misuse("triangle", "must be lower or upper, got " + std::to_string(static_cast<int>(triangle)));
-  }
-}
-
 template <class T, class Exec>
-void redistribute_rows(const Exec& exec, const RowSource<T>& source,
+void redistribute_rows(const Exec& exec, const BlockSource<T>& source,
                        ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
                        Memory<typename Exec::memory_space>& memory) {
   const Region region("tessera::redistribute");
@@ -380,7 +245,7 @@ void redistribute_rows(const Exec& exec, const RowSource<T>& source,
 }
 
 #define TESSERA_INSTANTIATE_REDISTRIBUTE(T, Exec)                                                            \
-  template void redistribute_rows<T, Exec>(const Exec&, const RowSource<T>&,                                 \
+  template void redistribute_rows<T, Exec>(const Exec&, const BlockSource<T>&,                               \
                                            ShardedMatrix<T, typename Exec::memory_space>&, double, Triangle, \
                                            Memory<typename Exec::memory_space>&);
 #define TESSERA_INSTANTIATE_REDISTRIBUTES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_REDISTRIBUTE, Exec)

@@ -19,7 +19,7 @@ std::int64_t rows_per_chunk(std::int64_t n) {
 /// The memory that redistribution takes beside the matrix.
 template <class T, class MemorySpace>
 struct RedistributeBuffers {
-  /// `upper`: lines of A are columns of the matrix. `buffered_rows`: those that this rank has to copy or to ask for.
+  /// `upper`: rows of A become columns. `buffered_rows`: those that this rank has to copy or to ask for.
   RedistributeBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, bool upper,
                       std::int64_t buffered_rows) {
     const std::int64_t n = layout.rows.n;

@@ -77,7 +77,7 @@ void require_kokkos() {
   if (!Kokkos::is_initialized()) throw_misuse("exec", "Kokkos is not initialised, or is finalised already");
 }
 
-void settle(const Communicator& communicator, std::exception_ptr mine) {
+void settle(const Communicator& communicator, const std::exception_ptr& mine) {
   std::int64_t lowest = mine ? communicator.rank() : nobody;
   communicator.all_reduce_min(&lowest, 1);
   if (lowest != nobody) raise_everywhere(communicator, mine, static_cast<int>(lowest));
@@ -94,9 +94,9 @@ void Agreement::settle(const Communicator& communicator) const {
   std::string text;
   for (const auto& [argument, value] : record_) text += argument + '\n' + value + '\n';
   const std::int64_t h = hash(text);
-  std::int64_t values[3] = {fault_ ? communicator.rank() : nobody, h, -h};
+  std::int64_t values[3] = {fault_.kept() ? communicator.rank() : nobody, h, -h};
   communicator.all_reduce_min(values, 3);
-  if (values[0] != nobody) raise_everywhere(communicator, fault_, static_cast<int>(values[0]));
+  if (values[0] != nobody) raise_everywhere(communicator, fault_.kept(), static_cast<int>(values[0]));
   if (values[1] == -values[2]) return;
 
   // The ranks disagree: each compares its own arguments with those of rank 0.

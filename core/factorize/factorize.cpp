@@ -6,7 +6,6 @@
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
 
-#include <exception>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -69,7 +68,7 @@ class Factorization {
           const Timed timed(seconds.waiting, "tessera::factorize::waiting");
           transfers.wait_some();
         });
-    settle(columns_.grid().communicator(), callback_failure_);
+    callback_failure_.settle(columns_.grid().communicator());
   }
 
   TaskList tasks_of(const Step& step, int slot) {
@@ -81,23 +80,19 @@ class Factorization {
     return tasks;
   }
 
-  /// On a rank that does not own a block column, a step may end before the one before it. An exception from the
-  /// callback is kept, as others wait for this rank's messages.
+  /// On a rank that does not own a block column, a step may end before the one before it. Others wait for this rank's
+  /// messages, whatever the callback throws.
   void report(TileRange k) {
-    if (!progress_ || callback_failure_ || !(reported_ < k.end)) return;
+    if (!progress_ || !(reported_ < k.end)) return;
     reported_ = k.end;
-    try {
-      progress_(columns_.columns().begin(k.end).value, columns_.columns().n);
-    } catch (...) {
-      callback_failure_ = std::current_exception();
-    }
+    callback_failure_.run([&] { progress_(columns_.columns().begin(k.end).value, columns_.columns().n); });
   }
 
   BlockColumns<T, Exec>& columns_;
   const Schedule& schedule_;
   const Progress& progress_;
   GlobalTile reported_{0};
-  std::exception_ptr callback_failure_;
+  DeferredException callback_failure_;
 };
 
 template <class T, class Exec>

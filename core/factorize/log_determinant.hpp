@@ -13,15 +13,13 @@ namespace tessera::detail {
 /// The diagonal of a slab, where this rank has it.
 template <class T, class MemorySpace>
 struct ReadDiagonal {
-  MatrixView<T, MemorySpace> slab;
-  BlockCyclic rows;
-  BlockCyclic columns;
-  LocalIndex row_begin;
-  LocalIndex column_begin;
+  LocalBlock<T, MemorySpace> slab;
   double* diagonal;
   KOKKOS_FUNCTION void operator()(std::int64_t column) const {
-    const GlobalIndex j = columns.to_global(column_begin + column);
-    if (rows.is_mine(rows.tile_of(j))) diagonal[j.value] = real(slab(rows.to_local(j) - row_begin, column));
+    const GlobalIndex j = slab.global_column(column);
+    if (slab.rows.is_mine(slab.rows.tile_of(j))) {
+      diagonal[j.value] = real(slab.a(slab.rows.to_local(j) - slab.row_begin, column));
+    }
   }
 };
 
@@ -35,14 +33,11 @@ double log_determinant(const Exec& exec, const ShardedMatrix<T, typename Exec::m
   collectively(communicator, [&] {
     diagonal.resize(static_cast<std::size_t>(l.n()));
     fill("tessera::log_determinant::set_zero", exec, values, l.n(), 0.0);
-    l.layout().for_each_slab(
-        LocalIndex{0}, LocalIndex{l.columns().local_extent()}, [&](LocalIndex from, LocalIndex to) {
-          const LocalIndex top = l.layout().row_begin(l.layout().slab_of(from));
-          Kokkos::parallel_for("tessera::log_determinant::read_diagonal",
-                               Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, to - from),
-                               ReadDiagonal<T, MemorySpace>{l.view(top, LocalIndex{l.rows().local_extent()}, from, to),
-                                                            l.rows(), l.columns(), top, from, values});
-        });
+    for (std::int64_t s = 0; s < l.layout().count(); ++s) {
+      Kokkos::parallel_for("tessera::log_determinant::read_diagonal",
+                           Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, l.layout().width(s)),
+                           ReadDiagonal<T, MemorySpace>{l.slab_block(s), values});
+    }
     Kokkos::deep_copy(
         exec,
         Kokkos::View<double*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(diagonal.data(),

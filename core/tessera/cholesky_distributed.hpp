@@ -69,7 +69,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   agreement.same("scalar of a and b", scalar_name<T>());
   agreement.same("memory space of exec", std::string(MemorySpace::name()));
   agreement.same("b", Tree<B>::describe(b));
-  describe_matrix<T, Exec>(agreement, a, shape.n);
+  MatrixSource<A, T, Exec>::describe(agreement, a, shape.n);
   describe_options(agreement, options, ranks);
   agreement.check([&] { require_shifts(options, largest_real<T>); });
   agreement.settle(*communicator);
@@ -93,7 +93,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     info.diag_shift = shift_of_try(options, info.tries.size());
     factored.reset();  // whose memory is taken again
     ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, std::max<std::int64_t>(1, info.tile_size), 0, memory);
-    take_in<T>(exec, a, matrix, info.diag_shift, options.triangle, memory);
+    MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);
     info.seconds.redistribute += lap();
     factored.emplace(try_factorize<T>(exec, std::move(matrix), {}, memory));
     info.seconds.factorize += lap();

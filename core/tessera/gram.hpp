@@ -1,14 +1,14 @@
 #pragma once
 
+#include <tessera/detail/matrix_source.hpp>
 #include <tessera/redistribute.hpp>
 
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
-#include <functional>
-#include <limits>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 namespace tessera {
 
@@ -46,34 +46,9 @@ Gram(J, GramOptions = {}) -> Gram<J>;
 
 namespace detail {
 
-/// Rows and columns [begin, end) of a rank's part of J.
-struct Window {
-  std::int64_t row_begin = 0;
-  std::int64_t row_end = 0;
-  std::int64_t column_begin = 0;
-  std::int64_t column_end = 0;
-
-  std::int64_t rows() const { return row_end - row_begin; }
-  std::int64_t columns() const { return column_end - column_begin; }
-};
-
-/// What lies side by side in memory, in a window that BLAS takes as a matrix.
-enum class Inside { neither, samples, parameters };
-
-/// This rank's part of J, served in windows, in memory that `Exec` reads.
-template <class T>
-struct WindowSource {
-  std::int64_t rows = 0;
-  std::int64_t columns = 0;
-  bool buffered = false;  ///< whether it takes a buffer: room for the window
-  Inside inside = Inside::neither;
-  /// Good until the next call.
-  std::function<Strided<const T>(T* buffer, const Window&)> window;
-};
-
 /// An object that writes parts of J when it is asked to.
 template <class J, class T, class Exec>
-concept WindowOperator = !is_view<J> && requires(J & j, const Exec& exec, std::int64_t i, RowsView<T, Exec> block) {
+concept BlockOperator = !is_view<J> && requires(J & j, const Exec& exec, std::int64_t i, BlockView<T, Exec> block) {
   j.extent(0);
   j.extent(1);
   j.to_dense(exec, i, i, block);
@@ -91,98 +66,6 @@ void require_gram_options(const GramOptions& options, double most);
 /// Throws Misuse for this rank's part of a J that is none, or does not fit an n x n matrix.
 void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, std::int64_t n);
 
-/// Checks `gram` against n and puts what the ranks must agree on into `agreement`.
-template <class T, class Exec, AnyGram A>
-void describe_matrix(Agreement& agreement, A& gram, std::int64_t n) {
-  using J = std::remove_reference_t<decltype((gram.jacobian))>;
-  static_assert(is_view<J> || WindowOperator<J, T, Exec>,
-                "jacobian is a rank-2 View, or has extent(r) and to_dense(exec, first_row, first_column, block)");
-  if constexpr (is_view<J>) {
-    static_assert(std::remove_cv_t<J>::rank == 2, "jacobian is a rank-2 View of local samples x parameters");
-    static_assert(std::is_same_v<typename std::remove_cv_t<J>::non_const_value_type, T>,
-                  "jacobian and A have one scalar type");
-  }
-  agreement.same("jacobian", std::string(is_view<J> ? "a View of local samples" : "an operator"));
-  agreement.check([&] {
-    require_gram_options(gram.options, largest_real<T>);
-    require_jacobian(gram.options.form, static_cast<std::int64_t>(gram.jacobian.extent(0)),
-                     static_cast<std::int64_t>(gram.jacobian.extent(1)), n);
-  });
-  agreement.same("form", static_cast<int>(gram.options.form));
-  agreement.same("alpha", gram.options.alpha);
-  agreement.same("subtract_column_means", static_cast<int>(gram.options.subtract_column_means));
-  agreement.same("subtract_row_means", static_cast<int>(gram.options.subtract_row_means));
-}
-
-/// What lies inside of a View of this layout. BLAS counts with ints.
-template <class Layout, class T>
-Inside inside_of(const Strided<T>& s) {
-  const auto is_inside = [&s](int r) {
-    return s.stride[r] == 1 && s.stride[1 - r] >= s.extent[r] && s.stride[1 - r] <= std::numeric_limits<int>::max();
-  };
-  const Inside likely = std::is_same_v<Layout, Kokkos::LayoutLeft> ? Inside::samples : Inside::parameters;
-  if (is_inside(likely == Inside::samples ? 0 : 1)) return likely;
-  if (is_inside(likely == Inside::samples ? 1 : 0)) {
-    return likely == Inside::samples ? Inside::parameters : Inside::samples;
-  }
-  return Inside::neither;
-}
-
-/// What lies inside of the windows that an operator writes.
-template <class Exec>
-inline constexpr Inside inside_of_windows =
-    std::is_same_v<typename RowsView<double, Exec>::array_layout, Kokkos::LayoutLeft> ? Inside::samples
-                                                                                      : Inside::parameters;
-
-/// The rows of a View or of an operator. It refers to `jacobian`.
-template <class T, class Exec, class J>
-WindowSource<T> window_source(const Exec& exec, J& jacobian) {
-  const auto rows = static_cast<std::int64_t>(jacobian.extent(0));
-  const auto columns = static_cast<std::int64_t>(jacobian.extent(1));
-  if constexpr (is_view<J>) {
-    using View = std::remove_cvref_t<J>;
-    using Space = typename View::memory_space;
-    const Strided<const T> all = read_only(strided(jacobian));
-    const auto part = [all](const Window& w) {
-      Strided<const T> some = row_range(all, w.row_begin, w.rows());
-      some.data += w.column_begin * some.stride[1];
-      some.extent[1] = w.columns();
-      return some;
-    };
-    if constexpr (accessible<Exec, Space>) {
-      return {rows, columns, false, inside_of<typename View::array_layout>(all),
-              [part](T*, const Window& w) { return part(w); }};
-    } else {
-      return {rows, columns, true, Inside::parameters, [exec, part](T* buffer, const Window& w) -> Strided<const T> {
-                gather_from<Space, T>(exec, part(w), buffer);
-                return {buffer, 2, {w.rows(), w.columns()}, {w.columns(), 1}};
-              }};
-    }
-  } else {
-    return {rows, columns, true, inside_of_windows<Exec>, [exec, &jacobian](T* buffer, const Window& w) {
-              const RowsView<T, Exec> some(buffer, static_cast<std::size_t>(w.rows()),
-                                           static_cast<std::size_t>(w.columns()));
-              jacobian.to_dense(exec, w.row_begin, w.column_begin, some);
-              return read_only(strided(some));
-            }};
-  }
-}
-
-/// Collective. add_gram on windows of J; what one rank knows by itself has been agreed on.
-template <class T, class Exec>
-void add_gram_windows(const Exec& exec, const WindowSource<T>& source, const GramOptions& options,
-                      ShardedMatrix<T, typename Exec::memory_space>& matrix,
-                      Memory<typename Exec::memory_space>& memory);
-
-/// Collective. add_gram, but for the checks.
-template <class T, class Exec, AnyGram A>
-void take_in_more(const Exec& exec, A& gram, ShardedMatrix<T, typename Exec::memory_space>& matrix,
-                  Memory<typename Exec::memory_space>& memory) {
-  WindowSource<T> source;
-  collectively(matrix.grid().communicator(), [&] { source = window_source<T>(exec, gram.jacobian); });
-  add_gram_windows(exec, source, gram.options, matrix, memory);
-}
-
 /// shift * I
 template <class T>
 struct Shift {
@@ -190,13 +73,64 @@ struct Shift {
   KOKKOS_FUNCTION T operator()(std::int64_t i, std::int64_t j) const { return T(i == j ? shift : RealOf<T>(0)); }
 };
 
-/// Collective. The matrix becomes diag_shift I + alpha J J^H, or alpha J^H J; for both of its triangles.
-template <class T, class Exec, AnyGram A>
-void take_in(const Exec& exec, A& gram, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
-             Triangle, Memory<typename Exec::memory_space>& memory) {
-  matrix.fill(exec, Shift<T>{static_cast<RealOf<T>>(diag_shift)});
-  take_in_more<T>(exec, gram, matrix, memory);
-}
+/// Collective. A += alpha J J^H, or alpha J^H J, of which `source` has this rank's samples; what one rank knows by
+/// itself has been agreed on.
+template <class T, class Exec>
+void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
+                     ShardedMatrix<T, typename Exec::memory_space>& matrix,
+                     Memory<typename Exec::memory_space>& memory);
+
+template <AnyGram A, class T, class Exec>
+struct MatrixSource<A, T, Exec> {
+  using Matrix = ShardedMatrix<T, typename Exec::memory_space>;
+  using J = std::remove_reference_t<decltype((std::declval<A&>().jacobian))>;
+
+  static void describe(Agreement& agreement, A& gram, std::int64_t n) {
+    static_assert(is_view<J> || BlockOperator<J, T, Exec>,
+                  "jacobian is a rank-2 View, or has extent(r) and to_dense(exec, first_row, first_column, block)");
+    if constexpr (is_view<J>) {
+      static_assert(J::rank == 2, "jacobian is a rank-2 View of local samples x parameters");
+      static_assert(std::is_same_v<typename J::non_const_value_type, T>, "jacobian and A have one scalar type");
+    }
+    agreement.same("jacobian", std::string(is_view<J> ? "a View of local samples" : "an operator"));
+    agreement.check([&] {
+      require_gram_options(gram.options, largest_real<T>);
+      require_jacobian(gram.options.form, static_cast<std::int64_t>(gram.jacobian.extent(0)),
+                       static_cast<std::int64_t>(gram.jacobian.extent(1)), n);
+    });
+    agreement.same("form", static_cast<int>(gram.options.form));
+    agreement.same("alpha", gram.options.alpha);
+    agreement.same("subtract_column_means", static_cast<int>(gram.options.subtract_column_means));
+    agreement.same("subtract_row_means", static_cast<int>(gram.options.subtract_row_means));
+  }
+
+  /// A Gram has both triangles.
+  static void take_in(const Exec& exec, A& gram, Matrix& matrix, double diag_shift, Triangle,
+                      Memory<typename Exec::memory_space>& memory) {
+    matrix.fill(exec, Shift<T>{static_cast<RealOf<T>>(diag_shift)});
+    add(exec, gram, matrix, memory);
+  }
+
+  /// Collective. Adds to what `matrix` holds.
+  static void add(const Exec& exec, A& gram, Matrix& matrix, Memory<typename Exec::memory_space>& memory) {
+    BlockSource<T> source;
+    collectively(matrix.grid().communicator(), [&] { source = source_of(exec, gram.jacobian); });
+    add_gram_blocks(exec, source, gram.options, matrix, memory);
+  }
+
+ private:
+  static BlockSource<T> source_of(const Exec& exec, J& jacobian) {
+    if constexpr (is_view<J>) {
+      return view_source<T>(exec, jacobian);
+    } else {
+      return written_source<T, Exec>(static_cast<std::int64_t>(jacobian.extent(0)),
+                                     static_cast<std::int64_t>(jacobian.extent(1)),
+                                     [exec, &jacobian](const Window& w, const auto& block) {
+                                       jacobian.to_dense(exec, w.row_begin, w.column_begin, block);
+                                     });
+    }
+  }
+};
 
 }  // namespace detail
 
@@ -214,15 +148,16 @@ void take_in(const Exec& exec, A& gram, ShardedMatrix<T, typename Exec::memory_s
 template <class Exec, detail::AnyGram A, Scalar T>
 void add_gram(const Exec& exec, A&& gram, ShardedMatrix<T, typename Exec::memory_space>& matrix) {
   detail::require_backend<Exec>();
+  using Source = detail::MatrixSource<std::remove_reference_t<A>, T, Exec>;
   detail::Agreement agreement("add_gram");
   agreement.check([] { detail::require_kokkos(); });
-  detail::describe_matrix<T, Exec>(agreement, gram, matrix.n());
+  Source::describe(agreement, gram, matrix.n());
   agreement.same("scalar", detail::scalar_name<T>());
   agreement.same("n", std::to_string(matrix.n()) + " rows");
   agreement.same("tile", matrix.tile_size());
   agreement.settle(matrix.grid().communicator());
   detail::Memory<typename Exec::memory_space> memory;
-  detail::take_in_more<T>(exec, gram, matrix, memory);
+  Source::add(exec, gram, matrix, memory);
 }
 
 }  // namespace tessera

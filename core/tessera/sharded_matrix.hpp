@@ -1,6 +1,7 @@
 #pragma once
 
 #include <tessera/detail/backends.hpp>
+#include <tessera/detail/local_block.hpp>
 #include <tessera/detail/memory.hpp>
 #include <tessera/distribution.hpp>
 #include <tessera/matrix_view.hpp>
@@ -19,17 +20,13 @@ namespace detail {
 /// Writes f(i, j) into one slab where i >= j, and 0 above the diagonal, where nothing is ever read that counts.
 template <class T, class MemorySpace, class Function>
 struct FillSlab {
-  MatrixView<T, MemorySpace> slab;
-  BlockCyclic rows;
-  BlockCyclic columns;
-  LocalIndex row_begin;
-  LocalIndex column_begin;
+  LocalBlock<T, MemorySpace> slab;
   Function f;
 
   KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
-    const std::int64_t i = rows.to_global(row_begin + row).value;
-    const std::int64_t j = columns.to_global(column_begin + column).value;
-    slab(row, column) = i > j ? T(f(i, j)) : i == j ? T(real(T(f(i, j)))) : T(0);
+    const std::int64_t i = slab.global_row(row).value;
+    const std::int64_t j = slab.global_column(column).value;
+    slab.a(row, column) = i > j ? T(f(i, j)) : i == j ? T(real(T(f(i, j)))) : T(0);
   }
 };
 
@@ -90,14 +87,13 @@ class ShardedMatrix {
     detail::require_backend<Exec>();
     static_assert(Kokkos::SpaceAccessibility<Exec, MemorySpace>::accessible);
     for (std::int64_t s = 0; s < layout_.count(); ++s) {
-      const auto& slab = slabs_[static_cast<std::size_t>(s)];
-      if (slab.size() == 0) continue;
+      const auto slab = slab_block(s);
+      if (slab.a.size() == 0) continue;
       Kokkos::parallel_for(
           "tessera::fill::slab",
           Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2, Kokkos::Iterate::Left, Kokkos::Iterate::Left>,
                                 Kokkos::IndexType<std::int64_t>>(exec, {0, 0}, {layout_.height(s), layout_.width(s)}),
-          detail::FillSlab<T, MemorySpace, Function>{slab, rows(), columns(), layout_.row_begin(s),
-                                                     layout_.column_begin(s), f});
+          detail::FillSlab<T, MemorySpace, Function>{slab, f});
     }
   }
 
@@ -120,9 +116,21 @@ class ShardedMatrix {
                  column_end - column);
   }
 
-  // Below the public interface: a matrix in memory that may be there already.
+  // Below the public interface.
+
+  /// A matrix in memory that may be there already.
   ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
                 detail::Memory<MemorySpace>& memory);
+
+  /// What `view` returns, and where it stands.
+  detail::LocalBlock<T, MemorySpace> local_block(LocalIndex row_begin, LocalIndex row_end, LocalIndex column_begin,
+                                                 LocalIndex column_end) const {
+    return {view(row_begin, row_end, column_begin, column_end), rows(), columns(), row_begin, column_begin};
+  }
+  /// All that slab `s` stores.
+  detail::LocalBlock<T, MemorySpace> slab_block(std::int64_t s) const {
+    return {slabs_[static_cast<std::size_t>(s)], rows(), columns(), layout_.row_begin(s), layout_.column_begin(s)};
+  }
 
  private:
   ProcessGrid grid_;

@@ -37,18 +37,37 @@ std::shared_ptr<const Communicator> duplicate(MPI_Comm comm);
 
 /// Collective. Returns if no rank passes an exception. Otherwise every rank throws: its own exception where there is
 /// one, elsewhere the lowest such rank's (Misuse and std::bad_alloc by type, anything else as std::runtime_error).
-void settle(const Communicator& communicator, std::exception_ptr mine);
+void settle(const Communicator& communicator, const std::exception_ptr& mine);
+
+/// The first exception of some work on this rank, kept until all ranks are at a place where it can be thrown.
+class DeferredException {
+ public:
+  /// Runs `work`, unless there is an exception already.
+  template <std::invocable Work>
+  void run(Work&& work) {
+    if (kept_) return;
+    try {
+      std::forward<Work>(work)();
+    } catch (...) {
+      kept_ = std::current_exception();
+    }
+  }
+
+  const std::exception_ptr& kept() const { return kept_; }  ///< null, if there is none
+
+  /// Collective. Throws on every rank if there is an exception on one.
+  void settle(const Communicator& communicator) const { detail::settle(communicator, kept_); }
+
+ private:
+  std::exception_ptr kept_;
+};
 
 /// Collective. Runs `work`, which must not communicate, on every rank; throws on all of them if it throws on one.
 template <std::invocable Work>
 void collectively(const Communicator& communicator, Work&& work) {
-  std::exception_ptr mine;
-  try {
-    std::forward<Work>(work)();
-  } catch (...) {
-    mine = std::current_exception();
-  }
-  settle(communicator, mine);
+  DeferredException exception;
+  exception.run(std::forward<Work>(work));
+  exception.settle(communicator);
 }
 
 /// The arguments of one collective call, checked on each rank and compared between the ranks before any of them blocks.
@@ -64,12 +83,7 @@ class Agreement {
   /// Runs a check of this rank's own arguments; what the first failing one throws is kept for settle().
   template <std::invocable Check>
   void check(Check&& check) {
-    if (fault_) return;
-    try {
-      std::forward<Check>(check)();
-    } catch (...) {
-      fault_ = std::current_exception();
-    }
+    fault_.run(std::forward<Check>(check));
   }
 
   /// Collective. Throws on every rank if a check failed on one, or if the ranks disagree.
@@ -77,7 +91,7 @@ class Agreement {
 
  private:
   std::vector<std::pair<std::string, std::string>> record_;
-  std::exception_ptr fault_;
+  DeferredException fault_;
 };
 
 }  // namespace tessera::detail

@@ -1,0 +1,48 @@
+#include "tessera/gram.hpp"
+
+#include <cmath>
+#include <string>
+
+// What may be passed as A.
+namespace tessera::detail {
+
+void require_columns(const std::string& shape, std::int64_t rows, std::int64_t columns, std::int64_t n) {
+  if (rows > 0 && columns != n) {
+    throw_misuse(
+        "a", "must have n = " + std::to_string(n) + " columns, as b or the matrix has that many rows, got " + shape);
+  }
+}
+
+void require_shift(double diag_shift, double most) {
+  if (!(std::abs(diag_shift) <= most)) {  // NaN compares false
+    throw_misuse("diag_shift", "must be finite in the scalar of A, got " + std::to_string(diag_shift));
+  }
+}
+
+void require_triangle(Triangle triangle) {
+  if (triangle != Triangle::lower && triangle != Triangle::upper) {
+    throw_misuse("triangle", "must be lower or upper, got " + std::to_string(static_cast<int>(triangle)));
+  }
+}
+
+void require_gram_options(const GramOptions& options, double most) {
+  if (options.form != GramForm::j_jh && options.form != GramForm::jh_j) {
+    throw_misuse("form", "must be j_jh or jh_j, got " + std::to_string(static_cast<int>(options.form)));
+  }
+  if (!(std::abs(options.alpha) <= most)) {  // NaN compares false
+    throw_misuse("alpha", "must be finite in the scalar of A, got " + std::to_string(options.alpha));
+  }
+}
+
+void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, std::int64_t n) {
+  const std::string shape = "extents (" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
+  constexpr std::int64_t most = std::int64_t{1} << 40;  // so that sums stay exact
+  if (rows < 0 || columns < 0 || rows > most || columns > most) {
+    throw_misuse("jacobian", "must have extents from 0 to 2^40, got " + shape);
+  }
+  if (form == GramForm::jh_j && rows > 0 && columns != n) {
+    throw_misuse("jacobian", "must have n = " + std::to_string(n) + " columns for J^H J, got " + shape);
+  }
+}
+
+}  // namespace tessera::detail

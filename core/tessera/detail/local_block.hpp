@@ -1,0 +1,29 @@
+#pragma once
+
+#include <tessera/distribution.hpp>
+#include <tessera/matrix_view.hpp>
+
+#include <Kokkos_Core.hpp>
+
+#include <cstdint>
+
+namespace tessera::detail {
+
+/// A rectangle of one rank's local matrix, and where it stands in the whole one: `a`'s first element is at
+/// (row_begin, column_begin) of the local matrix that `rows` and `columns` describe.
+template <class T, class MemorySpace>
+struct LocalBlock {
+  MatrixView<T, MemorySpace> a;
+  BlockCyclic rows;
+  BlockCyclic columns;
+  LocalIndex row_begin;
+  LocalIndex column_begin;
+
+  /// Of `a`'s rows and columns, as it counts them.
+  KOKKOS_FUNCTION GlobalIndex global_row(std::int64_t row) const { return rows.to_global(row_begin + row); }
+  KOKKOS_FUNCTION GlobalIndex global_column(std::int64_t column) const {
+    return columns.to_global(column_begin + column);
+  }
+};
+
+}  // namespace tessera::detail

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <tessera/detail/block_source.hpp>
+#include <tessera/detail/memory.hpp>
+#include <tessera/options.hpp>
+#include <tessera/sharded_matrix.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+namespace tessera::detail {
+
+/// An object that writes rows of A when it is asked to.
+template <class A, class T, class Exec>
+concept RowOperator =
+    !is_view<A> && requires(A & a, const Exec& exec, std::int64_t first_row, BlockView<T, Exec> rows) {
+  a.to_dense(exec, first_row, rows);
+};
+
+/// The first row that an operator is asked for on `rank`.
+constexpr std::int64_t operator_row_begin(std::int64_t n, int ranks, int rank) {
+  return n / ranks * rank + n % ranks * rank / ranks;
+}
+
+/// Throws Misuse unless this rank's part of A has n columns or no row; `shape` describes it.
+void require_columns(const std::string& shape, std::int64_t rows, std::int64_t columns, std::int64_t n);
+/// Throws Misuse unless the shift is finite; `most`: the largest finite number of A's scalar.
+void require_shift(double diag_shift, double most);
+void require_triangle(Triangle triangle);
+
+template <class T>
+constexpr double largest_real = static_cast<double>(std::numeric_limits<RealOf<T>>::max());
+
+/// Collective. `matrix` becomes A + diag_shift I, of which `source` has this rank's rows, all columns of each;
+/// arguments have been agreed on.
+template <class T, class Exec>
+void redistribute_rows(const Exec& exec, const BlockSource<T>& source,
+                       ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
+                       Memory<typename Exec::memory_space>& memory);
+
+/// What the caller may pass as A, and how it becomes tiles: an operator, here; a View, below; a Gram, in gram.hpp.
+/// Another kind of A is another specialisation, for an `A` that may be const.
+template <class A, class T, class Exec>
+struct MatrixSource {
+  /// Checks `a` against n and puts what the ranks must agree on into `agreement`. Local.
+  static void describe(Agreement& agreement, A&, std::int64_t /*n*/) {
+    static_assert(RowOperator<A, T, Exec>, "a is a rank-2 View, or has to_dense(exec, first_row, rows_view)");
+    agreement.same("a", std::string("an operator"));
+  }
+
+  /// Collective. `matrix` becomes A + diag_shift I; arguments have been agreed on.
+  static void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
+                      Triangle triangle, Memory<typename Exec::memory_space>& memory) {
+    const ProcessGrid& grid = matrix.grid();
+    const std::int64_t begin = operator_row_begin(matrix.n(), grid.size(), grid.rank());
+    const std::int64_t end = operator_row_begin(matrix.n(), grid.size(), grid.rank() + 1);
+    BlockSource<T> source;
+    collectively(grid.communicator(), [&] {
+      source = written_source<T, Exec>(end - begin, matrix.n(), [exec, &a, begin](const Window& w, const auto& rows) {
+        a.to_dense(exec, begin + w.row_begin, rows);
+      });
+    });
+    redistribute_rows(exec, source, matrix, diag_shift, triangle, memory);
+  }
+};
+
+template <class A, class T, class Exec>
+requires is_view<A>
+struct MatrixSource<A, T, Exec> {
+  static void describe(Agreement& agreement, A& a, std::int64_t n) {
+    static_assert(A::rank == 2, "a is a rank-2 View of local rows x n");
+    static_assert(std::is_same_v<typename A::non_const_value_type, T>, "a and all leaves of b have one scalar type");
+    agreement.same("a", std::string("a View of local rows"));
+    agreement.check([&] {
+      require_columns(detail::describe(strided(a)), static_cast<std::int64_t>(a.extent(0)),
+                      static_cast<std::int64_t>(a.extent(1)), n);
+    });
+  }
+
+  static void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
+                      Triangle triangle, Memory<typename Exec::memory_space>& memory) {
+    BlockSource<T> source;
+    collectively(matrix.grid().communicator(), [&] { source = view_source<T>(exec, a); });
+    redistribute_rows(exec, source, matrix, diag_shift, triangle, memory);
+  }
+};
+
+}  // namespace tessera::detail
