@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Usage: [N=8000] [REPETITIONS=5] bash perf/measure.sh [OUT_DIR]
 #
-# The comparison that README.md shows, anew: builds, measures Tessera beside LAPACK and ScaLAPACK on 1 and 2 ranks, and
-# leaves JSON and plots in OUT_DIR, or perf/results. Nothing else should run meanwhile. For a quick look: N=600
-# REPETITIONS=1. `bash cmake/bootstrap.sh test` installs what it needs, but for the plots' python3-matplotlib.
+# What perf/README.md shows of two CPU cores, anew: builds, measures Tessera beside LAPACK and ScaLAPACK on 1 and 2
+# ranks, and leaves JSON and plots in OUT_DIR, or perf/results. Nothing else should run meanwhile. For a quick look:
+# N=600 REPETITIONS=1. `bash cmake/bootstrap.sh test` installs what it needs, but for the plots' python3-matplotlib.
 set -euo pipefail
 
 n=${N:-8000}

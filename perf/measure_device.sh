@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Usage: [REPETITIONS=3] [LARGEST=65536] [BUILD=build/cuda] bash perf/measure_device.sh [OUT_DIR]
 #
-# Everything that README.md shows of GPUs, anew, on as many as this machine has (one rank each): Tessera beside cuSOLVER
-# on one, then on 2, 4, 8, ... of them whether a ragged n is solved right, strong and weak scaling on all kinds of
-# grids, device pointers against staging, and what one GPU does all the while. JSON and plots go to OUT_DIR, or
+# Most of what perf/README.md shows of GPUs, anew, on as many as this machine has (one rank each): Tessera beside
+# cuSOLVER on one, then on 2, 4, 8, ... of them whether a ragged n is solved right, strong and weak scaling on all kinds
+# of grids, device pointers against staging, and what one GPU does all the while. JSON and plots go to OUT_DIR, or
 # perf/results. TESSERA_MPI_BUFFERS=direct says that this MPI takes device pointers. Nothing else should run meanwhile.
 set -euo pipefail
 

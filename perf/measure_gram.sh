@@ -2,8 +2,8 @@
 # Usage: [N=4000] [P=20000] [REPETITIONS=3] bash perf/measure_gram.sh [OUT_DIR]
 #
 # What a natural-gradient step costs: A = J J^T / P + I from N samples of P parameters, and one solve. Tessera beside
-# dsyrk and LAPACK on 1 rank and pdsyrk and ScaLAPACK on 2, then, by turns, beside numpy and scipy with as many threads
-# (python3-numpy, python3-scipy). JSON goes to OUT_DIR, or perf/results. Nothing else should run meanwhile.
+# dsyrk and LAPACK on 1 rank and pdsyrk and ScaLAPACK on 2, then, interleaved, beside numpy and scipy with as many
+# threads (python3-numpy, python3-scipy). JSON goes to OUT_DIR, or perf/results. Nothing else should run meanwhile.
 set -euo pipefail
 
 n=${N:-4000}

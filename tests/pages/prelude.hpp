@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <tessera/tessera.hpp>
 
-// What the README's fragments take for granted: an application's own variables. They are compiled, and never linked.
+// What the pages' fragments take for granted: an application's own variables. They are compiled, and never linked.
 extern Kokkos::DefaultExecutionSpace exec;
 extern std::int64_t n, tile_size;
 extern double samples;
