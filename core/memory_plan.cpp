@@ -55,7 +55,7 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
     const bool buffered = options.source == Source::buffered_gram;
     const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::order_of_blocks<Exec>);
     const detail::GramChunks chunks(options.gram, sharded_rows ? options.depth : n, first_sample,
-                                    detail::gram_lines<MemorySpace>(n, buffered, in_place));
+                                    detail::terms_per_chunk<MemorySpace>(n, buffered, in_place));
     memory.redistribute = bytes_of<detail::GramBuffers<T, Exec>, Exec>(layout, chunks, rank, buffered, in_place);
   } else if (one_call) {
     const std::int64_t rows =

@@ -15,8 +15,47 @@
 
 namespace tessera::detail {
 
-/// The means that are subtracted from X: of each of its columns, or lines, at once, and of each of its rows over the
-/// lines so far, with one more line for each chunk that moves the rows' mean (see MoveMean).
+/// to[i] = from[i] * factor
+template <class W>
+struct Scale {
+  const W* from;
+  double factor;
+  W* to;
+  KOKKOS_FUNCTION void operator()(std::int64_t i) const { to[i] = from[i] * factor; }
+};
+
+/// Takes a chunk of `count` terms with these means, after `before` others, into the running means: X X^H over all
+/// of them is that over each part, less its own means, and that of the mover (Chan, Golub, LeVeque, Algorithms for
+/// computing the sample variance, Am. Stat. 37 (1983), eq. 2.1b).
+template <class W>
+struct MoveMean {
+  W* row_mean;
+  W* running_mean;
+  W* mover;
+  double count;
+  double weight;  // sqrt(before * count / (before + count))
+  double step;    // count / (before + count)
+
+  KOKKOS_FUNCTION void operator()(std::int64_t i) const {
+    row_mean[i] = row_mean[i] / count;  // which was a sum
+    const W distance = row_mean[i] - running_mean[i];
+    mover[i] = distance * weight;
+    running_mean[i] += distance * step;
+  }
+};
+
+/// mover = (running mean - mean of all) * weight
+template <class W>
+struct MergeMean {
+  const W* running_mean;
+  const W* mean;
+  W* mover;
+  double weight;
+  KOKKOS_FUNCTION void operator()(std::int64_t i) const { mover[i] = (running_mean[i] - mean[i]) * weight; }
+};
+
+/// The means that are subtracted from X: of each of its columns, or terms, at once, and of each of its rows over the
+/// terms so far, with one more term for each chunk that moves the rows' mean (see MoveMean).
 template <class T, class Exec>
 class GramMeans {
  public:
@@ -26,9 +65,9 @@ class GramMeans {
   GramMeans(const Exec& exec, const GramChunks& chunks, const Communicator& communicator,
             const GramBuffers<T, Exec>& buffers)
       : exec_(exec), chunks_(chunks), communicator_(communicator), buffers_(buffers) {
-    if (communicator_.size() > 1 && (chunks_.row_means() || chunks_.line_means())) {
+    if (communicator_.size() > 1 && (chunks_.row_means() || chunks_.term_means())) {
       const int rank = communicator_.rank();
-      const std::int64_t most = std::max(chunks_.most_own_lines_of(rank), chunks_.rows_of(rank));
+      const std::int64_t most = std::max(chunks_.most_own_terms_of(rank), chunks_.rows_of(rank));
       sums_.resize(static_cast<std::size_t>(most * doubles));
       gathered_.resize(static_cast<std::size_t>(Communicator::numbers_in_order * communicator_.size()));
     }
@@ -37,29 +76,29 @@ class GramMeans {
     }
   }
 
-  /// Collective, where ranks have rows of X and lines have a mean. How to centre this rank's piece of a chunk, which is
+  /// Collective, where ranks have rows of X and terms have a mean. How to centre this rank's piece of a chunk, which is
   /// `window` of J; none counts as zeros.
   Centring<T> of(const Strided<const T>& window, std::int64_t chunk, const GramChunks::Piece& piece) {
     Centring<T> centring;
-    centring.own_lines = piece.own_lines();
+    centring.own_terms = piece.own_terms();
     if (chunks_.is_merge(chunk)) {
       merge();
       centring.mover = buffers_.mover;
       return centring;
     }
     const kernels::Lines<T> rows = rows_of_x(window);
-    if (chunks_.line_means()) {
-      const kernels::Lines<T> lines{rows.data, rows.length, rows.stride, rows.count, rows.line_stride};
-      kernels::line_sums<T>("tessera::gram::line_sums", exec_, lines, nullptr, buffers_.line_mean);
-      if (chunks_.sharded_rows()) sum_over_ranks(buffers_.line_mean, piece.own_lines(), window.data != nullptr);
-      for_each(piece.own_lines(), "tessera::gram::line_mean",
-               Scale<Wide>{buffers_.line_mean, 1 / static_cast<double>(chunks_.rows()), buffers_.line_mean});
-      centring.line_mean = buffers_.line_mean;
+    if (chunks_.term_means()) {
+      const kernels::Lines<T> terms{rows.data, rows.length, rows.stride, rows.count, rows.line_stride};
+      kernels::line_sums<T>("tessera::gram::line_sums", exec_, terms, nullptr, buffers_.term_mean);
+      if (chunks_.sharded_rows()) sum_over_ranks(buffers_.term_mean, piece.own_terms(), window.data != nullptr);
+      for_each(piece.own_terms(), "tessera::gram::line_mean",
+               Scale<Wide>{buffers_.term_mean, 1 / static_cast<double>(chunks_.rows()), buffers_.term_mean});
+      centring.term_mean = buffers_.term_mean;
     }
     if (chunks_.row_means()) {
-      kernels::line_sums<T>("tessera::gram::row_sums", exec_, rows, centring.line_mean, buffers_.row_mean);
+      kernels::line_sums<T>("tessera::gram::row_sums", exec_, rows, centring.term_mean, buffers_.row_mean);
       const auto before = static_cast<double>(piece.begin);
-      const auto count = static_cast<double>(piece.own_lines());
+      const auto count = static_cast<double>(piece.own_terms());
       for_each(rows.count, "tessera::gram::move_mean",
                MoveMean<Wide>{buffers_.row_mean, buffers_.running_mean, buffers_.mover, count,
                               std::sqrt(before * count / (before + count)), count / (before + count)});
@@ -77,7 +116,7 @@ class GramMeans {
     return {window.data, window.extent[row], window.stride[row], window.extent[1 - row], window.stride[1 - row]};
   }
 
-  /// Each rank has centred its own samples; all of them are by one more line for each rank, its mean's distance from
+  /// Each rank has centred its own samples; all of them are by one more term for each rank, its mean's distance from
   /// that of all, times the root of how many it has.
   void merge() {
     const std::int64_t own = chunks_.samples_of(communicator_.rank());

@@ -11,17 +11,17 @@
 
 namespace tessera::detail {
 
-/// A += alpha X X^H on this rank's lower tiles, for some columns of X: `of_rows` has the rows of X that belong to this
-/// rank's rows of A, `of_columns` those of its columns. Both are X or, `transposed`, X^H.
+/// A += alpha X X^H on this rank's lower tiles, for some columns of X: from both strips of X or, `transposed`,
+/// of X^H.
 template <class T, class Exec>
 class GramProduct {
  public:
   using MemorySpace = typename Exec::memory_space;
-  using Panel = MatrixView<const T, MemorySpace>;
+  using View = MatrixView<const T, MemorySpace>;
 
-  struct Panels {
-    Panel of_rows;
-    Panel of_columns;
+  struct Operands {
+    View row_strip;
+    View column_strip;
     bool transposed;
   };
 
@@ -36,7 +36,7 @@ class GramProduct {
         columns_(matrix.columns()),
         alone_(matrix.grid().size() == 1) {}
 
-  void add(const Panels& panels) {
+  void add(const Operands& x) {
     const LocalTile end = columns_.local_tiles_end();
     const std::int64_t slab_tiles = std::max<std::int64_t>(1, matrix_.slab() / columns_.tile);
     // The wider, the less time goes to packing; a device would compute too much above the diagonal.
@@ -46,33 +46,33 @@ class GramProduct {
     for (LocalTile t{0}; t < end;) {
       const LocalTile slab_end{(t.value / slab_tiles + 1) * slab_tiles};
       const LocalTile to = std::min({t + together, slab_end, end});
-      add_to_columns(panels, t, to);
+      add_to_columns(x, t, to);
       t = to;
     }
   }
 
  private:
   /// Tile columns that lie in one slab: a staircase, on whose steps there are diagonal tiles.
-  void add_to_columns(const Panels& panels, LocalTile begin, LocalTile end) {
+  void add_to_columns(const Operands& x, LocalTile begin, LocalTile end) {
     const LocalIndex from = column_begin(begin);
     const LocalIndex bottom{rows_.local_extent()};
     if (!kernels::is_host<Exec>) {  // a device is not filled by steps: what is above the diagonal goes along
-      return add_to_block(panels, top(begin), bottom, from, column_begin(end));
+      return add_to_block(x, top(begin), bottom, from, column_begin(end));
     }
     if (alone_) {
       const LocalIndex below = column_begin(end);
-      add_to_diagonal(panels, from, from, below);
-      return add_to_block(panels, below, bottom, from, below);
+      add_to_diagonal(x, from, from, below);
+      return add_to_block(x, below, bottom, from, below);
     }
     for (LocalTile t = begin; t < end; ++t) {
       LocalIndex first = top(t);
       if (rows_.is_mine(columns_.to_global(t))) {
         const LocalIndex below = first + columns_.extent(columns_.to_global(t));
-        add_to_block(panels, first, below, from, column_begin(t));
-        add_to_diagonal(panels, first, column_begin(t), column_begin(t + 1));
+        add_to_block(x, first, below, from, column_begin(t));
+        add_to_diagonal(x, first, column_begin(t), column_begin(t + 1));
         first = below;
       }
-      add_to_block(panels, first, t + 1 < end ? top(t + 1) : bottom, from, column_begin(t + 1));
+      add_to_block(x, first, t + 1 < end ? top(t + 1) : bottom, from, column_begin(t + 1));
     }
   }
 
@@ -80,32 +80,31 @@ class GramProduct {
   LocalIndex top(LocalTile column) const { return rows_.local_begin(columns_.to_global(column)); }
   LocalIndex column_begin(LocalTile t) const { return {std::min(t.value * columns_.tile, columns_.local_extent())}; }
 
-  void add_to_block(const Panels& panels, LocalIndex first, LocalIndex last, LocalIndex from, LocalIndex to) {
+  void add_to_block(const Operands& x, LocalIndex first, LocalIndex last, LocalIndex from, LocalIndex to) {
     using kernels::Op;
-    const auto lines = static_cast<std::int64_t>(panels.of_rows.extent(panels.transposed ? 0 : 1));
-    const std::int64_t most = rows_of_a_call<T, MemorySpace>(matrix_.grid().size(), (to - from) * lines);
+    const auto terms = static_cast<std::int64_t>(x.row_strip.extent(x.transposed ? 0 : 1));
+    const std::int64_t most = rows_of_a_call<T, MemorySpace>(matrix_.grid().size(), (to - from) * terms);
     while (first < last && from < to) {
       const LocalIndex next = std::min(last, first + most);
-      kernels::gemm<T>(queue_, T(alpha_), panels.transposed ? Op::conj_transpose : Op::none,
-                       some(panels.of_rows, panels.transposed, first, next),
-                       panels.transposed ? Op::none : Op::conj_transpose,
-                       some(panels.of_columns, panels.transposed, from, to), T(1), matrix_.view(first, next, from, to));
+      kernels::gemm<T>(queue_, T(alpha_), x.transposed ? Op::conj_transpose : Op::none,
+                       rows_of(x.row_strip, x.transposed, first, next), x.transposed ? Op::none : Op::conj_transpose,
+                       rows_of(x.column_strip, x.transposed, from, to), T(1), matrix_.view(first, next, from, to));
       progress();
       first = next;
     }
   }
 
   /// Rows from `first` on, of the same tiles as the columns.
-  void add_to_diagonal(const Panels& panels, LocalIndex first, LocalIndex from, LocalIndex to) {
+  void add_to_diagonal(const Operands& x, LocalIndex first, LocalIndex from, LocalIndex to) {
     const LocalIndex last = first + (to - from);
-    kernels::herk<T>(queue_, T(alpha_), panels.transposed ? kernels::Op::conj_transpose : kernels::Op::none,
-                     some(panels.of_rows, panels.transposed, first, last), T(1), matrix_.view(first, last, from, to));
+    kernels::herk<T>(queue_, T(alpha_), x.transposed ? kernels::Op::conj_transpose : kernels::Op::none,
+                     rows_of(x.row_strip, x.transposed, first, last), T(1), matrix_.view(first, last, from, to));
     progress();
   }
 
-  static Panel some(const Panel& panel, bool transposed, LocalIndex first, LocalIndex last) {
-    return transposed ? block(panel, 0, static_cast<std::int64_t>(panel.extent(0)), first.value, last.value)
-                      : block(panel, first.value, last.value, 0, static_cast<std::int64_t>(panel.extent(1)));
+  static View rows_of(const View& strip, bool transposed, LocalIndex first, LocalIndex last) {
+    return transposed ? block(strip, 0, static_cast<std::int64_t>(strip.extent(0)), first.value, last.value)
+                      : block(strip, first.value, last.value, 0, static_cast<std::int64_t>(strip.extent(1)));
   }
 
   void progress() {
