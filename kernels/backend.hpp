@@ -14,25 +14,24 @@
 
 namespace tessera::kernels {
 
-/// All that differs between execution spaces. There is no default: a space without a specialisation does not compile.
+/// All that differs between execution spaces. There is no default: a space without a specialisation does not compile,
+/// nor does one that misses a member.
 ///
-///   bool is_host         Kernels run on the host's threads and have ended when their launch returns, and the host and
-///                        its BLAS work on the memory. Else all of that is false: the host enqueues and asks.
-///   class Blas           Blas(exec, workspace, handle): a BLAS on one instance. `workspace` is of
-///   Blas::workspace_bytes;
-///                        a handle, slow to make, is taken from the std::shared_ptr<void> `handle`, or left there.
-///   class Event          A point in the work of one instance, which another one waits for, or the host asks for; it
-///                        waits for neither. record(exec): after what has been enqueued so far. hold_back(exec): what
-///                        is enqueued from now on, until the point last recorded, if any, is reached. done(): whether
-///                        it is.
-///   class Instance       Instance(exec, priority) is an instance beside another one: exec().
-///   class StagingSpace   Host memory from and to which copies of Exec's memory go beside the host.
+///   is_host        Kernels run on the host's threads and have ended when their launch returns, and the host and
+///                  its BLAS work on the memory. Where it is false none of that is relied on.
+///   Blas           Blas(exec, workspace, handle): a BLAS on one instance, with a workspace of workspace_bytes. Its
+///                  handle, slow to make, is taken from the std::shared_ptr<void> `handle`, or made there.
+///   Event          A point in the work of one instance, which another one waits for, or the host asks for; it
+///                  waits for neither. record(exec): after what has been enqueued so far. hold_back(exec): what is
+///                  enqueued from now on, until the point last recorded, if any, is reached. done(): whether it is.
+///   Instance       Instance(exec, priority): an instance beside `exec`.
+///   StagingSpace   The host memory from and to which copies of Exec's memory go beside the host.
 ///
-/// and, where the host is not meant, which has Kokkos and its BLAS for that:
+/// The host has Kokkos and its BLAS for all else. A device has, too:
 ///
-///   Blas::gemm           C = alpha op(A) op(B) + beta C
-///   class TileKernels    potrf and trsm_right of one tile in one launch each
-///   class Substitution   L^-1 B and L^-H B in one launch, with the inverses of blocks on the diagonal
+///   Blas::gemm     C = alpha op(A) op(B) + beta C
+///   TileKernels    potrf and trsm_right of one tile in one launch
+///   Substitution   L^-1 B and L^-H B in one launch, with the inverses of the blocks on L's diagonal
 template <class Exec>
 struct Backend {
   static_assert(tessera::detail::require_backend<Exec>());

@@ -21,55 +21,41 @@ constexpr std::int64_t most_rounds = std::is_same_v<T, Kokkos::complex<double>> 
 
 constexpr cublasOperation_t operation(char op) { return op == 'N' ? CUBLAS_OP_N : CUBLAS_OP_C; }
 
-cublasStatus_t cublas_gemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k,
-                           const float* alpha, const float* a, int lda, const float* b, int ldb, const float* beta,
-                           float* c, int ldc) {
-  return cublasSgemm(handle, op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-cublasStatus_t cublas_gemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k,
-                           const double* alpha, const double* a, int lda, const double* b, int ldb, const double* beta,
-                           double* c, int ldc) {
-  return cublasDgemm(handle, op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-cublasStatus_t cublas_gemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k,
-                           const Kokkos::complex<float>* alpha, const Kokkos::complex<float>* a, int lda,
-                           const Kokkos::complex<float>* b, int ldb, const Kokkos::complex<float>* beta,
-                           Kokkos::complex<float>* c, int ldc) {
-  const auto in = [](const Kokkos::complex<float>* p) { return reinterpret_cast<const cuComplex*>(p); };
-  return cublasCgemm(handle, op_a, op_b, m, n, k, in(alpha), in(a), lda, in(b), ldb, in(beta),
-                     reinterpret_cast<cuComplex*>(c), ldc);
-}
-cublasStatus_t cublas_gemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k,
-                           const Kokkos::complex<double>* alpha, const Kokkos::complex<double>* a, int lda,
-                           const Kokkos::complex<double>* b, int ldb, const Kokkos::complex<double>* beta,
-                           Kokkos::complex<double>* c, int ldc) {
-  const auto in = [](const Kokkos::complex<double>* p) { return reinterpret_cast<const cuDoubleComplex*>(p); };
-  return cublasZgemm(handle, op_a, op_b, m, n, k, in(alpha), in(a), lda, in(b), ldb, in(beta),
-                     reinterpret_cast<cuDoubleComplex*>(c), ldc);
-}
+/// What cuBLAS calls a scalar and what works on it.
+template <class T>
+struct Typed;
+template <>
+struct Typed<float> {
+  using Scalar = float;
+  static constexpr auto gemm = cublasSgemm;
+  static constexpr auto gemv = cublasSgemv;
+};
+template <>
+struct Typed<double> {
+  using Scalar = double;
+  static constexpr auto gemm = cublasDgemm;
+  static constexpr auto gemv = cublasDgemv;
+};
+template <>
+struct Typed<Kokkos::complex<float>> {
+  using Scalar = cuComplex;
+  static constexpr auto gemm = cublasCgemm;
+  static constexpr auto gemv = cublasCgemv;
+};
+template <>
+struct Typed<Kokkos::complex<double>> {
+  using Scalar = cuDoubleComplex;
+  static constexpr auto gemm = cublasZgemm;
+  static constexpr auto gemv = cublasZgemv;
+};
 
-cublasStatus_t cublas_gemv(cublasHandle_t handle, cublasOperation_t op, int m, int n, const float* alpha,
-                           const float* a, int lda, const float* x, const float* beta, float* y) {
-  return cublasSgemv(handle, op, m, n, alpha, a, lda, x, 1, beta, y, 1);
+template <class T>
+const typename Typed<T>::Scalar* typed(const T* p) {
+  return reinterpret_cast<const typename Typed<T>::Scalar*>(p);
 }
-cublasStatus_t cublas_gemv(cublasHandle_t handle, cublasOperation_t op, int m, int n, const double* alpha,
-                           const double* a, int lda, const double* x, const double* beta, double* y) {
-  return cublasDgemv(handle, op, m, n, alpha, a, lda, x, 1, beta, y, 1);
-}
-cublasStatus_t cublas_gemv(cublasHandle_t handle, cublasOperation_t op, int m, int n,
-                           const Kokkos::complex<float>* alpha, const Kokkos::complex<float>* a, int lda,
-                           const Kokkos::complex<float>* x, const Kokkos::complex<float>* beta,
-                           Kokkos::complex<float>* y) {
-  const auto in = [](const Kokkos::complex<float>* p) { return reinterpret_cast<const cuComplex*>(p); };
-  return cublasCgemv(handle, op, m, n, in(alpha), in(a), lda, in(x), 1, in(beta), reinterpret_cast<cuComplex*>(y), 1);
-}
-cublasStatus_t cublas_gemv(cublasHandle_t handle, cublasOperation_t op, int m, int n,
-                           const Kokkos::complex<double>* alpha, const Kokkos::complex<double>* a, int lda,
-                           const Kokkos::complex<double>* x, const Kokkos::complex<double>* beta,
-                           Kokkos::complex<double>* y) {
-  const auto in = [](const Kokkos::complex<double>* p) { return reinterpret_cast<const cuDoubleComplex*>(p); };
-  return cublasZgemv(handle, op, m, n, in(alpha), in(a), lda, in(x), 1, in(beta), reinterpret_cast<cuDoubleComplex*>(y),
-                     1);
+template <class T>
+typename Typed<T>::Scalar* typed(T* p) {
+  return reinterpret_cast<typename Typed<T>::Scalar*>(p);
 }
 
 }  // namespace
@@ -92,19 +78,19 @@ Cublas::Cublas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>&
 template <class T>
 void Cublas::gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
                   std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) const {
+  const auto as_int = [](std::int64_t x) { return static_cast<int>(x); };
   if (n == 1 && op_b == 'N') {
     const bool plain = op_a == 'N';
-    check(cublas_gemv(handle_, operation(op_a), static_cast<int>(plain ? m : k), static_cast<int>(plain ? k : m),
-                      &alpha, a, static_cast<int>(lda), b, &beta, c),
+    check(Typed<T>::gemv(handle_, operation(op_a), as_int(plain ? m : k), as_int(plain ? k : m), typed(&alpha),
+                         typed(a), as_int(lda), typed(b), 1, typed(&beta), typed(c), 1),
           "cublas gemv");
     return;
   }
   for (std::int64_t row = 0; row < m;) {
     const std::int64_t rows = rows_of_a_call(m - row, n, k, most_rounds<T>);
     const T* first = op_a == 'N' ? a + row : a + row * lda;
-    check(cublas_gemm(handle_, operation(op_a), operation(op_b), static_cast<int>(rows), static_cast<int>(n),
-                      static_cast<int>(k), &alpha, first, static_cast<int>(lda), b, static_cast<int>(ldb), &beta,
-                      c + row, static_cast<int>(ldc)),
+    check(Typed<T>::gemm(handle_, operation(op_a), operation(op_b), as_int(rows), as_int(n), as_int(k), typed(&alpha),
+                         typed(first), as_int(lda), typed(b), as_int(ldb), typed(&beta), typed(c + row), as_int(ldc)),
           "cublas gemm");
     row += rows;
   }

@@ -37,8 +37,10 @@ template <class T>
 constexpr int columns = static_cast<int>(CudaTileKernels::columns<T>);
 /// Of two columns of a block, L, and the reciprocals of its diagonal.
 template <class T>
-constexpr int tile_bytes = (2 * width + padded(columns<T>) * columns<T>)*static_cast<int>(sizeof(T)) +
-                           columns<T>* static_cast<int>(sizeof(detail::RealOf<T>));
+constexpr int tile_bytes() {
+  constexpr int n = columns<T>;
+  return (2 * width + padded(n) * n) * static_cast<int>(sizeof(T)) + n * static_cast<int>(sizeof(detail::RealOf<T>));
+}
 
 /// Starts to copy into `to` the lower triangle of n columns of `from`, or m rows of them; finish_loads() waits. Above
 /// the diagonal nothing is written.
@@ -107,7 +109,8 @@ __device__ void factor_block(const Shared<T>& d, T* column, detail::RealOf<T>* r
   for (int j = 0; j < width; ++j) {
     if (lane < width && j <= i) d(i, j) = entries[j];
   }
-  if (lane == 0 && positive<width&& * failing> row + positive + 1) *failing = row + positive + 1;
+  const std::int64_t minor = row + positive + 1;  // the first that is not positive definite, if any
+  if (lane == 0 && (positive < width) && (*failing > minor)) *failing = minor;
 }
 
 /// One row of B = B L^-H for one block of L, by one thread. Numbers of L are on their way a column ahead.
@@ -292,15 +295,15 @@ __global__ void __launch_bounds__(threads)
 template <class T>
 void CudaTileKernels::potrf(const Kokkos::Cuda& exec, const MatrixView<T, Kokkos::CudaSpace>& a, std::int64_t offset,
                             const Kokkos::View<std::int64_t, Kokkos::CudaSpace>& failing) {
-  launch<threads, tile_bytes<T>, potrf_kernel<T>>("tessera::potrf::tile", exec, 1, a.data(),
-                                                  static_cast<std::int64_t>(a.stride(1)), static_cast<int>(a.extent(0)),
-                                                  offset, failing.data());
+  launch<threads, tile_bytes<T>(), potrf_kernel<T>>("tessera::potrf::tile", exec, 1, a.data(),
+                                                    static_cast<std::int64_t>(a.stride(1)),
+                                                    static_cast<int>(a.extent(0)), offset, failing.data());
 }
 
 template <class T>
 void CudaTileKernels::trsm_right(const Kokkos::Cuda& exec, const MatrixView<const T, Kokkos::CudaSpace>& l,
                                  const MatrixView<T, Kokkos::CudaSpace>& b) {
-  constexpr int bytes = tile_bytes<T> + padded(most_rows) * kernels::columns<T> * static_cast<int>(sizeof(T));
+  constexpr int bytes = tile_bytes<T>() + padded(most_rows) * kernels::columns<T> * static_cast<int>(sizeof(T));
   const auto m = static_cast<std::int64_t>(b.extent(0));
   const int multiprocessors = exec.cuda_device_prop().multiProcessorCount;
   const std::int64_t share = (m + multiprocessors - 1) / multiprocessors;
