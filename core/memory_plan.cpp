@@ -21,14 +21,6 @@
 namespace tessera {
 namespace {
 
-/// What `Buffers` takes.
-template <class Buffers, class Exec, class... Arguments>
-std::int64_t bytes_of(const Arguments&... arguments) {
-  detail::Workspace<typename Exec::memory_space> query;
-  Buffers(query, arguments...);
-  return query.bytes();
-}
-
 /// Kokkos allocates multiples of 8 bytes.
 constexpr std::int64_t allocated(std::int64_t bytes) { return (bytes + 7) / 8 * 8; }
 
@@ -56,15 +48,16 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
     const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::order_of_blocks<Exec>);
     const detail::GramChunks chunks(options.gram, sharded_rows ? options.depth : n, first_sample,
                                     detail::terms_per_chunk<MemorySpace>(n, buffered, in_place));
-    memory.redistribute = bytes_of<detail::GramBuffers<T, Exec>, Exec>(layout, chunks, rank, buffered, in_place);
+    memory.redistribute =
+        detail::bytes_of<detail::GramBuffers<T, Exec>, MemorySpace>(layout, chunks, rank, buffered, in_place);
   } else if (one_call) {
     const std::int64_t rows =
         detail::operator_row_begin(n, ranks, rank + 1) - detail::operator_row_begin(n, ranks, rank);
-    memory.redistribute = bytes_of<detail::RedistributeBuffers<T, MemorySpace>, Exec>(
+    memory.redistribute = detail::bytes_of<detail::RedistributeBuffers<T, MemorySpace>, MemorySpace>(
         layout, options.triangle == Triangle::upper, options.source == Source::buffered_rows ? rows : 0);
   }
-  memory.factorize = bytes_of<detail::FactorizeBuffers<T, Exec>, Exec>(layout, schedule);
-  if (nrhs > 0) memory.solve = bytes_of<detail::SolveBuffers<T, Exec>, Exec>(layout, nrhs, schedule);
+  memory.factorize = detail::bytes_of<detail::FactorizeBuffers<T, Exec>, MemorySpace>(layout, schedule);
+  if (nrhs > 0) memory.solve = detail::bytes_of<detail::SolveBuffers<T, Exec>, MemorySpace>(layout, nrhs, schedule);
   // The workspace is taken from phase to phase.
   memory.peak = memory.matrix + memory.inverses + memory.right_hand_sides +
                 std::max({memory.redistribute, memory.factorize, memory.solve});

@@ -36,7 +36,7 @@ struct InvertBlocks {
     const int n = static_cast<int>(rest < size ? rest : size);
     const T* const l = triangle.l + number * size * (triangle.leading_dimension + 1);
     T* const x = triangle.inverses + number * size * size;
-    T* const columns = static_cast<T*>(team.team_shmem().get_shmem(int{scratch_bytes}));  // of L, two by turns
+    T* const columns = static_cast<T*>(team.team_shmem().get_shmem(int{scratch_bytes}));  // of L, of two columns
     T* const inverse = columns + 2 * size;
     for (int j = n - 1; j >= 0; --j) {
       T* const column = columns + j % 2 * size;

@@ -1,7 +1,7 @@
 # Usage: cmake -DSOURCE=DIRECTORY -P layers.cmake
 #
-# What core/README.md says of the rooms, held by a test: MPI is called in core/exchange alone, and nothing in kernels/
-# knows of core/.
+# What core/README.md says of the directories, held by a test: MPI is called in core/exchange alone; nothing in kernels/
+# knows of core/; and in core/ the phases do not know each other, nor what they stand on them.
 set(wrong "")
 
 # check(WHERE PATTERN WHY FILE...) remembers each line of the files that matches.
@@ -38,6 +38,23 @@ foreach(header IN LISTS headers_of_core)
   string(REPLACE "." "\\." header "${header}")
   check("#include +[\"<]${header}[\">]" "includes core from kernels" ${kernels})
 endforeach()
+
+
+# check_includes(DIRECTORY OTHERS): no file of core/DIRECTORY includes one of core/OTHERS, a regular expression.
+function(check_includes directory others)
+  set(files "${everywhere}")
+  list(FILTER files INCLUDE REGEX "^core/${directory}/")
+  if(NOT files)
+    message(FATAL_ERROR "no sources in core/${directory}")
+  endif()
+  check("#include +\"core/(${others})/" "core/${directory} includes another phase" ${files})
+  set(wrong "${wrong}" PARENT_SCOPE)
+endfunction()
+check_includes(factorize "solve|assemble")
+check_includes(solve "factorize|assemble")
+check_includes(assemble "factorize|solve")
+check_includes(matrix "factorize|solve|assemble|exchange")
+check_includes(exchange "factorize|solve|assemble|matrix")
 
 if(wrong)
   list(JOIN wrong "\n" wrong)

@@ -98,8 +98,8 @@ class Redistribution {
   }
 
   void allocate() {
-    buffers_ = take<RedistributeBuffers<T, MemorySpace>>(memory_, matrix_.layout(), upper_,
-                                                         source_.buffered ? source_.rows : 0);
+    buffers_ = buffers_in<RedistributeBuffers<T, MemorySpace>>(memory_, matrix_.layout(), upper_,
+                                                               source_.buffered ? source_.rows : 0);
   }
 
   /// What a slab stores above its diagonal takes part in updates, though nothing comes of it: it must be finite.

@@ -33,7 +33,7 @@ class Factorization {
       const std::int64_t bytes = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
       Access::set_inverses(factor,
                            Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes));
-      buffers = take<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
+      buffers = buffers_in<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
       columns.emplace(exec, matrix, *buffers, memory, result.seconds);
     });
     Factorization(*columns, schedule, progress).run(Steps<MemorySpace>(layout).all());

@@ -33,14 +33,20 @@ class Workspace {
   std::int64_t bytes_ = 0;
 };
 
-/// The buffers of a phase, made by Buffers(workspace, arguments...), in the workspace that `memory` has or is given.
+/// The bytes that Buffers(workspace, arguments...) takes.
 template <class Buffers, class MemorySpace, class... Arguments>
-Buffers take(Memory<MemorySpace>& memory, const Arguments&... arguments) {
+std::int64_t bytes_of(const Arguments&... arguments) {
   Workspace<MemorySpace> query;
   Buffers(query, arguments...);
-  Workspace<MemorySpace> space(
-      Memory<MemorySpace>::reserve(memory.workspace, "tessera::Memory::workspace", query.bytes()));
-  return Buffers(space, arguments...);
+  return query.bytes();
+}
+
+/// Buffers(workspace, arguments...) in the workspace that `memory` has or is given.
+template <class Buffers, class MemorySpace, class... Arguments>
+Buffers buffers_in(Memory<MemorySpace>& memory, const Arguments&... arguments) {
+  Workspace<MemorySpace> workspace(Memory<MemorySpace>::reserve(memory.workspace, "tessera::Memory::workspace",
+                                                                bytes_of<Buffers, MemorySpace>(arguments...)));
+  return Buffers(workspace, arguments...);
 }
 
 }  // namespace tessera::detail

@@ -308,7 +308,7 @@ void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space
   const SlabLayout& layout = factor.matrix().layout();
   std::optional<Solve<T, Exec>> solve;
   collectively(factor.grid().communicator(), [&] {
-    const auto buffers = take<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule);
+    const auto buffers = buffers_in<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule);
     if constexpr (!kernels::is_host<Exec>) {
       using OneDevice = SolveOnOneDevice<T, Exec>;
       if (OneDevice::suits(layout, nrhs)) return OneDevice::run(exec, factor, b, nrhs, buffers.substitution);

@@ -229,7 +229,7 @@ int main(int argc, char** argv) {
   using namespace tessera::perf;
   Options options;
   std::vector<std::string> grid;
-  CLI::App app("Measures Tessera on GPUs, beside cuSOLVER where there is one rank, by turns.",
+  CLI::App app("Measures Tessera on GPUs, beside cuSOLVER where there is one rank, interleaved.",
                "tessera-compare-device");
   app.add_option("--n", options.sizes, "orders of the matrix")->check(more_than_zero())->type_name("N...");
   add_scalar_option(app, options.scalar);

@@ -136,7 +136,7 @@ int main(int argc, char** argv) {
   Options options;
   std::vector<std::string> grids;
   CLI::App app(
-      "Measures Tessera beside LAPACK (one rank) or ScaLAPACK (several), by turns. Ranks times BLAS threads\n"
+      "Measures Tessera beside LAPACK (one rank) or ScaLAPACK (several), interleaved. Ranks times BLAS threads\n"
       "should be the number of cores.",
       "tessera-compare");
   app.add_option("--n", options.n, "order of the matrix")

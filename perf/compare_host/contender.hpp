@@ -38,7 +38,7 @@ struct Contender {
   double worst_error() const;
 };
 
-/// Collective. Runs all of them by turns, as often as said; each repetition begins with another one, so that what
+/// Collective. Runs all of them interleaved, as often as said; each repetition begins with another one, so that what
 /// changes on the machine hits all alike. `told` is called before each turn.
 void interleave(MPI_Comm comm, std::vector<Contender>& contenders, int repetitions,
                 const std::function<void(int repetition, const Contender&)>& told);

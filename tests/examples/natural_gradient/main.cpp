@@ -1,11 +1,15 @@
 // Variational Monte Carlo of the transverse-field Ising chain by natural gradients, as NetKet's VMC_SR does it, on any
 // number of ranks, on the host or on GPUs.
 //
-//   rbm.hpp        the wave function, log psi and its derivatives     sampler.hpp    Metropolis chains
-//   ising.hpp      local energies                                     exact.hpp      the energy without sampling noise
-//   step.hpp       the natural gradient: what Tessera is for here     embedded.hpp   complex systems as NetKet solves
-//   them check.hpp      a step of NetKet's, saved by netket_step.py        report.hpp, options.hpp, kokkos.hpp,
-//   random.hpp
+//   rbm.hpp        the wave function, log psi and its derivatives
+//   ising.hpp      local energies
+//   sampler.hpp    Metropolis chains
+//   exact.hpp      the energy without sampling noise
+//   step.hpp       the natural gradient: what Tessera is for here
+//   embedded.hpp   complex systems as NetKet solves them
+//   check.hpp      a step of NetKet's, saved by netket_step.py
+//
+// and options.hpp, report.hpp, kokkos.hpp, random.hpp.
 //
 //   mpirun -n 2 natural_gradient --exact-at 50,100,200,300 --json run.json && python3 plot.py run.json energy.png
 
