@@ -23,30 +23,31 @@
 
 namespace tessera {
 
-/// x, of the same structure, layouts and memory spaces as b, and what happened.
+/// What cholesky_distributed returns.
+/// @tparam X the structure of b, of Views with b's layouts and memory spaces
 template <class X>
 struct Solution {
-  X x;
-  CholeskyInfo info;
+  X x;                ///< A^-1 b, in new Views
+  CholeskyInfo info;  ///< what the call did
 };
 
 namespace detail {
 
-/// The tile size that was asked for, at most n, or, for 0, default_tile_size with the cap that is fastest for the
-/// scalar, the memory space and the grid.
+/// The tile size `asked`, cut to n; for 0 default_tile_size, with the cap that is fastest for the memory space and the
+/// grid.
 template <class T, class MemorySpace>
 std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid);
 
 /// Checks `options` for n rows on this many ranks and puts them into `agreement`.
 void describe_options(Agreement& agreement, const CholeskyOptions& options, int ranks);
 
-/// The shift of a try, counted from 0.
+/// The shift of try `number`, counted from 0.
 double shift_of_try(const CholeskyOptions& options, std::size_t number);
 
-/// Throws misuse if a shift is not finite, or larger than `most`.
+/// Throws Misuse for an invalid ladder, or if the magnitude of a shift is not at most `most`.
 void require_shifts(const CholeskyOptions& options, double most);
 
-/// A communicator of the call's own, on which every rank has found Kokkos running. Collective.
+/// Collective. The call's own duplicate of `comm`; throws Misuse on every rank if Kokkos is not running on one.
 std::shared_ptr<const Communicator> begin_call(MPI_Comm comm);
 
 int size_of(const Communicator& communicator);
@@ -91,7 +92,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   std::optional<Factored<T, MemorySpace>> factored;
   do {
     info.diag_shift = shift_of_try(options, info.tries.size());
-    factored.reset();  // whose memory is taken again
+    factored.reset();  // its memory is taken again
     ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, std::max<std::int64_t>(1, info.tile_size), 0, memory);
     MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);
     info.seconds.redistribute += lap();
@@ -119,22 +120,37 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 
 }  // namespace detail
 
-/// Solves A x = b for a Hermitian positive definite A that is sharded by rows over the ranks of `comm`.
+/// Solves A x = b for a Hermitian positive definite A whose rows are distributed over the ranks of `comm`.
 ///
-/// `a`: a rank-2 View of local rows x n, in any layout and memory space, rank r's rows after rank r-1's; ranks may hold
-/// different numbers of rows, or none. Or an operator with to_dense(exec, first_row, rows_view), which rank r of R is
-/// asked for rows r n / R (rounded down) up to (r+1) n / R, in order, in chunks, for each try of options.shifts. Of
-/// both only options.triangle is read, and the real part of the diagonal. Or a Gram, whose matrix is assembled anew for
-/// each try. `b`: a rank-1 View (n), a rank-2 View (n x nrhs), or a std::tuple, std::array or std::vector of Views of
-/// any rank, ravelled in order; replicated on every rank. `x0` is accepted, for solvers that want one, and ignored.
-/// Returns x in b's structure, layouts and memory spaces, the same bits on every rank, and what happened. Inputs are
-/// not changed.
+/// Collective over `comm`; complete when it returns. A is factored in the memory of `exec`, which takes about n*n/2
+/// numbers over all ranks, and buffers (see memory_plan).
 ///
-/// Collective over `comm`; complete when it returns. A is factored in the memory of `exec` (by default
-/// Kokkos::DefaultExecutionSpace): n*n/2 numbers over all ranks, and buffers.
-/// Throws, on every rank: NotPositiveDefinite, of the last try, unless options.on_failure is Failure::fill_nan;
-/// std::invalid_argument for misuse, naming the argument; what to_dense throws; std::bad_alloc. A failing MPI call is
-/// an MpiError.
+/// `a` is one of three:
+/// - A rank-2 View of local rows x n, in any layout and memory space. Rank r's rows follow rank r-1's; ranks may hold
+///   different numbers of rows, or none.
+/// - An operator with to_dense(exec, first_row, rows), which writes rows first_row, first_row + 1, ... of A into the
+///   Kokkos::View<T**> `rows` in the memory of `exec`. Rank r of R is asked for rows r n / R to (r+1) n / R, both
+///   rounded down, in chunks and in order. It must not communicate.
+/// - A Gram.
+///
+/// Of a View and an operator only options.triangle is read, and the real part of the diagonal. Each try of
+/// options.shifts reads `a` again.
+///
+/// If to_dense throws, every rank throws (see errors.hpp). The last argument is an initial guess, which drivers may
+/// pass and Tessera ignores.
+/// @param exec the execution space that the kernels run on
+/// @param comm an intra-communicator; Tessera works on a duplicate
+/// @param a this rank's part of A; a View is not changed
+/// @param b a rank-1 View (n), a rank-2 View (n x nrhs), or a std::tuple, std::array or std::vector of Views of any
+///   rank, read one after the other in C order; the same on every rank, and not changed
+/// @param options the same on every rank
+/// @return x, the same bits on every rank, and what the call did; a Solution
+/// @pre what writes `a` and `b` is complete, or enqueued on an `exec` that can access them
+/// @throws NotPositiveDefinite on every rank, if the last try fails, unless options.on_failure is Failure::fill_nan
+/// @throws std::invalid_argument on every rank, for misuse; on this rank alone, if `comm` is null or an
+///   inter-communicator, or MPI is not running
+/// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
+/// @throws MpiError on the rank whose MPI call failed
 template <class Exec, class A, class B, class X0 = std::nullopt_t>
 requires Kokkos::is_execution_space<Exec>::value auto cholesky_distributed(const Exec& exec, MPI_Comm comm, A&& a,
                                                                            const B& b,
@@ -144,6 +160,7 @@ requires Kokkos::is_execution_space<Exec>::value auto cholesky_distributed(const
   return detail::solve_once(exec, detail::begin_call(comm), a, b, options, memory);
 }
 
+/// The same, with a Kokkos::DefaultExecutionSpace as `exec`.
 template <class A, class B, class X0 = std::nullopt_t>
 auto cholesky_distributed(MPI_Comm comm, A&& a, const B& b, const CholeskyOptions& options = {},
                           const X0& /*x0*/ = std::nullopt) {
@@ -152,17 +169,24 @@ auto cholesky_distributed(MPI_Comm comm, A&& a, const B& b, const CholeskyOption
   return detail::solve_once(Kokkos::DefaultExecutionSpace{}, std::move(communicator), a, b, options, memory);
 }
 
-/// cholesky_distributed as an object, to be handed to a driver as its linear solver.
+/// cholesky_distributed as an object, for drivers that take a linear solver.
 ///
-/// It keeps the memory of a call, so that the next one with the same shapes allocates nothing but x, until clear()
-/// gives it back. Copies keep their own. Call clear(), or let it end, before Kokkos::finalize.
+/// It keeps the memory of its last call: one with the same shapes allocates nothing but x. A copy starts without any,
+/// and an object that is assigned to keeps its own. Calls are const but work in that memory, so two threads must not
+/// use one object at the same time.
+///
+/// Call clear(), or let the object end, before Kokkos::finalize. It may end later, but then leaks its memory, as Kokkos
+/// can no longer free a View; if clear() is called then, Kokkos ends the program.
 struct CholeskyDistributed {
-  MPI_Comm comm = MPI_COMM_NULL;
-  CholeskyOptions options = {};
-  mutable detail::KeptMemory memory = {};  ///< not for use from outside
+  MPI_Comm comm = MPI_COMM_NULL;           ///< each call duplicates it
+  CholeskyOptions options = {};            ///< the same on every rank
+  mutable detail::KeptMemory memory = {};  ///< not public
 
+  /// Frees the kept memory. Local.
+  /// @pre Kokkos is not finalised, or no memory is kept
   void clear() { memory.clear(); }
 
+  /// cholesky_distributed(comm, a, b, options). Collective over `comm`.
   template <class A, class B, class X0 = std::nullopt_t>
   requires(!Kokkos::is_execution_space<std::remove_cvref_t<A>>::value) auto operator()(
       A&& a, const B& b, const X0& /*x0*/ = std::nullopt) const {
@@ -170,6 +194,7 @@ struct CholeskyDistributed {
     return call(Kokkos::DefaultExecutionSpace{}, std::move(communicator), a, b);
   }
 
+  /// cholesky_distributed(exec, comm, a, b, options). Collective over `comm`.
   template <class Exec, class A, class B, class X0 = std::nullopt_t>
   requires Kokkos::is_execution_space<Exec>::value auto operator()(const Exec& exec, A&& a, const B& b,
                                                                    const X0& /*x0*/ = std::nullopt) const {

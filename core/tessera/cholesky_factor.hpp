@@ -19,7 +19,7 @@
 
 namespace tessera {
 
-/// Called during factorize as progress(done, all), in columns.
+/// Called during factorize as progress(done, all): the columns that are factored, and n.
 using Progress = std::function<void(std::int64_t done, std::int64_t all)>;
 
 namespace detail {
@@ -27,33 +27,40 @@ template <class T, class MemorySpace>
 struct FactorAccess;
 }  // namespace detail
 
-/// The Cholesky factor of a Hermitian positive definite matrix, where the matrix was: A = L L^H. It keeps the memory of
-/// its last solve for the next one.
+/// The Cholesky factor L of a Hermitian positive definite matrix, A = L L^H, in the memory that held A. factorize makes
+/// it.
+///
+/// It keeps the memory of its last solve for the next one, so two threads must not solve with it at the same time. It
+/// must end before Kokkos::finalize, as a View must: Kokkos ends the program otherwise. A moved-from factor owns no
+/// memory, and may only be destroyed or assigned to.
 template <Scalar T, class MemorySpace = Kokkos::DefaultExecutionSpace::memory_space>
 class CholeskyFactor {
  public:
-  using value_type = T;
-  using memory_space = MemorySpace;
+  using value_type = T;              ///< the scalar
+  using memory_space = MemorySpace;  ///< where L is
 
-  CholeskyFactor(CholeskyFactor&&) = default;
-  CholeskyFactor& operator=(CholeskyFactor&&) = default;
+  CholeskyFactor(CholeskyFactor&&) = default;             ///< takes over the memory
+  CholeskyFactor& operator=(CholeskyFactor&&) = default;  ///< takes over the memory
 
-  /// b = A^-1 b, in place; the same bits on every rank.
+  /// b = A^-1 b, in place, as LAPACK's potrs; the same bits on every rank.
   ///
-  /// `b`: a rank-1 View (n) or a rank-2 View (n x nrhs), of any layout, in any memory space, replicated on every rank.
-  /// Collective over the factor's grid. Enqueued on `exec`, and in its order.
-  /// Throws std::invalid_argument, on every rank, if b does not have n rows or the ranks disagree on its shape.
+  /// Collective over the factor's grid. It begins after what `exec` has been given, and is complete when it returns.
+  /// @param exec works in the factor's memory space
+  /// @param b a rank-1 View (n) or a rank-2 View (n x nrhs) of T in any layout and memory space, the same on every
+  ///   rank; if `exec` cannot access it, what writes it must be complete
+  /// @throws std::invalid_argument on every rank, if b does not have n rows or the ranks disagree on its shape
+  /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
   template <class Exec, class B>
   void solve(const Exec& exec, const B& b) const;
 
-  /// log det A = 2 sum log L(k, k). Local.
+  /// log det A = 2 sum over k of log L(k, k), the same bits on every rank. Local.
   double log_determinant() const { return log_determinant_; }
 
-  const ProcessGrid& grid() const { return l_.grid(); }
-  std::int64_t n() const { return l_.n(); }
-  std::int64_t tile_size() const { return l_.tile_size(); }
+  const ProcessGrid& grid() const { return l_.grid(); }      ///< the process grid
+  std::int64_t n() const { return l_.n(); }                  ///< rows and columns of A
+  std::int64_t tile_size() const { return l_.tile_size(); }  ///< rows and columns of a tile
 
-  /// L, in the lower triangle of its tiles; above the diagonal stands nothing that counts.
+  /// L, in the lower triangle; elements above the diagonal are undefined.
   const ShardedMatrix<T, MemorySpace>& matrix() const { return l_; }
 
  private:
@@ -69,33 +76,33 @@ class CholeskyFactor {
 
 namespace detail {
 
-/// What the library itself does with a factor.
+/// The library's access to a factor.
 template <class T, class MemorySpace>
 struct FactorAccess {
   using Factor = CholeskyFactor<T, MemorySpace>;
 
-  /// Of a matrix that is still to be factored.
+  /// A factor around a matrix that is still to be factored.
   static Factor make(ShardedMatrix<T, MemorySpace>&& a) { return Factor(std::move(a)); }
   static ShardedMatrix<T, MemorySpace>& matrix(Factor& factor) { return factor.l_; }
   static void set_log_determinant(Factor& factor, double value) { factor.log_determinant_ = value; }
-  /// What a device keeps of the diagonal blocks that this rank owns, as Leaves has them.
+  /// The inverses of this rank's diagonal blocks, which a device keeps, in the layout of Leaves.
   static void set_inverses(Factor& factor, const Kokkos::View<char*, MemorySpace>& inverses) {
     factor.inverses_ = inverses;
   }
   static T* inverses(const Factor& factor) { return reinterpret_cast<T*>(factor.inverses_.data()); }
-  /// That solves work in, and the next one finds.
+  /// Gives the factor the memory for its solves.
   static void keep(Factor& factor, Memory<MemorySpace>&& memory) { factor.memory_ = std::move(memory); }
 };
 
-/// A factor, or what it failed at: then leading_minor > 0, and the factor is of no use.
+/// The result of try_factorize. If leading_minor > 0, the factorisation failed there, and the factor is invalid.
 template <class T, class MemorySpace>
 struct Factored {
   CholeskyFactor<T, MemorySpace> factor;
   std::int64_t leading_minor = 0;
-  PhaseSeconds seconds = {};  ///< of the parts of the factorisation
+  PhaseSeconds seconds = {};  ///< update, panel, exchange and waiting
 };
 
-/// Collective. factorize, but that failure is a value, and that it takes its memory from `memory`.
+/// Collective. factorize, except that it returns a failure instead of throwing, and takes its memory from `memory`.
 template <class T, class Exec>
 Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        ShardedMatrix<T, typename Exec::memory_space>&& a,
@@ -103,7 +110,7 @@ Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        Memory<typename Exec::memory_space>& memory,
                                                        const Schedule& schedule = {});
 
-/// Room for n x nrhs numbers.
+/// Memory for n x nrhs numbers.
 template <class T, class MemorySpace>
 T* right_hand_sides(Memory<MemorySpace>& memory, std::int64_t n, std::int64_t nrhs) {
   return reinterpret_cast<T*>(
@@ -111,19 +118,27 @@ T* right_hand_sides(Memory<MemorySpace>& memory, std::int64_t n, std::int64_t nr
           .data());
 }
 
-/// Collective. b = A^-1 b for the n x nrhs column-major `b` in the memory of `exec`.
+/// Collective. b = A^-1 b for an n x nrhs column-major `b` in the memory of `exec`.
 template <class T, class Exec>
 void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor, T* b, std::int64_t nrhs,
            Memory<typename Exec::memory_space>& memory, const Schedule& schedule = {});
 
 }  // namespace detail
 
-/// A = L L^H by a left-looking tiled Cholesky; the factor takes over the storage of `a`.
+/// A = L L^H by a left-looking tiled Cholesky factorisation, as LAPACK's potrf; n^3 / 3 real flops over all ranks
+/// (complex: 4 n^3 / 3).
 ///
-/// n^3 / 3 flops in all (complex: 4 n^3 / 3). Only the lower triangle of `a` is read, and the real
-/// part of its diagonal. `progress(done, all)` is called on this thread, on the ranks that pass one; done never falls,
-/// and is `all` at the end. Collective over a's grid; complete when it returns. Throws NotPositiveDefinite on every
-/// rank if a leading minor is not positive definite (compare LAPACK's potrf), and what `progress` throws.
+/// Collective over the grid of `a`; complete when it returns. Only the lower triangle is read, and the real part of the
+/// diagonal.
+/// @param exec runs the kernels, in the memory space of `a`
+/// @param a the factor takes over its memory; `a` is a 0 x 0 matrix afterwards, also if the factorisation throws
+/// @param progress may be empty, or passed on some ranks only; it is called on this thread, after each step, with
+/// `done`
+///   increasing up to `all`. What it throws is thrown on every rank in the end (see errors.hpp), and it is not called
+///   again.
+/// @throws NotPositiveDefinite on every rank, if a leading minor is not positive definite
+/// @throws std::invalid_argument on every rank, if the ranks disagree; `a` is then unchanged
+/// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
 template <Scalar T, class Exec>
 CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
                                                          ShardedMatrix<T, typename Exec::memory_space>&& a,
@@ -177,7 +192,7 @@ void CholeskyFactor<T, MemorySpace>::solve(const Exec& exec, const B& b) const {
   });
   detail::solve<T>(exec, *this, work, nrhs, memory_);
   detail::scatter_to<typename B::memory_space, T>(exec, work, columns);
-  // The next solve may be on another instance, and works in the same memory.
+  // The next solve works in the same memory, and may be on another instance.
   exec.fence();
 }
 

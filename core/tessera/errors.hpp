@@ -4,29 +4,43 @@
 #include <stdexcept>
 #include <string>
 
+/// @file
+/// How collective calls fail: by an exception on every rank, so that none waits for a rank that has left.
+///
+/// Misuse, and arguments on which the ranks disagree, are a std::invalid_argument whose message names the argument.
+/// What happens on some ranks only, in a callback or for lack of memory, is rethrown there; the other ranks throw
+/// std::bad_alloc, if the lowest of those ranks did, or a std::runtime_error with its message. Two errors do not reach
+/// all ranks: MpiError, and the misuse of a communicator on which nothing can be sent (see ProcessGrid).
+
 namespace tessera {
 
-/// Thrown, on every rank alike, when A has no Cholesky factor.
+/// Thrown on every rank if A is not positive definite.
 class NotPositiveDefinite : public std::runtime_error {
  public:
+  /// @param leading_minor what leading_minor() returns
   explicit NotPositiveDefinite(std::int64_t leading_minor)
       : std::runtime_error("the matrix is not positive definite: its leading minor of order " +
                            std::to_string(leading_minor) + " is not"),
         leading_minor_(leading_minor) {}
 
-  /// The order, counted from 1, of the first leading minor that is not positive definite (LAPACK's potrf: info).
+  /// The order, from 1, of the first leading minor that is not positive definite: `info` of LAPACK's potrf.
   std::int64_t leading_minor() const noexcept { return leading_minor_; }
 
  private:
   std::int64_t leading_minor_;
 };
 
-/// Thrown on the rank whose MPI call failed; what() names the call and gives MPI's own text.
+/// Thrown on the rank whose MPI call failed, not on all ranks: others may throw it as well, or wait for that rank.
+///
+/// what() names the call and has MPI's text. A failure to duplicate the caller's communicator first reaches that
+/// communicator's own error handler, which by default ends the program.
 class MpiError : public std::runtime_error {
  public:
+  /// @param what the message
+  /// @param code what the MPI call returned
   MpiError(const std::string& what, int code) : std::runtime_error(what), code_(code) {}
 
-  /// The MPI error code.
+  /// What the MPI call returned.
   int code() const noexcept { return code_; }
 
  private:

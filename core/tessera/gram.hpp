@@ -14,39 +14,42 @@ namespace tessera {
 
 /// Which product of a Jacobian J, whose rows are samples and whose columns are parameters.
 enum class GramForm {
-  j_jh,  ///< J J^H, samples x samples, as of a neural tangent kernel
-  jh_j   ///< J^H J, parameters x parameters, as of a quantum geometric tensor
+  j_jh,  ///< J J^H, samples x samples: a neural tangent kernel
+  jh_j   ///< J^H J, parameters x parameters: a quantum geometric tensor
 };
 
-/// What is made of a Jacobian. All ranks pass the same.
+/// Options of Gram. All ranks pass the same.
 struct GramOptions {
-  GramForm form = GramForm::j_jh;
-  double alpha = 1;                    ///< finite
-  bool subtract_column_means = false;  ///< from each parameter's column its mean over the samples of all ranks
-  bool subtract_row_means = false;     ///< from each sample's row its mean over the parameters
+  GramForm form = GramForm::j_jh;      ///< J J^H or J^H J
+  double alpha = 1;                    ///< factor of the product; finite
+  bool subtract_column_means = false;  ///< centre each parameter's column: subtract its mean over all ranks' samples
+  bool subtract_row_means = false;     ///< centre each sample's row: subtract its mean over the parameters
 };
 
-/// The matrix alpha J J^H, or alpha J^H J, of a Jacobian that is sharded by samples: for add_gram, and as the `a` of
-/// cholesky_distributed, which then never stores more of J and of A than bounded chunks and the lower tiles.
+/// The matrix alpha J J^H or alpha J^H J of a Jacobian whose samples are distributed over the ranks: an argument of
+/// add_gram and, as `a`, of cholesky_distributed.
 ///
-/// `jacobian`: a rank-2 View of local samples x parameters in any layout and memory space, rank r's samples after rank
-/// r-1's; ranks may hold different numbers of samples, or none (then 0 x 0 will do). Or an operator with extent(0)
-/// local samples, extent(1) parameters, and to_dense(exec, first_row, first_column, block), which writes the part of
-/// this rank's rows that begins there; block is a Kokkos::View<T**> in exec's memory. For J J^H it is asked for all of
-/// its rows, in chunks of columns, for J^H J for all columns, in chunks of rows, each once and in order; it must not
-/// communicate. Gram<Operator&>{op} refers to an operator. With both means subtracted, J is centred twice: its grand
-/// mean counts once.
+/// The Jacobian is a View or an operator. A rank-2 View holds this rank's samples x parameters in any layout and memory
+/// space; rank r's samples follow rank r-1's. Ranks may hold different numbers of samples, or none, for which 0 x 0
+/// will do.
+///
+/// An operator has extent(0) samples on this rank, extent(1) parameters, and
+/// to_dense(exec, first_row, first_column, block), which writes the part of this rank's rows that begins there into a
+/// Kokkos::View<T**> in the memory of `exec`. For J J^H it is called with all rows and chunks of columns, for J^H J
+/// with all columns and chunks of rows, each once and in order. It must not communicate.
+/// @tparam J the View or the operator; Gram<Operator&>{op} refers to an operator instead of copying it
 template <class J>
 struct Gram {
-  J jacobian;
-  GramOptions options = {};
+  J jacobian;                ///< this rank's samples
+  GramOptions options = {};  ///< the same on all ranks
 };
+/// Gram{jacobian, options} copies `jacobian`.
 template <class J>
 Gram(J, GramOptions = {}) -> Gram<J>;
 
 namespace detail {
 
-/// An object that writes parts of J when it is asked to.
+/// An object that writes blocks of J on request.
 template <class J, class T, class Exec>
 concept BlockOperator = !is_view<J> && requires(J & j, const Exec& exec, std::int64_t i, BlockView<T, Exec> block) {
   j.extent(0);
@@ -61,9 +64,9 @@ struct IsGram<Gram<J>> : std::true_type {};
 template <class A>
 concept AnyGram = IsGram<std::remove_cvref_t<A>>::value;
 
-/// Throws Misuse for options that are none, with `most` the largest finite number of A's scalar.
+/// Throws Misuse for invalid options; `most`: the largest finite number of A's scalar.
 void require_gram_options(const GramOptions& options, double most);
-/// Throws Misuse for this rank's part of a J that is none, or does not fit an n x n matrix.
+/// Throws Misuse if this rank's part of J, `rows x columns`, is no matrix or does not fit an n x n product.
 void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, std::int64_t n);
 
 /// shift * I
@@ -73,8 +76,8 @@ struct Shift {
   KOKKOS_FUNCTION T operator()(std::int64_t i, std::int64_t j) const { return T(i == j ? shift : RealOf<T>(0)); }
 };
 
-/// Collective. A += alpha J J^H, or alpha J^H J, of which `source` has this rank's samples; what one rank knows by
-/// itself has been agreed on.
+/// Collective. A += alpha J J^H or alpha J^H J, where `source` has this rank's samples of J. The arguments have passed
+/// an Agreement; whether the ranks' samples fit together is checked here.
 template <class T, class Exec>
 void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
                      ShardedMatrix<T, typename Exec::memory_space>& matrix,
@@ -104,14 +107,14 @@ struct MatrixSource<A, T, Exec> {
     agreement.same("subtract_row_means", static_cast<int>(gram.options.subtract_row_means));
   }
 
-  /// A Gram has both triangles.
+  /// The triangle does not matter: a Gram is not stored.
   static void take_in(const Exec& exec, A& gram, Matrix& matrix, double diag_shift, Triangle,
                       Memory<typename Exec::memory_space>& memory) {
     matrix.fill(exec, Shift<T>{static_cast<RealOf<T>>(diag_shift)});
     add(exec, gram, matrix, memory);
   }
 
-  /// Collective. Adds to what `matrix` holds.
+  /// Collective. Adds the product to what `matrix` holds.
   static void add(const Exec& exec, A& gram, Matrix& matrix, Memory<typename Exec::memory_space>& memory) {
     BlockSource<T> source;
     collectively(matrix.grid().communicator(), [&] { source = source_of(exec, gram.jacobian); });
@@ -134,17 +137,24 @@ struct MatrixSource<A, T, Exec> {
 
 }  // namespace detail
 
-/// A += alpha J J^H, or alpha J^H J, on the lower tiles: n n p real flops for n samples or parameters and p of the
-/// others (complex: 4 n n p).
+/// A += alpha J J^H or A += alpha J^H J, on the lower tiles.
 ///
-/// J is taken in chunks of parameters, or of samples (but a View is multiplied where it is, where BLAS can: on one
-/// rank, without means; complex ones with samples side by side, as in LayoutLeft). Of a chunk a rank is sent what its
-/// own tiles need, n (1/P + 1/Q) numbers for each parameter, or sample, on a P x Q grid, while the chunk before is
-/// multiplied. Means are subtracted from J itself, before it is multiplied: those over all of the chunks by the update
-/// of Chan, Golub and LeVeque (1983), as one more column for each chunk (for J^H J of each rank). `matrix` must hold
-/// numbers, as of fill: A = shift I beforehand gives the shifted one. J is not changed. Collective over the matrix's
-/// grid. Complete when it returns. Throws std::invalid_argument for shapes that do not fit, and what to_dense throws,
-/// on every rank; then A is undefined.
+/// For an n x n product over p terms (J J^H: p parameters; J^H J: p samples) this takes n*n*p real flops; complex
+/// 4*n*n*p. J is taken in chunks of its terms. While one chunk is multiplied, each rank receives of the next one what
+/// its tiles need: n (1/P + 1/Q) numbers per term on a P x Q grid. On one rank and without means a View is multiplied
+/// in place, if BLAS can: if it is column-major, or real and row-major.
+///
+/// Means are subtracted from J before the product, so nothing cancels in A. If both are, the grand mean is subtracted
+/// once. Means over the terms are updated from chunk to chunk, and between ranks (Chan, Golub, LeVeque, Algorithms for
+/// computing the sample variance, Am. Stat. 37 (1983), eq. 2.1b).
+///
+/// Collective over the matrix's grid; complete when it returns. If to_dense throws, every rank throws (see errors.hpp),
+/// and the elements of `matrix` are undefined.
+/// @param exec runs the kernels, in the memory space of `matrix`
+/// @param gram is not changed
+/// @param matrix must hold an A to add to; fill it with shift I for a shifted product
+/// @throws std::invalid_argument on every rank, for shapes that do not fit, an alpha that is not finite, or ranks that
+///   disagree
 template <class Exec, detail::AnyGram A, Scalar T>
 void add_gram(const Exec& exec, A&& gram, ShardedMatrix<T, typename Exec::memory_space>& matrix) {
   detail::require_backend<Exec>();

@@ -13,55 +13,57 @@
 
 namespace tessera {
 
-/// Where A comes from.
+/// Where A comes from, and by which calls it is solved.
 enum class Source {
-  fill,           ///< ShardedMatrix::fill, then factorize and solve
-  rows,           ///< cholesky_distributed, rows in memory that exec can read
-  buffered_rows,  ///< cholesky_distributed, rows in other memory, or an operator; as many on each rank
-  gram,           ///< cholesky_distributed of a Gram, J a View<T**> that exec can read; as many samples on each rank
-  buffered_gram   ///< the same, J in other memory, or an operator
+  fill,           ///< ShardedMatrix::fill, then factorize and CholeskyFactor::solve
+  rows,           ///< cholesky_distributed with a View of rows that `exec` can access
+  buffered_rows,  ///< cholesky_distributed with a View of rows in other memory, or an operator
+  gram,           ///< cholesky_distributed with a Gram of a View<T**> that `exec` can access
+  buffered_gram   ///< cholesky_distributed with a Gram of a View in other memory, or of an operator
 };
 
-/// What is to be solved, as far as memory is concerned.
+/// The system that memory_plan plans for. Ranks have equally many rows or samples, up to one.
 struct MemoryPlanOptions {
-  std::int64_t nrhs = 1;
-  std::int64_t tile_size = 0;  ///< 0: default_tile_size
-  std::int64_t slab = 0;       ///< of ShardedMatrix; 0: the default
-  Source source = Source::fill;
-  Triangle triangle = Triangle::lower;
-  GramOptions gram = {};   ///< of a Gram
-  std::int64_t depth = 0;  ///< of a Gram: what is summed over, parameters for J J^H, samples for J^H J
-  std::optional<std::int64_t> bytes_free = std::nullopt;  ///< on each rank: where a size is 0, the largest that fits
+  std::int64_t nrhs = 1;                ///< right-hand sides
+  std::int64_t tile_size = 0;           ///< rows and columns of a tile; 0: what cholesky_distributed takes
+  std::int64_t slab = 0;                ///< as for ShardedMatrix; 0: its default
+  Source source = Source::fill;         ///< where A comes from
+  Triangle triangle = Triangle::lower;  ///< which triangle of the rows is read
+  GramOptions gram = {};                ///< options of a Gram
+  std::int64_t depth = 0;               ///< of a Gram: the parameters for J J^H, the samples of all ranks for J^H J
+  /// Free memory of each rank. If it is too little, the slab (for Source::fill) and then the tile are halved until the
+  /// plan fits; a size that was given stays.
+  std::optional<std::int64_t> bytes_free = std::nullopt;
 };
 
-/// Bytes on one rank.
+/// Bytes that one rank allocates. The buffers of the three phases share one allocation.
 struct RankMemory {
-  std::int64_t matrix = 0;            ///< the tiles, and then the factor
-  std::int64_t inverses = 0;          ///< of diagonal blocks, which the factor keeps on a device
-  std::int64_t right_hand_sides = 0;  ///< a copy of b, and, in cholesky_distributed, x
-  std::int64_t redistribute = 0;      ///< buffers of rows, or of J, while A is taken in
-  std::int64_t factorize = 0;         ///< the slots, while A is factored
-  std::int64_t solve = 0;             ///< y, and what travels, during a solve
+  std::int64_t matrix = 0;            ///< the tiles of A, in which the factor replaces it
+  std::int64_t inverses = 0;          ///< inverses of diagonal blocks, which a factor on a device has
+  std::int64_t right_hand_sides = 0;  ///< a copy of b and, in cholesky_distributed, x
+  std::int64_t redistribute = 0;      ///< buffers for rows, or for J, while A is taken in
+  std::int64_t factorize = 0;         ///< buffers of the factorisation: mainly its slots
+  std::int64_t solve = 0;             ///< buffers of a solve
   std::int64_t peak = 0;              ///< the most at any time
 };
 
-/// What one rank sends while A is factored. Long messages are handed to MPI in parts.
+/// What one rank sends during a factorisation, without the few numbers of collective MPI calls.
 struct RankTraffic {
-  std::int64_t messages = 0;
-  std::int64_t bytes = 0;
+  std::int64_t messages = 0;  ///< a long one counts once, though MPI gets it in parts
+  std::int64_t bytes = 0;     ///< of all messages
 };
 
-/// What a solve needs, and the sizes that it is for.
+/// What memory_plan returns: what a system needs, and with which sizes.
 struct MemoryPlan {
-  GridShape grid;
-  std::int64_t tile_size = 0;
-  std::int64_t slab = 0;
-  bool fits = true;  ///< in bytes_free, if that was given
-  std::vector<RankMemory> ranks;
-  std::vector<RankTraffic> sent;  ///< by each rank, in the factorisation
+  GridShape grid;                 ///< the process grid
+  std::int64_t tile_size = 0;     ///< rows and columns of a tile
+  std::int64_t slab = 0;          ///< local columns per slab
+  bool fits = true;               ///< whether peak() is at most bytes_free, if that was given
+  std::vector<RankMemory> ranks;  ///< what each rank allocates
+  std::vector<RankTraffic> sent;  ///< what each rank sends during the factorisation
 
-  std::int64_t peak() const;   ///< on the rank that needs the most
-  std::int64_t total() const;  ///< the sum of the peaks
+  std::int64_t peak() const;   ///< RankMemory::peak of the rank that needs the most
+  std::int64_t total() const;  ///< the sum of RankMemory::peak over the ranks
 };
 
 namespace detail {
@@ -71,20 +73,25 @@ template <class T, class Exec>
 MemoryPlan plan_memory(std::int64_t n, int ranks, const MemoryPlanOptions& options);
 }  // namespace detail
 
-/// The bytes that Tessera will allocate for an n x n system of scalar T on a grid, or on so many ranks on the most
-/// nearly square one, in the memory of `Exec`. The caller's own A and b are not counted.
+/// The bytes that Tessera allocates for an n x n system of scalar T on a process grid, in the memory of `Exec`. The
+/// caller's own A and b are not counted.
 ///
-/// The matrix is about n*n/2 numbers in all; the slots are (P > 1) rows of L, n / Q numbers wide, and (Q > 1) block
-/// columns, n / P numbers high, on a P x Q grid: 3 of each, or 2 where Q = 1. A rank sends and receives about
-/// n*n (P + Q - 2) / (2 P Q) numbers: each number of L goes once to each other process row that has rows below it, and
-/// each number of A once, as a sum, to each other process column that has something to add to it. Local; needs neither
-/// MPI nor Kokkos to be running. Throws std::invalid_argument for sizes that are none.
+/// The matrix takes about n*n/2 numbers over all ranks. On a P x Q grid a factorisation has 3 steps in flight, or 2 if
+/// Q = 1. Each has a slot: if P > 1, for rows of L, n / Q numbers each; if Q > 1, for the sum of a block column, n / P
+/// numbers high. A rank sends and receives about n*n (P + Q - 2) / (2 P Q) numbers: each element of L goes once to each
+/// other process row that has rows below it, and each element of A, as a partial sum, once to each other process column
+/// that adds to it.
+///
+/// Local; needs neither MPI nor Kokkos to be initialised.
+/// @throws std::invalid_argument for sizes or options that are invalid
 template <Scalar T, class Exec = Kokkos::DefaultExecutionSpace>
 MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& options = {}) {
   detail::require_backend<Exec>();
   return detail::plan_memory<T, Exec>(n, grid, options);
 }
 
+/// The same on the grid nearly_square(ranks).
+/// @throws std::invalid_argument for sizes or options that are invalid
 template <Scalar T, class Exec = Kokkos::DefaultExecutionSpace>
 MemoryPlan memory_plan(std::int64_t n, int ranks, const MemoryPlanOptions& options = {}) {
   detail::require_backend<Exec>();

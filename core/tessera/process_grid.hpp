@@ -8,53 +8,73 @@ namespace tessera {
 
 /// The shape of a process grid.
 struct GridShape {
-  int rows = 0;
-  int cols = 0;
+  int rows = 0;  ///< process rows
+  int cols = 0;  ///< process columns
 
+  /// Memberwise.
   friend bool operator==(const GridShape&, const GridShape&) = default;
 };
 
-/// How device memory reaches MPI: as pointers that it is handed, or through host memory. automatic: as pointers where
-/// the MPI says that it takes them (MPIX_Query_cuda_support). direct is for an MPI that takes them and does not say so;
-/// with one that doesn't take them the program crashes. TESSERA_MPI_BUFFERS=direct or =staged in the environment has
-/// the last word.
-enum class MpiBuffers { automatic, direct, staged };
+/// How messages in device memory reach MPI.
+///
+/// Messages in host memory are always passed as they are. TESSERA_MPI_BUFFERS=direct or =staged in the environment
+/// overrides both.
+enum class MpiBuffers {
+  automatic,  ///< direct if MPI reports that it takes device pointers (MPIX_Query_cuda_support), else staged
+  direct,     ///< MPI gets device pointers; if it does not take them, the program crashes
+  staged      ///< copied to host memory, which MPI gets
+};
 
-/// The most nearly square grid of `ranks` processes; the taller one, rows >= cols.
+/// The most nearly square grid of `ranks` processes, with rows >= cols.
+/// @pre ranks >= 1
 GridShape nearly_square(int ranks);
 
 /// A `rows x cols` grid over all ranks of a communicator: rank = process row * cols + process column.
 ///
-/// The constructors are collective over `comm`, which they duplicate: no message of Tessera's travels on the user's
-/// own, and it may be freed at once. Copies share the duplicate; the last one frees it. Throws std::invalid_argument,
-/// on every rank, unless rows, cols >= 1 and rows * cols is the size of `comm`.
+/// The constructors are collective over `comm` and duplicate it: Tessera sends no message on the caller's communicator,
+/// which may be freed at once. Copies share the duplicate, as do matrices and factors on the grid; the last of them
+/// frees it with MPI_Comm_free. A grid may end after MPI_Finalize and after Kokkos::finalize.
+///
+/// Two threads must not use one object, or two objects on one communicator, at the same time: grids, matrices, factors
+/// or solvers.
 class ProcessGrid {
  public:
-  /// The most nearly square grid.
+  /// The grid of nearly_square(size of `comm`).
+  /// @throws std::invalid_argument as the constructor from a GridShape does
   explicit ProcessGrid(MPI_Comm comm, MpiBuffers mpi_buffers = MpiBuffers::automatic);
+  /// A grid of this shape.
+  /// @throws std::invalid_argument on every rank, unless rows, cols >= 1, rows * cols is the size of `comm`, all ranks
+  ///   pass the same, and TESSERA_MPI_LARGEST_MESSAGE is valid if it is set; on this rank alone, if `comm` is null or
+  ///   an inter-communicator, or MPI is not running
+  /// @throws MpiError on the rank whose MPI call failed
   ProcessGrid(MPI_Comm comm, GridShape shape, MpiBuffers mpi_buffers = MpiBuffers::automatic);
+  /// A `rows x cols` grid.
+  /// @throws std::invalid_argument as the constructor from a GridShape does
   ProcessGrid(MPI_Comm comm, int rows, int cols, MpiBuffers mpi_buffers = MpiBuffers::automatic)
       : ProcessGrid(comm, GridShape{rows, cols}, mpi_buffers) {}
 
-  GridShape shape() const { return shape_; }
-  int rows() const { return shape_.rows; }
-  int cols() const { return shape_.cols; }
-  int size() const { return rows() * cols(); }
+  GridShape shape() const { return shape_; }    ///< rows and columns
+  int rows() const { return shape_.rows; }      ///< process rows
+  int cols() const { return shape_.cols; }      ///< process columns
+  int size() const { return rows() * cols(); }  ///< processes
 
-  int rank() const { return rank_; }
-  int row() const { return rank_ / cols(); }  ///< this rank's process row
-  int col() const { return rank_ % cols(); }  ///< this rank's process column
-  int rank_of(int row, int col) const { return row * cols() + col; }
+  int rank() const { return rank_; }                                  ///< this process's rank
+  int row() const { return rank_ / cols(); }                          ///< this rank's process row
+  int col() const { return rank_ % cols(); }                          ///< this rank's process column
+  int rank_of(int row, int col) const { return row * cols() + col; }  ///< the rank of a process
 
-  MpiBuffers mpi_buffers() const { return mpi_buffers_; }
+  MpiBuffers mpi_buffers() const { return mpi_buffers_; }  ///< what the constructor was given
 
-  // Moving is copying: what is moved from keeps its communicator, and can still take part in finding a mistake.
+  /// A grid on the same communicator. Local. Moving copies too: a moved-from object keeps its communicator, and can
+  /// still take part in a collective call that reports its misuse.
   ProcessGrid(const ProcessGrid&) = default;
-  ProcessGrid& operator=(const ProcessGrid&) = default;
+  ProcessGrid& operator=(const ProcessGrid&) = default;  ///< as the copy constructor
 
-  // Below the public interface: the communicator, and a grid on one whose users have agreed on the shape already.
+  // Below the public interface.
+
+  /// A grid on a communicator whose ranks have agreed on the arguments. Local.
   ProcessGrid(std::shared_ptr<const detail::Communicator> communicator, GridShape shape, MpiBuffers mpi_buffers);
-  const detail::Communicator& communicator() const { return *communicator_; }
+  const detail::Communicator& communicator() const { return *communicator_; }  ///< Tessera's duplicate
 
  private:
   std::shared_ptr<const detail::Communicator> communicator_;
@@ -66,7 +86,7 @@ class ProcessGrid {
 namespace detail {
 /// Throws Misuse unless `shape` is a grid of `ranks` processes.
 void require_grid(const char* argument, GridShape shape, int ranks);
-/// Throws Misuse unless it is one of the three.
+/// Throws Misuse unless `mpi_buffers` is one of the enumerators.
 void require_mpi_buffers(MpiBuffers mpi_buffers);
 }  // namespace detail
 

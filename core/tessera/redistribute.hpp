@@ -10,13 +10,18 @@
 
 namespace tessera {
 
-/// Takes A in from row shards: `matrix` becomes A + diag_shift * I.
+/// Takes A in from row shards: matrix = A + diag_shift I.
 ///
-/// `a`: a rank-2 View of local rows x n in any layout and memory space, rank r's rows after rank r-1's; or an operator
-/// with to_dense(exec, first_row, rows_view). Only `triangle` is read, and the real part of the diagonal: what lies in
-/// the other half may be anything. Rows move in chunks of a bounded size; `a` is not changed. Collective over the
-/// matrix's grid. Complete when it returns. Throws std::invalid_argument for shapes that do not fit and for a shift
-/// that is not finite, and what to_dense throws, on every rank.
+/// Only `triangle` of A is read, and the real part of the diagonal; the other triangle may hold anything. Rows move in
+/// chunks of a bounded size. Collective over the matrix's grid; complete when it returns. If to_dense throws, every
+/// rank throws (see errors.hpp), and the elements of `matrix` are undefined.
+/// @param exec runs the kernels, in the memory space of `matrix`
+/// @param a this rank's rows of A, a View or an operator as for cholesky_distributed; not changed
+/// @param matrix what it holds is overwritten
+/// @param diag_shift must be finite in the scalar's precision
+/// @param triangle which triangle of A is read
+/// @throws std::invalid_argument on every rank, for shapes that do not fit, a shift that is not finite, or ranks that
+///   disagree
 template <class Exec, class A, Scalar T>
 void redistribute(const Exec& exec, A&& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
                   Triangle triangle = Triangle::lower) {

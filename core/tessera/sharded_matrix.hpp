@@ -17,7 +17,7 @@
 namespace tessera {
 namespace detail {
 
-/// Writes f(i, j) into one slab where i >= j, and 0 above the diagonal, where nothing is ever read that counts.
+/// Writes f(i, j) into one slab where i >= j, and 0 above the diagonal, which has no part in the result.
 template <class T, class MemorySpace, class Function>
 struct FillSlab {
   LocalBlock<T, MemorySpace> slab;
@@ -30,38 +30,47 @@ struct FillSlab {
   }
 };
 
-/// Throws Misuse for what is no size of a matrix.
+/// Throws Misuse for sizes that no matrix has.
 void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t slab);
 
-/// What `rank` keeps of a matrix; the arguments are those of ShardedMatrix.
+/// What `rank` stores of a matrix; the other arguments are those of ShardedMatrix.
 template <class T, class MemorySpace>
 SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab);
 
 }  // namespace detail
 
-/// A Hermitian n x n matrix whose lower tiles are dealt block-cyclically to a process grid; about n*n/2 numbers in all.
+/// A Hermitian n x n matrix, of which the lower tiles are distributed block-cyclically over a process grid: about
+/// n*n/2 numbers over all ranks.
 ///
-/// Tile (I, J), `tile_size` rows and columns (the last ones fewer), lies on process (I mod rows, J mod cols). A rank
-/// keeps its tiles as columns of a local matrix, in slabs (see SlabLayout): LayoutLeft Views in one allocation.
-/// Above the diagonal nothing is read.
+/// Tile (I, J) lies on process (I mod rows, J mod cols), as ScaLAPACK has it. It has `tile_size` rows and columns; the
+/// last ones may have fewer. A rank stores its tiles in the slabs of a local matrix (see SlabLayout), in one
+/// allocation. Slabs also hold elements above the diagonal: these have no part in any result, but must be finite. fill
+/// and redistribute set them to 0.
+///
+/// It owns Kokkos memory and must end before Kokkos::finalize, as a View must: Kokkos ends the program otherwise. A
+/// moved-from matrix owns none.
 template <Scalar T, class MemorySpace = Kokkos::DefaultExecutionSpace::memory_space>
 class ShardedMatrix {
  public:
-  using value_type = T;
-  using memory_space = MemorySpace;
+  using value_type = T;              ///< the scalar
+  using memory_space = MemorySpace;  ///< where the tiles are
 
-  /// Collective over `grid`. The numbers are not initialised.
-  /// `slab`: local columns per slab, rounded up to whole tiles and cut to n; 0: the default.
-  /// Throws std::invalid_argument if n < 0, tile_size < 1, slab < 0 or the ranks disagree; std::bad_alloc, or what
-  /// Kokkos throws, if a rank's memory does not suffice: on every rank.
+  /// A matrix whose elements are not initialised. Collective over `grid`.
+  /// @param grid is copied
+  /// @param n rows and columns of the matrix
+  /// @param tile_size rows and columns of a tile, cut to n
+  /// @param slab local columns per slab, rounded up to whole tiles and cut to n; 0: a width that is fast in MemorySpace
+  /// @throws std::invalid_argument on every rank, unless 0 <= n < 2^31, tile_size >= 1, slab >= 0, and the ranks agree
+  /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
   ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size, std::int64_t slab = 0);
 
-  /// What is moved from is a 0 x 0 matrix on the same grid.
+  /// Leaves `other` a 0 x 0 matrix on the same grid. Local.
   ShardedMatrix(ShardedMatrix&& other) noexcept
       : grid_(other.grid_),
         layout_(std::exchange(other.layout_, {})),
         storage_(std::exchange(other.storage_, {})),
         slabs_(std::exchange(other.slabs_, {})) {}
+  /// Leaves `other` a 0 x 0 matrix on the same grid. Local.
   ShardedMatrix& operator=(ShardedMatrix&& other) noexcept {
     grid_ = other.grid_;
     layout_ = std::exchange(other.layout_, {});
@@ -72,16 +81,19 @@ class ShardedMatrix {
   ShardedMatrix(const ShardedMatrix&) = delete;
   ShardedMatrix& operator=(const ShardedMatrix&) = delete;
 
-  const ProcessGrid& grid() const { return grid_; }
-  std::int64_t n() const { return layout_.rows.n; }
-  std::int64_t tile_size() const { return layout_.rows.tile; }
-  std::int64_t slab() const { return layout_.slab; }
-  std::int64_t bytes() const { return layout_.size() * static_cast<std::int64_t>(sizeof(T)); }  ///< on this rank
-  const SlabLayout& layout() const { return layout_; }
-  const BlockCyclic& rows() const { return layout_.rows; }
-  const BlockCyclic& columns() const { return layout_.columns; }
+  const ProcessGrid& grid() const { return grid_; }             ///< the process grid
+  std::int64_t n() const { return layout_.rows.n; }             ///< rows and columns of the whole matrix
+  std::int64_t tile_size() const { return layout_.rows.tile; }  ///< rows and columns of a tile
+  std::int64_t slab() const { return layout_.slab; }            ///< local columns per slab
+  /// Bytes of the tiles on this rank.
+  std::int64_t bytes() const { return layout_.size() * static_cast<std::int64_t>(sizeof(T)); }
+  const SlabLayout& layout() const { return layout_; }            ///< how this rank stores its tiles
+  const BlockCyclic& rows() const { return layout_.rows; }        ///< the distribution of the rows
+  const BlockCyclic& columns() const { return layout_.columns; }  ///< the distribution of the columns
 
-  /// A(i, j) = f(i, j) for i >= j, on this rank's tiles; of f(i, i) the real part. Not collective, enqueued on `exec`.
+  /// A(i, j) = f(i, j) for i >= j on this rank's tiles, with the real part of f(i, i). Local; enqueued on `exec`.
+  /// @param exec an execution space that can access MemorySpace
+  /// @param f callable in kernels of `exec` with the global indices (std::int64_t i, std::int64_t j), from 0
   template <class Exec, class Function>
   void fill(const Exec& exec, const Function& f) {
     detail::require_backend<Exec>();
@@ -97,16 +109,18 @@ class ShardedMatrix {
     }
   }
 
-  /// Whether this rank keeps tile (i, j), i >= j.
+  /// Whether tile (i, j) is a lower one, i >= j, and on this rank.
   bool has_tile(GlobalTile i, GlobalTile j) const { return i >= j && rows().is_mine(i) && columns().is_mine(j); }
 
-  /// Tile (i, j), which this rank keeps.
+  /// Tile (i, j), in place: writing to it changes the matrix. It must not outlive the storage.
+  /// @pre has_tile(i, j)
   MatrixView<T, MemorySpace> tile(GlobalTile i, GlobalTile j) const {
     const LocalIndex first = columns().local_begin(j);
     return view(rows().local_begin(i), rows().local_begin(i + 1), first, first + columns().extent(j));
   }
 
-  /// Local rows and columns [begin, end); the columns lie in one slab, the rows in its stored part.
+  /// Local rows [row_begin, row_end) and columns [column_begin, column_end), in place. It must not outlive the storage.
+  /// @pre the columns lie in one slab, and the rows among those that it has
   MatrixView<T, MemorySpace> view(LocalIndex row_begin, LocalIndex row_end, LocalIndex column_begin,
                                   LocalIndex column_end) const {
     const std::int64_t s = layout_.slab_of(column_begin);
@@ -118,16 +132,16 @@ class ShardedMatrix {
 
   // Below the public interface.
 
-  /// A matrix in memory that may be there already.
+  /// As the first constructor, in the tiles of `memory` where these suffice. Collective over `grid`.
   ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
                 detail::Memory<MemorySpace>& memory);
 
-  /// What `view` returns, and where it stands.
+  /// What view() returns, and its place in the whole matrix.
   detail::LocalBlock<T, MemorySpace> local_block(LocalIndex row_begin, LocalIndex row_end, LocalIndex column_begin,
                                                  LocalIndex column_end) const {
     return {view(row_begin, row_end, column_begin, column_end), rows(), columns(), row_begin, column_begin};
   }
-  /// All that slab `s` stores.
+  /// Slab `s`, and its place in the whole matrix.
   detail::LocalBlock<T, MemorySpace> slab_block(std::int64_t s) const {
     return {slabs_[static_cast<std::size_t>(s)], rows(), columns(), layout_.row_begin(s), layout_.column_begin(s)};
   }

@@ -1,6 +1,10 @@
 #pragma once
 
-// Tessera: dense Hermitian positive definite systems, sharded over MPI ranks as Kokkos::Views.
+/// @file
+/// All of Tessera.
+
+/// @namespace tessera
+/// Dense Hermitian positive definite systems in Kokkos::Views, distributed over MPI ranks.
 
 #include <tessera/cholesky_distributed.hpp>
 #include <tessera/cholesky_factor.hpp>

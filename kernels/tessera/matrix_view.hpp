@@ -6,11 +6,12 @@
 
 namespace tessera {
 
-/// A column-major matrix in `MemorySpace`, with a leading dimension of its own; it owns nothing.
+/// An unmanaged column-major matrix in `MemorySpace`, with any leading dimension.
 template <class T, class MemorySpace>
 using MatrixView = Kokkos::View<T**, Kokkos::LayoutLeft, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
-/// The `rows x columns` matrix at `data`, columns `leading_dimension` elements apart.
+/// The `rows x columns` column-major matrix at `data`, its columns `leading_dimension` elements apart.
+/// @pre leading_dimension >= rows
 template <class MemorySpace, class T>
 MatrixView<T, MemorySpace> make_matrix_view(T* data, std::int64_t rows, std::int64_t columns,
                                             std::int64_t leading_dimension) {

@@ -8,14 +8,14 @@
 
 namespace tessera {
 
-/// The four scalars that Tessera solves with.
+/// The scalars that Tessera solves with: float, double, and Kokkos::complex of either.
 template <class T>
 concept Scalar = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, Kokkos::complex<float>> ||
     std::same_as<T, Kokkos::complex<double>>;
 
 namespace detail {
 
-// Real numbers and Kokkos's complex ones, as one code sees them.
+/// Real scalars and Kokkos::complex ones under one interface.
 template <class T>
 struct ScalarTraits {
   using Real = T;
@@ -29,6 +29,7 @@ struct ScalarTraits<Kokkos::complex<R>> {
   KOKKOS_FUNCTION static Kokkos::complex<R> conj(const Kokkos::complex<R>& x) { return {x.real(), -x.imag()}; }
 };
 
+/// float for float and Kokkos::complex<float>, double for the other two.
 template <class T>
 using RealOf = typename ScalarTraits<T>::Real;
 
@@ -42,6 +43,7 @@ KOKKOS_FUNCTION T conj(const T& x) {
   return ScalarTraits<T>::conj(x);
 }
 
+/// What ranks compare, and errors show: the same text for the same scalar.
 template <class T>
 std::string scalar_name() {
   return (std::is_same_v<T, RealOf<T>> ? "real of " : "complex of ") + std::to_string(sizeof(T)) + " bytes";

@@ -11,18 +11,18 @@
 #include <utility>
 #include <vector>
 
-// How an exception on one rank becomes an exception on all of them, so that nobody waits for a rank that has left.
+// How an exception on one rank becomes an exception on all of them, so that none waits for a rank that has left.
 namespace tessera::detail {
 
 class Communicator;
 
-/// Misuse of the library; told apart from a std::invalid_argument that a callback threw.
+/// Misuse of the library, as distinct from a std::invalid_argument that a callback throws.
 class Misuse : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
 };
 
-/// A message that begins with the argument at fault.
+/// Throws Misuse with a message that begins with the argument at fault.
 [[noreturn]] void throw_misuse(const std::string& argument, const std::string& what);
 
 /// Throws Misuse unless MPI is initialised and not yet finalised.
@@ -31,18 +31,18 @@ void require_mpi();
 /// Throws Misuse unless Kokkos is initialised and not yet finalised.
 void require_kokkos();
 
-/// A duplicate of `comm`. Throws Misuse, on this rank alone, for what can't be communicated on at all: a null
-/// communicator, an inter-communicator, MPI not running. Otherwise collective.
+/// Collective. A duplicate of `comm`. Throws Misuse on this rank alone if it cannot communicate at all: if `comm` is
+/// null or an inter-communicator, or MPI is not running.
 std::shared_ptr<const Communicator> duplicate(MPI_Comm comm);
 
-/// Collective. Returns if no rank passes an exception. Otherwise every rank throws: its own exception where there is
-/// one, elsewhere the lowest such rank's (Misuse and std::bad_alloc by type, anything else as std::runtime_error).
+/// Collective. Returns if every rank passes null. Otherwise every rank throws: its own exception if it has one, else
+/// that of the lowest rank that has (Misuse and std::bad_alloc as such, anything else as a std::runtime_error).
 void settle(const Communicator& communicator, const std::exception_ptr& mine);
 
-/// The first exception of some work on this rank, kept until all ranks are at a place where it can be thrown.
+/// The first exception of this rank's work, kept until all ranks have reached a place where they can throw.
 class DeferredException {
  public:
-  /// Runs `work`, unless there is an exception already.
+  /// Runs `work`, unless an exception is already kept.
   template <std::invocable Work>
   void run(Work&& work) {
     if (kept_) return;
@@ -53,9 +53,9 @@ class DeferredException {
     }
   }
 
-  const std::exception_ptr& kept() const { return kept_; }  ///< null, if there is none
+  const std::exception_ptr& kept() const { return kept_; }  ///< null if there is none
 
-  /// Collective. Throws on every rank if there is an exception on one.
+  /// Collective. Throws on every rank if one keeps an exception.
   void settle(const Communicator& communicator) const { detail::settle(communicator, kept_); }
 
  private:
@@ -70,7 +70,8 @@ void collectively(const Communicator& communicator, Work&& work) {
   exception.settle(communicator);
 }
 
-/// The arguments of one collective call, checked on each rank and compared between the ranks before any of them blocks.
+/// The arguments of one collective call: checked on each rank, and compared between the ranks, before any rank waits
+/// for another's data.
 class Agreement {
  public:
   explicit Agreement(std::string operation) { same("operation", std::move(operation)); }
@@ -80,7 +81,7 @@ class Agreement {
   void same(std::string argument, std::integral auto value) { same(std::move(argument), std::to_string(value)); }
   void same(std::string argument, double value);
 
-  /// Runs a check of this rank's own arguments; what the first failing one throws is kept for settle().
+  /// Checks this rank's own arguments; settle() throws what the first failing check throws.
   template <std::invocable Check>
   void check(Check&& check) {
     fault_.run(std::forward<Check>(check));

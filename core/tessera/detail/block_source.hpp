@@ -11,10 +11,10 @@
 #include <limits>
 #include <type_traits>
 
-// How the library asks for the caller's numbers, whether they are in a View or written by an operator.
+// How the library reads the caller's matrix, be it a View or an operator.
 namespace tessera::detail {
 
-/// Rows and columns [begin, end) of a rank's part of a matrix.
+/// Rows [row_begin, row_end) and columns [column_begin, column_end) of one rank's part of a matrix.
 struct Window {
   std::int64_t row_begin = 0;
   std::int64_t row_end = 0;
@@ -26,21 +26,21 @@ struct Window {
   std::int64_t size() const { return rows() * columns(); }
 };
 
-/// What BLAS takes a rank-2 View as.
+/// The storage orders of a rank-2 View that BLAS knows.
 enum class Order { neither, column_major, row_major };
 
-/// This rank's part of the caller's matrix, served in windows, in memory that `Exec` reads.
+/// This rank's part of the caller's matrix, to be read in windows, in memory that the execution space can access.
 template <class T>
 struct BlockSource {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
-  bool buffered = false;  ///< whether it takes a buffer: room for the window
-  Order order = Order::neither;
-  /// Good until the next call.
+  bool buffered = false;         ///< whether `block` needs its buffer, memory for the window
+  Order order = Order::neither;  ///< of the blocks
+  /// A window's block, valid until the next call.
   std::function<Strided<const T>(T* buffer, const Window&)> block;
 
-  /// That block; nothing, if the window is empty or the caller's code throws, now or earlier: others wait for this
-  /// rank's messages.
+  /// The block, or nothing if the window is empty or the caller's code throws, now or earlier. It does not throw, as
+  /// other ranks wait for this one's messages.
   Strided<const T> ask(T* buffer, const Window& window, DeferredException& exception) const {
     Strided<const T> answer;
     if (window.size() > 0) exception.run([&] { answer = block(buffer, window); });
@@ -51,11 +51,12 @@ struct BlockSource {
 template <class A>
 inline constexpr bool is_view = Kokkos::is_view<std::remove_cvref_t<A>>::value;
 
-/// What an operator writes.
+/// The block that an operator writes.
 template <class T, class Exec>
 using BlockView = Kokkos::View<T**, typename Exec::memory_space>;
 
-/// BLAS counts with ints. Where a matrix is both, of one row or column, it is as its layout says.
+/// The order in which BLAS, which counts with ints, can read `s`. A single row or column may have both orders: then its
+/// layout decides.
 template <class Layout, class T>
 Order order_of(const Strided<T>& s) {
   const auto is_contiguous = [&s](int r) {
@@ -69,12 +70,13 @@ Order order_of(const Strided<T>& s) {
   return column_major ? Order::column_major : row_major ? Order::row_major : Order::neither;
 }
 
+/// The order of a BlockView.
 template <class Exec>
 inline constexpr Order order_of_blocks =
     std::is_same_v<typename BlockView<double, Exec>::array_layout, Kokkos::LayoutLeft> ? Order::column_major
                                                                                        : Order::row_major;
 
-/// The blocks of a rank-2 View.
+/// The blocks of a rank-2 View: in place if `exec` can access it, else copied.
 template <class T, class Exec, class View>
 BlockSource<T> view_source(const Exec& exec, const View& view) {
   using Space = typename View::memory_space;
@@ -98,7 +100,7 @@ BlockSource<T> view_source(const Exec& exec, const View& view) {
   }
 }
 
-/// The blocks that write(window, block) writes.
+/// Blocks that write(window, block) writes.
 template <class T, class Exec, class Write>
 BlockSource<T> written_source(std::int64_t rows, std::int64_t columns, const Write& write) {
   return {rows, columns, true, order_of_blocks<Exec>, [write](T* buffer, const Window& w) {

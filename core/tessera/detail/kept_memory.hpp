@@ -10,20 +10,21 @@
 
 namespace tessera::detail {
 
-/// A call's Memory, of whatever memory space the last call had, kept for the next one. A copy starts empty.
+/// The Memory of the last call, in whatever memory space that was, for the next one. A copy starts empty, and an
+/// assignment changes nothing.
 class KeptMemory {
  public:
   KeptMemory() = default;
   KeptMemory(const KeptMemory&) noexcept {}
   KeptMemory& operator=(const KeptMemory&) noexcept { return *this; }
   ~KeptMemory() {
-    // Kokkos has no way to free a View any more.
+    // Kokkos cannot free a View any more, and would end the program: leak it.
     if (kept_ && !Kokkos::is_initialized()) new std::shared_ptr<void>(std::move(kept_));
   }
 
   void clear() noexcept { kept_.reset(); }
 
-  /// The memory, until the pointer goes: another call meanwhile finds none.
+  /// The memory, which comes back when the last copy of the pointer ends; a call meanwhile gets an empty one.
   template <class MemorySpace>
   std::shared_ptr<Memory<MemorySpace>> lend() {
     std::shared_ptr<Memory<MemorySpace>> memory;

@@ -12,7 +12,7 @@
 
 namespace tessera::detail {
 
-/// An object that writes rows of A when it is asked to.
+/// An object that writes rows of A on request.
 template <class A, class T, class Exec>
 concept RowOperator =
     !is_view<A> && requires(A & a, const Exec& exec, std::int64_t first_row, BlockView<T, Exec> rows) {
@@ -24,24 +24,26 @@ constexpr std::int64_t operator_row_begin(std::int64_t n, int ranks, int rank) {
   return n / ranks * rank + n % ranks * rank / ranks;
 }
 
-/// Throws Misuse unless this rank's part of A has n columns or no row; `shape` describes it.
+/// Throws Misuse unless this rank's part of A has n columns or no rows; `shape` describes it in the message.
 void require_columns(const std::string& shape, std::int64_t rows, std::int64_t columns, std::int64_t n);
 /// Throws Misuse unless the shift is finite; `most`: the largest finite number of A's scalar.
 void require_shift(double diag_shift, double most);
+/// Throws Misuse unless `triangle` is one of the enumerators.
 void require_triangle(Triangle triangle);
 
+/// The largest finite number that a real or imaginary part can hold.
 template <class T>
 constexpr double largest_real = static_cast<double>(std::numeric_limits<RealOf<T>>::max());
 
-/// Collective. `matrix` becomes A + diag_shift I, of which `source` has this rank's rows, all columns of each;
-/// arguments have been agreed on.
+/// Collective. matrix = A + diag_shift I, where `source` has this rank's rows of A. The arguments have passed an
+/// Agreement.
 template <class T, class Exec>
 void redistribute_rows(const Exec& exec, const BlockSource<T>& source,
                        ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
                        Memory<typename Exec::memory_space>& memory);
 
-/// What the caller may pass as A, and how it becomes tiles: an operator, here; a View, below; a Gram, in gram.hpp.
-/// Another kind of A is another specialisation, for an `A` that may be const.
+/// How each kind of argument that may be A becomes tiles: an operator here, a View below, a Gram in gram.hpp. A further
+/// kind is a further specialisation, for an `A` that may be const.
 template <class A, class T, class Exec>
 struct MatrixSource {
   /// Checks `a` against n and puts what the ranks must agree on into `agreement`. Local.
@@ -50,7 +52,7 @@ struct MatrixSource {
     agreement.same("a", std::string("an operator"));
   }
 
-  /// Collective. `matrix` becomes A + diag_shift I; arguments have been agreed on.
+  /// Collective. matrix = A + diag_shift I. The arguments have passed an Agreement.
   static void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
                       Triangle triangle, Memory<typename Exec::memory_space>& memory) {
     const ProcessGrid& grid = matrix.grid();

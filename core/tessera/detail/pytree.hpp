@@ -16,14 +16,15 @@
 #include <utility>
 #include <vector>
 
-// b and x: a View, or a tree of Views, which is ravelled in order.
+// b and x: a View, or a tree of Views that are read one after the other.
 namespace tessera::detail {
 
-/// The View that holds the part of x that belongs to a View of b: as b's, but non-const and managed.
+/// The type of x's View for a View of b: the same layout and memory space, but non-const and managed.
 template <class View>
 using SolutionView =
     Kokkos::View<typename View::non_const_data_type, typename View::array_layout, typename View::memory_space>;
 
+/// What can be done with b: a View here, and a tuple, an array or a vector of trees below.
 template <class B>
 struct Tree {
   static_assert(Kokkos::is_view<B>::value, "b is a View, or a std::tuple, std::array or std::vector of Views");
@@ -125,7 +126,7 @@ Shape shape_of(const B& b) {
   }
 }
 
-/// An uninitialised View for the part of x that belongs to `leaf`: compact, in the order of the leaf's strides.
+/// An uninitialised View for x where b has `leaf`: contiguous, with the dimensions in the order of the leaf's strides.
 template <class View>
 SolutionView<View> make_solution(const View& leaf) {
   using Layout = typename View::array_layout;
@@ -146,7 +147,7 @@ SolutionView<View> make_solution(const View& leaf) {
   return SolutionView<View>(Kokkos::view_alloc("tessera::solve::solution", Kokkos::WithoutInitializing), layout);
 }
 
-/// b, or x, as an n x nrhs column-major matrix at `work`.
+/// Copies b into the n x nrhs column-major matrix at `work`.
 template <class T, class Exec, class B>
 void ravel(const Exec& exec, const B& b, T* work) {
   Tree<B>::for_each(b, [&]<class Leaf>(const Leaf& leaf) {
@@ -157,6 +158,7 @@ void ravel(const Exec& exec, const B& b, T* work) {
   });
 }
 
+/// Copies the n x nrhs column-major matrix at `work` into x.
 template <class T, class Exec, class X>
 void unravel(const Exec& exec, const T* work, const X& x) {
   Tree<X>::for_each(x, [&]<class Leaf>(const Leaf& leaf) {

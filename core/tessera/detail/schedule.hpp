@@ -4,11 +4,11 @@
 
 namespace tessera::detail {
 
-/// How far the work of a rank and its messages run ahead. The factor does not depend on it.
+/// How far a rank's work and messages run ahead. The result does not depend on it.
 struct Schedule {
-  int slots = 0;                     ///< steps at a time; 0: three where sums travel, two where only rows of L do
-  std::int64_t chunk_rows = 8192;    ///< rows of a sum in one message
-  std::int64_t chunk_columns = 256;  ///< right-hand sides that are solved for together
+  int slots = 0;                     ///< steps in flight; 0: three if partial sums travel, two if only rows of L do
+  std::int64_t chunk_rows = 8192;    ///< rows of a partial sum in one message
+  std::int64_t chunk_columns = 256;  ///< right-hand sides that are solved together
 
   constexpr int slots_on(int grid_rows, int grid_cols) const {
     if (grid_rows * grid_cols == 1) return 1;

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-// A View of any rank and layout as pointer, 64-bit extents and strides: what the compiled library is handed.
+// Views of any rank and layout as a pointer, 64-bit extents and strides, which is what the compiled library takes.
 namespace tessera::detail {
 
 template <class T>
@@ -62,7 +62,7 @@ Strided<const T> read_only(const Strided<const T>& s) {
   return s;
 }
 
-/// The transpose of a rank-2 one: its C order is the column-major order of `s`.
+/// The transpose of a matrix; its C order is the column-major order of `s`.
 template <class T>
 Strided<T> transposed(Strided<T> s) {
   std::swap(s.extent[0], s.extent[1]);
@@ -77,9 +77,10 @@ std::string describe(const Strided<T>& s) {
   return text + ")";
 }
 
-/// to[k] = from[k] in C order, enqueued on `exec`, which can access both.
+/// to[k] = from[k], `from` in C order; enqueued on `exec`, which can access both.
 template <class T, class Exec>
 void gather(const Exec& exec, const Strided<const T>& from, T* to);
+/// to[k] = from[k], `to` in C order; enqueued on `exec`, which can access both.
 template <class T, class Exec>
 void scatter(const Exec& exec, const T* from, const Strided<T>& to);
 
@@ -90,7 +91,7 @@ struct FillElements {
   KOKKOS_FUNCTION void operator()(std::int64_t k) const { to[k] = value; }
 };
 
-/// to[0..count) = value, enqueued on `exec`: deep_copy, but with a label of ours.
+/// to[0..count) = value, enqueued on `exec`: a deep_copy with a label of our own.
 template <class T, class Exec>
 void fill(const char* label, const Exec& exec, T* to, std::int64_t count, T value) {
   Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, count),
@@ -100,11 +101,11 @@ void fill(const char* label, const Exec& exec, T* to, std::int64_t count, T valu
 template <class Exec, class Space>
 inline constexpr bool accessible = Kokkos::SpaceAccessibility<Exec, Space>::accessible;
 
-/// The execution space that works on `Space` where `Exec` can't.
+/// The execution space that can always access `Space`.
 template <class Space>
 using HomeOf = typename Space::execution_space;
 
-/// gather from a memory space that `exec` may not access: then by way of a contiguous copy there.
+/// gather from any memory space; if `exec` cannot access it, through a contiguous copy there.
 template <class Space, class T, class Exec>
 void gather_from(const Exec& exec, const Strided<const T>& from, T* to) {
   if constexpr (accessible<Exec, Space>) {
@@ -122,7 +123,7 @@ void gather_from(const Exec& exec, const Strided<const T>& from, T* to) {
   }
 }
 
-/// scatter to a memory space that `exec` may not access.
+/// scatter to any memory space; if `exec` cannot access it, through a contiguous copy there.
 template <class Space, class T, class Exec>
 void scatter_to(const Exec& exec, const T* from, const Strided<T>& to) {
   if constexpr (accessible<Exec, Space>) {

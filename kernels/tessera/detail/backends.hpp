@@ -2,8 +2,9 @@
 
 #include <Kokkos_Core.hpp>
 
-// The one list of what the library is compiled for: TESSERA_FOR_EACH_EXEC(M) expands to M(Exec) for each execution
-// space that this Kokkos has, TESSERA_FOR_EACH_MEMORY_SPACE(M) to M(MemorySpace). Each has a kernels::Backend.
+// The one list of spaces that the library is compiled for. TESSERA_FOR_EACH_EXEC(M) expands to M(Exec) for each
+// execution space that this Kokkos has and Tessera has a kernels::Backend for; TESSERA_FOR_EACH_MEMORY_SPACE(M) to
+// M(MemorySpace) for each of their memory spaces.
 
 #ifdef KOKKOS_ENABLE_SERIAL
 #define TESSERA_WITH_SERIAL(M) M(Kokkos::Serial)
@@ -43,7 +44,7 @@ inline constexpr bool has_backend = false;
 TESSERA_FOR_EACH_EXEC(TESSERA_HAS_BACKEND)
 #undef TESSERA_HAS_BACKEND
 
-/// Does not compile for an execution space that the library is not compiled for; else that would not link.
+/// Fails to compile for an execution space that the library is not compiled for, instead of failing to link.
 template <class Exec>
 constexpr bool require_backend() {
   static_assert(has_backend<Exec>,
