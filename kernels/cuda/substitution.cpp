@@ -181,6 +181,7 @@ class ThreadSolver {
   using Fragment = kernels::Fragment<T>;
   using Solution = OwnNumber<T>;
   static constexpr int threads = kernels::threads;
+  static constexpr int least_teams = 0;
   static constexpr int columns = columns_;
   static constexpr bool backward = backward_;
   static constexpr int ahead = columns == 1 ? 3 : 2;

@@ -138,6 +138,7 @@ class WarpSolver {
   using Fragment = WarpFragment<backward_>;
   using Solution = PublishedHalf<tiles>;
   static constexpr int threads = 256;
+  static constexpr int least_teams = 1;
   static constexpr int columns = 8 * tiles;
   static constexpr bool backward = backward_;
   static constexpr int ahead = 2;

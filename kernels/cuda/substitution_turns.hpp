@@ -95,10 +95,11 @@ struct Turn {
 ///   subtract(fragment, other)    B = B - L Y for the team's own block
 ///   solve()                      solves for that, and publishes the solution
 ///
-/// Fragments are loaded Solver::ahead blocks before they are needed, and solutions one, so that memory is kept busy. A
-/// multiprocessor has one team, and all registers are for that.
+/// Fragments are loaded Solver::ahead blocks before they are needed, and solutions one, so that memory is kept busy.
+/// Solver::least_teams: for how many teams a multiprocessor's registers must do; 1 gives a team all of them, 0 leaves
+/// it to the compiler.
 template <class Solver, class T = typename Solver::Scalar>
-__global__ void __launch_bounds__(Solver::threads, 1)
+__global__ void __launch_bounds__(Solver::threads, Solver::least_teams)
     substitution_kernel(SlabsOfL<T> l, RowBlocks<T> blocks, int count, T* b, std::int64_t leading_dimension, int nrhs,
                         int* counters, T* published) {
   using Fragment = typename Solver::Fragment;
