@@ -2,6 +2,7 @@
 
 #include "tessera/detail/local_block.hpp"
 #include "tessera/detail/strided.hpp"
+#include "tessera/distribution.hpp"
 #include "tessera/scalar.hpp"
 
 #include <Kokkos_Core.hpp>
