@@ -1,10 +1,10 @@
 # Usage: cmake -DSOURCE=DIRECTORY -P layers.cmake
 #
 # What core/README.md says of the directories, held by a test: MPI is called in core/exchange alone; nothing in kernels/
-# knows of core/; and in core/ the phases do not know each other, nor what they stand on them.
+# knows of core/; in core/ no phase knows another, and what the phases stand on knows none of them.
 set(wrong "")
 
-# check(WHERE PATTERN WHY FILE...) remembers each line of the files that matches.
+# check(PATTERN WHY FILE...) remembers each line of the files that matches.
 function(check pattern why)
   foreach(file IN LISTS ARGN)
     file(READ "${SOURCE}/${file}" text)

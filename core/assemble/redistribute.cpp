@@ -2,8 +2,10 @@
 #include "core/assemble/take_in_kernels.hpp"
 #include "core/exchange/transfers.hpp"
 #include "core/timed.hpp"
+#include "kernels/backend.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
+#include "kernels/queue.hpp"
 #include "tessera/detail/matrix_source.hpp"
 
 #include <algorithm>
@@ -165,7 +167,18 @@ class Redistribution {
 
   void write(const CallersTriangle<T>& a, const LocalBlock<T, MemorySpace>& to) {
     if (callback_failure_.kept()) return;  // there is no A
-    take_in(exec_, a, to);
+    const TakeIn<T, MemorySpace> elements{a, to};
+    constexpr const char* label = "tessera::redistribute::take_in";
+    using Blocks = TakeInBlocks<T, MemorySpace>;
+    if constexpr (kernels::is_host<Exec>) {
+      if (matrix_.tile_size() >= Blocks::cache_line) {
+        const Blocks blocks{elements};
+        Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec_, 0, blocks.blocks),
+                             blocks);
+        return;
+      }
+    }
+    kernels::for_each<T>(label, exec_, to.a, elements);
   }
 
   /// `body(piece)` for the pieces of a rectangle, one for each slab.

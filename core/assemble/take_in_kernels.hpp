@@ -1,9 +1,8 @@
 #pragma once
 
-#include "kernels/backend.hpp"
-#include "kernels/elementwise.hpp"
 #include "tessera/detail/local_block.hpp"
 #include "tessera/detail/strided.hpp"
+#include "tessera/distribution.hpp"
 #include "tessera/scalar.hpp"
 
 #include <Kokkos_Core.hpp>
@@ -66,12 +65,11 @@ struct TakeInBlocks {
     const std::int64_t row_end = smaller(row_begin + height, rows);
     const std::int64_t column_begin = block / blocks_down * width;
     const std::int64_t column_end = smaller(column_begin + width, columns);
-    const LocalBlock<T, MemorySpace>& to = whole.to;
     for (std::int64_t column = column_begin; column < column_end;) {
-      const Run j = run_in_tile(to.columns, to.column_begin + column, column_end - column);
+      const Run j = run_in_tile(whole.to.columns, whole.to.column_begin + column, column_end - column);
       for (std::int64_t row = row_begin; row < row_end;) {
-        const Run i = run_in_tile(to.rows, to.row_begin + row, row_end - row);
-        take_in(i, j, &to.a(row, column));
+        const Run i = run_in_tile(whole.to.rows, whole.to.row_begin + row, row_end - row);
+        take_in(i, j, &whole.to.a(row, column));
         row += i.size;
       }
       column += j.size;
@@ -107,23 +105,6 @@ struct TakeInBlocks {
     }
   }
 };
-
-/// All of `to`, which is in the lower tiles of A.
-template <class T, class Exec>
-void take_in(const Exec& exec, const CallersTriangle<T>& from, const LocalBlock<T, typename Exec::memory_space>& to) {
-  const TakeIn<T, typename Exec::memory_space> elements{from, to};
-  constexpr const char* label = "tessera::redistribute::take_in";
-  using Blocks = TakeInBlocks<T, typename Exec::memory_space>;
-  if constexpr (kernels::is_host<Exec>) {
-    if (to.rows.tile >= Blocks::cache_line) {
-      const Blocks blocks{elements};
-      Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, blocks.blocks),
-                           blocks);
-      return;
-    }
-  }
-  kernels::for_each<T>(label, exec, to.a, elements);
-}
 
 /// Zeros above the diagonal.
 template <class T, class MemorySpace>

@@ -78,13 +78,14 @@ class Transfers {
   using Buffer = typename StagingPool<MemorySpace>::Buffer;
 
   /// What MPI is handed at a time: its counts are ints, and what is staged is copied on one side while the packet
-  /// before it is on its way. Where a packet is, what it waits for there, and where it goes next:
+  /// before it is on its way. A packet goes from place to place, when what it waits for there has happened:
   ///
-  ///   held_...    sent: the device has written it, or staged it;   received: it no longer reads what was there
-  ///   requests_ requests_   sent: MPI has read it;  received: MPI has filled it                      landing_ if
-  ///   staged, else done landing_    received: the device has copied it to its place done
+  /// - held_outgoing_: the device has written the numbers, or copied them to where they are staged. Then requests_.
+  /// - held_incoming_: the device no longer reads what is there. Then requests_. What is staged skips this.
+  /// - requests_: MPI has sent the packet, or filled it. Then landing_, if it came in staged; else it is done.
+  /// - landing_: the device has copied it from where it was staged to its place. Then it is done.
   ///
-  /// On the host, where copies are done at once, nothing is held or lands. What is received staged is never held.
+  /// On the host kernels and copies have ended when they are asked for: a packet begins in requests_ and ends there.
   struct Packet {
     enum class Way { in, out } way = Way::in;
     char* data = nullptr;

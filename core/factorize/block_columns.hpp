@@ -130,20 +130,21 @@ class BlockColumns {
     slot.lower_update.hold_back(panel_exec());
   }
 
-  /// L(t, begin:end)^H, of which this rank has all rows, into contiguous memory, and from there to the process rows
+  /// L(t, left)^H, of which this rank has all rows, into contiguous memory, and from there to the process rows
   /// that have rows from tile `top` on.
-  void send_row(Lane lane, Slot<T, Exec>& slot, GlobalTile top, GlobalTile t, LocalIndex begin, LocalIndex end,
-                T* packed) {
+  void send_row(Lane lane, Slot<T, Exec>& slot, GlobalTile top, GlobalTile t, TileRange left, T* packed) {
     const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
     const Exec& exec = packer(lane);
-    const std::int64_t depth = end - begin;
+    const LocalIndex begin = columns().local_begin(left.begin);
+    const LocalIndex end = columns().local_begin(left.end);
+    const std::int64_t depth = messages_.depth(left);
     const std::int64_t height = rows().extent(t);
     const View transposed = make_matrix_view<MemorySpace>(packed, depth, height, depth);
     a_.layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
       kernels::conj_transpose<T>(exec, a_.view(rows().local_begin(t), rows().local_begin(t + 1), from, to),
                                  block(transposed, from - begin, to - begin, 0, height));
     });
-    send_down(exec, slot, top, packed, depth * height, Tag::factor_row);
+    send_down(exec, slot, top, packed, messages_.numbers_of_row(t, left), Tag::factor_row);
     if (lane == Lane::ahead) lookahead_->packed();
   }
 
@@ -158,7 +159,7 @@ class BlockColumns {
     const Timed timed(seconds_.exchange, "tessera::factorize::exchange");
     const std::int64_t m = rows().extent(t);
     kernels::copy<T>(panel_exec(), diagonal, make_matrix_view<MemorySpace>(packed, m, m, m));
-    send_down(panel_exec(), slot, t + 1, packed, m * m, Tag::diagonal);
+    send_down(panel_exec(), slot, t + 1, packed, messages_.numbers_of_diagonal(t), Tag::diagonal);
   }
 
   /// A(i,t) = A(i,t) L(t,t)^-H for the tiles i > t; `arrived` is L(t,t) where it is another rank's.

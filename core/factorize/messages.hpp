@@ -27,13 +27,14 @@ class FactorizeMessages {
     return result;
   }
 
-  /// Numbers of L(t, left), a tile high, that a process column has.
-  std::int64_t numbers_of_row(GlobalTile t, TileRange left) const {
-    return (columns_.local_begin(left.end) - columns_.local_begin(left.begin)) * rows_.extent(t);
-  }
+  /// Columns of L that a process column has among `left`.
+  std::int64_t depth(TileRange left) const { return columns_.local_begin(left.end) - columns_.local_begin(left.begin); }
+  /// Numbers in one message of L(t, left), and of L(t,t).
+  std::int64_t numbers_of_row(GlobalTile t, TileRange left) const { return depth(left) * rows_.extent(t); }
+  std::int64_t numbers_of_diagonal(GlobalTile t) const { return rows_.extent(t) * rows_.extent(t); }
 
-  /// The process columns before and after this one on the way of the sum for block column k; none where it does not
-  /// pass, or this rank has no rows of it.
+  /// The process columns before and after this one on the way of the sum for block column k; none if the sum does not
+  /// pass this rank, or the rank has no rows of k.
   std::optional<Neighbours> sum_neighbours(TileRange k) const {
     if (rows_.local_extent_from(k.begin) == 0) return std::nullopt;
     return ring_neighbours(columns_.coordinate, columns_.owner(k.begin), columns_.processes,
@@ -61,10 +62,7 @@ class CountedMessages {
         chunk_rows_(chunk_rows),
         sent_(sent) {}
 
-  TileRange newest() const {
-    const GlobalTile k = step_.k.begin;
-    return k > GlobalTile{0} && columns_.is_mine(step_.previous.begin) ? step_.previous : TileRange{k, k};
-  }
+  TileRange newest() const { return newest_column(step_, columns_); }
 
   void subtract_ahead(TileRange left) { subtract(step_.k, left); }
 
@@ -75,7 +73,7 @@ class CountedMessages {
     }
   }
 
-  void sum() {
+  void pass_sum() {
     const auto beside = messages_.sum_neighbours(step_.k);
     if (!beside || beside->next < 0) return;
     count(messages_.chunks_of_sum(step_.k, chunk_rows_),
@@ -83,7 +81,7 @@ class CountedMessages {
   }
 
   int factor_diagonal(GlobalTile t) {
-    if (columns_.is_mine(t) && rows_.is_mine(t)) send_down(t + 1, rows_.extent(t) * rows_.extent(t));
+    if (columns_.is_mine(t) && rows_.is_mine(t)) send_down(t + 1, messages_.numbers_of_diagonal(t));
     return 0;
   }
   void divide_below(GlobalTile, int) {}

@@ -10,6 +10,13 @@ struct Step {
   TileRange previous;
 };
 
+/// The block column before a step's, where this process column owns it, or an empty range: it may still be in work
+/// while those before it are subtracted.
+constexpr TileRange newest_column(const Step& step, const BlockCyclic& columns) {
+  const GlobalTile k = step.k.begin;
+  return k > GlobalTile{0} && columns.is_mine(step.previous.begin) ? step.previous : TileRange{k, k};
+}
+
 /// Diagonal and panel of the tiles k of a step: one tile by the two lines that name its formulas, several by halves.
 template <class Verbs>
 void factor(Verbs& verbs, TileRange k) {
@@ -31,7 +38,7 @@ void describe(const Step& step, Verbs& verbs) {
   const TileRange newest = verbs.newest();
   verbs.subtract_ahead({GlobalTile{0}, newest.begin});  // A(k:,k) -= L(k:,0:k) L(k,0:k)^H, in
   verbs.subtract(step.k, newest);                       // two parts,
-  verbs.sum();                                          // on all process columns
+  verbs.pass_sum();                                     // on all process columns
   factor(verbs, step.k);                                // A(k:,k) = L(k:,k)
 }
 

@@ -14,7 +14,8 @@
 
 namespace tessera::detail {
 
-/// Writes what this rank does of one step as tasks. It lives while the step is written: what it does itself, rather
+/// Writes what this rank does of one step as tasks, each of which calls the function of BlockColumns that does it. It
+/// lives while the step is written: what it does itself, rather
 /// than in a task, happens before any task of the step runs. That is little: buffers of the slot are dealt out, and
 /// what others send is received there, so that it may arrive at any time from then on.
 template <class T, class Exec>
@@ -35,10 +36,8 @@ class StepWriter {
   /// The block column before k, where it is this rank's: it may still be factored while those before it are subtracted.
   /// None on a rank that has nothing to do meanwhile: the only one, without a device that works on two things.
   TileRange newest() const {
-    const GlobalTile k = step_.k.begin;
-    const bool is_mine = k > GlobalTile{0} && columns().is_mine(step_.previous.begin);
     const bool has_other_work = a_.grid().size() > 1 || a_.looks_ahead();
-    return has_other_work && is_mine ? step_.previous : TileRange{k, k};
+    return has_other_work ? newest_column(step_, columns()) : TileRange{step_.k.begin, step_.k.begin};
   }
 
   /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share, for the block columns that are left of the newest one, while
@@ -59,7 +58,7 @@ class StepWriter {
   void subtract(TileRange k, TileRange left) { subtract(Lane::panel, k, left); }
 
   /// Adds what the other process columns have subtracted, on the way to k's owner, in chunks of rows.
-  void sum() {
+  void pass_sum() {
     const auto beside = a_.messages().sum_neighbours(step_.k);
     if (!beside) return;
     const std::vector<RingStop<T, Exec>> stops = stops_of_sum(*beside);
@@ -95,7 +94,7 @@ class StepWriter {
     T* const packed = packed_diagonal(t);
     if (!rows().is_mine(t)) {
       if (rows().local_extent_from(t + 1) == 0) return {};
-      return a_.transfers().receive(a_.panel_exec(), packed, rows().extent(t) * rows().extent(t),
+      return a_.transfers().receive(a_.panel_exec(), packed, a_.messages().numbers_of_diagonal(t),
                                     a_.grid().rank_of(rows().owner(t), a_.grid().col()), {Tag::diagonal, slot_.number});
     }
     tasks_.then([&a = a_, &slot = slot_, t, packed] { a.factor_diagonal(slot, t, packed); });
@@ -164,8 +163,8 @@ class StepWriter {
     for (GlobalTile t = k.begin; t < k.end; ++t) {
       T* const tile = row + depth * (rows().begin(t) - rows().begin(k.begin));
       if (rows().is_mine(t)) {
-        tasks_.when(are_factored, [&a = a_, &slot = slot_, lane, top = k.begin, t, begin, end, tile] {
-          a.send_row(lane, slot, top, t, begin, end, tile);
+        tasks_.when(are_factored, [&a = a_, &slot = slot_, lane, top = k.begin, t, left, tile] {
+          a.send_row(lane, slot, top, t, left, tile);
         });
       } else {
         arriving.push_back(a_.transfers().receive(a_.packer(lane), tile, a_.messages().numbers_of_row(t, left),
