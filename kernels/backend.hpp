@@ -15,7 +15,7 @@
 namespace tessera::kernels {
 
 /// All that differs between execution spaces. There is no default: a space without a specialisation does not compile,
-/// nor does one that misses a member.
+/// nor does one that lacks a member.
 ///
 ///   is_host        Kernels run on the host's threads and have ended when their launch returns, and the host and
 ///                  its BLAS work on the memory. Where it is false none of that is relied on.
@@ -30,8 +30,11 @@ namespace tessera::kernels {
 /// The host has Kokkos and its BLAS for all else. A device has, too:
 ///
 ///   Blas::gemm     C = alpha op(A) op(B) + beta C
-///   TileKernels    potrf and trsm_right of one tile in one launch
-///   Substitution   L^-1 B and L^-H B in one launch, with the inverses of the blocks on L's diagonal
+///   TileKernels    columns<T>; potrf and trsm_right of one tile in one launch
+///   Substitution   columns_at_once<T>, workspace_bytes<T>; run<T>: L^-1 B and L^-H B in one launch, with the inverses
+///                  of the blocks on L's diagonal
+///
+/// Their signatures are those in kernels/cuda/cublas.hpp, tile_kernels.hpp and substitution.hpp.
 template <class Exec>
 struct Backend {
   static_assert(tessera::detail::require_backend<Exec>());

@@ -8,8 +8,8 @@
 
 namespace tessera::kernels {
 
-/// What Backend's TileKernels is, of which the chain of panels consists: in CUDA itself, as a tile does not fit into
-/// the 48 KiB of scratch memory that Kokkos gives to a team.
+/// TileKernels of Backend<Kokkos::Cuda>; panels are a chain of these kernels. They are plain CUDA, as a tile does not
+/// fit into the 48 KiB of scratch memory that Kokkos gives to a team.
 struct CudaTileKernels {
   /// What a multiprocessor's shared memory takes, and the most that the functions below do.
   template <class T>
