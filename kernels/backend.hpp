@@ -24,13 +24,13 @@ namespace tessera::kernels {
 ///   Event          A point in the work of one instance, which another one waits for, or the host asks for; it
 ///                  waits for neither. record(exec): after what has been enqueued so far. hold_back(exec): what is
 ///                  enqueued from now on, until the point last recorded, if any, is reached. done(): whether it is.
-///   Instance       Instance(exec, priority): an instance beside `exec`.
+///   Instance       Instance(exec, priority): an instance beside `exec`, which exec() returns.
 ///   StagingSpace   The host memory from and to which copies of Exec's memory go beside the host.
 ///
 /// The host has Kokkos and its BLAS for all else. A device has, too:
 ///
 ///   Blas::gemm     C = alpha op(A) op(B) + beta C
-///   TileKernels    columns<T>; potrf and trsm_right of one tile in one launch
+///   TileKernels    columns<T>; potrf of one tile, and trsm_right by one, in one launch
 ///   Substitution   columns_at_once<T>, workspace_bytes<T>; run<T>: L^-1 B and L^-H B in one launch, with the inverses
 ///                  of the blocks on L's diagonal
 ///

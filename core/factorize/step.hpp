@@ -31,8 +31,8 @@ void factor(Verbs& verbs, TileRange k) {
   factor(verbs, {middle, k.end});
 }
 
-/// What a step consists of, left-looking, the same on all ranks. StepWriter makes tasks of the verbs; CountedMessages
-/// counts what they send.
+/// What a step consists of, left-looking: the same verbs on all ranks. StepWriter makes tasks of the verbs;
+/// CountedMessages counts what they send.
 template <class Verbs>
 void describe(const Step& step, Verbs& verbs) {
   const TileRange newest = verbs.newest();
