@@ -103,11 +103,13 @@ class Solve {
   static View of(const Chunk& chunk, const View& a, std::int64_t first, std::int64_t count) {
     return block(a, first, first + count, chunk.begin, chunk.end);
   }
+  // Of a leaf; nothing on a rank that does not have its rows, or columns.
   View at_rows(const Chunk& chunk, TileRange k) const {
-    return of(chunk, at_rows_, rows_.local_begin(k.begin).value, rows_.extent_of(k));
+    return of(chunk, at_rows_, rows_.local_begin(k.begin).value, rows_.is_mine(k.begin) ? rows_.extent_of(k) : 0);
   }
   View at_columns(const Chunk& chunk, TileRange k) const {
-    return of(chunk, at_columns_, columns_.local_begin(k.begin).value, columns_.extent_of(k));
+    return of(chunk, at_columns_, columns_.local_begin(k.begin).value,
+              columns_.is_mine(k.begin) ? columns_.extent_of(k) : 0);
   }
   View b(const Chunk& chunk, TileRange k) const {
     return of(chunk, b_, rows_.begin(k.begin).value, rows_.extent_of(k));
@@ -206,9 +208,10 @@ class Solve {
     tasks.when(buffers_are_free,
                [this, chunk, turn, stop] { chunk->received[turn] = stop.receive(transfers_, queue_.exec()); });
     tasks.when(arrived, [this, chunk, turn, stop, op = sweep.op(), index, role = *role, y = solution, tag] {
-      {
+      chunk->sent[turn].clear();
+      if (role.sum.previous >= 0 || role.sum.next >= 0) {
         const Region region("tessera::solve::exchange");
-        chunk->sent[turn] = {stop.pass_on(transfers_, queue_.exec())};
+        chunk->sent[turn].push_back(stop.pass_on(transfers_, queue_.exec()));
       }
       if (!role.owns) return;
       divide(op, index, stop.share, y);

@@ -5,6 +5,7 @@
 #include <Kokkos_Core.hpp>
 
 #include <memory>
+#include <type_traits>
 #include <typeindex>
 #include <typeinfo>
 
@@ -24,18 +25,18 @@ class KeptMemory {
 
   void clear() noexcept { kept_.reset(); }
 
-  /// The memory, which comes back when the last copy of the pointer ends; a call meanwhile gets an empty one.
+  /// The memory, which comes back when the pointer ends; a call meanwhile gets an empty one.
   template <class MemorySpace>
-  std::shared_ptr<Memory<MemorySpace>> lend() {
+  auto lend() {
     std::shared_ptr<Memory<MemorySpace>> memory;
     if (space_ == typeid(MemorySpace)) memory = std::static_pointer_cast<Memory<MemorySpace>>(kept_);
     kept_.reset();
     if (!memory) memory = std::make_shared<Memory<MemorySpace>>();
-    auto* const lent = memory.get();
-    return {lent, [this, memory](Memory<MemorySpace>*) {
-              kept_ = memory;
-              space_ = typeid(MemorySpace);
-            }};
+    const auto give_back = [this, memory](Memory<MemorySpace>*) {
+      kept_ = memory;
+      space_ = typeid(MemorySpace);
+    };
+    return std::unique_ptr<Memory<MemorySpace>, std::remove_const_t<decltype(give_back)>>(memory.get(), give_back);
   }
 
  private:
