@@ -44,7 +44,7 @@ class Tuning {
     return std::clamp<std::int64_t>((columns + unit / 2) / unit * unit, update_width, 8192);
   }
 
-  /// Parameters, or samples, of a Jacobian that are multiplied together: a long K for gemm, in panels that are a small
+  /// Parameters, or samples, of a Jacobian that are multiplied together: a long K for gemm, in strips that are a small
   /// part of the matrix.
   static constexpr std::int64_t gram_depth(std::int64_t n) {
     return host ? std::clamp<std::int64_t>(n / 8, 256, 512) : std::clamp<std::int64_t>(n / 8, 1024, 4096);
@@ -53,7 +53,7 @@ class Tuning {
   /// Bytes of one buffer of redistribute; there are a few.
   static constexpr std::int64_t chunk_bytes = std::int64_t{1} << (host ? 24 : 28);
 
-  /// The most bytes of one message. What is staged is copied on one side while the part before is on its way.
+  /// The most bytes of one message. What is staged is copied on one side while the packet before is on its way.
   static constexpr std::int64_t message_bytes = std::int64_t{1} << (host ? 30 : 25);
 
   /// Leading dimensions are multiples of this many bytes.

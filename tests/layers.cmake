@@ -39,7 +39,6 @@ foreach(header IN LISTS headers_of_core)
   check("#include +[\"<]${header}[\">]" "includes core from kernels" ${kernels})
 endforeach()
 
-
 # check_includes(DIRECTORY OTHERS): no file of core/DIRECTORY includes one of core/OTHERS, a regular expression.
 function(check_includes directory others)
   set(files "${everywhere}")
@@ -47,7 +46,7 @@ function(check_includes directory others)
   if(NOT files)
     message(FATAL_ERROR "no sources in core/${directory}")
   endif()
-  check("#include +\"core/(${others})/" "core/${directory} includes another phase" ${files})
+  check("#include +\"core/(${others})/" "core/${directory} must not know ${others}" ${files})
   set(wrong "${wrong}" PARENT_SCOPE)
 endfunction()
 check_includes(factorize "solve|assemble")

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "kernels/backend.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/line_sums.hpp"
-#include "kernels/queue.hpp"
 #include "tessera/distribution.hpp"
 #include "tessera/matrix_view.hpp"
 #include "tessera/scalar.hpp"

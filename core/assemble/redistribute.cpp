@@ -5,7 +5,6 @@
 #include "kernels/backend.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
-#include "kernels/queue.hpp"
 #include "tessera/detail/matrix_source.hpp"
 
 #include <algorithm>

@@ -15,9 +15,9 @@
 namespace tessera::detail {
 
 /// Writes what this rank does of one step as tasks, each of which calls the function of BlockColumns that does it. It
-/// lives while the step is written: what it does itself, rather
-/// than in a task, happens before any task of the step runs. That is little: buffers of the slot are dealt out, and
-/// what others send is received there, so that it may arrive at any time from then on.
+/// lives while the step is written: what it does itself, rather than in a task, happens before any task of the step
+/// runs. That is little: buffers of the slot are dealt out, and what others send is received there, so that it may
+/// arrive at any time from then on.
 template <class T, class Exec>
 class StepWriter {
  public:
@@ -146,17 +146,15 @@ class StepWriter {
     });
   }
 
-  /// L(k, begin:end)^H, tile by tile, from its owners to the process rows below: a column of it is a row of L, so that
+  /// L(k, left)^H, tile by tile, from its owners to the process rows below: a column of it is a row of L, so that
   /// each tile is one message, and lands where gemm wants it. One process row has it in A, and gets an empty view.
   View bring_row(Lane lane, TileRange k, TileRange left) {
-    const LocalIndex begin = columns().local_begin(left.begin);
-    const LocalIndex end = columns().local_begin(left.end);
-    const auto are_factored = [&a = a_, end] { return a.are_factored(end); };
+    const auto are_factored = [&a = a_, end = columns().local_begin(left.end)] { return a.are_factored(end); };
     if (a_.grid().rows() == 1) {
       tasks_.wait_for(are_factored);
       return make_matrix_view<MemorySpace>(static_cast<T*>(nullptr), 0, 0, 0);
     }
-    const std::int64_t depth = end - begin;
+    const std::int64_t depth = a_.messages().depth(left);
     T* const row = slot_.buffers.row + row_used_;
     row_used_ += depth * columns().extent_of(k);
     std::vector<Message> arriving;

@@ -37,9 +37,7 @@ class SolveOnOneDevice {
     kernels::SlabsOfL<T> l{
         n, layout.slab, Leaves<MemorySpace>(layout).width(), {}, FactorAccess<T, MemorySpace>::inverses(factor)};
     for (std::int64_t s = 0; s < layout.count(); ++s) {
-      const auto slab =
-          matrix.view(layout.row_begin(s), LocalIndex{n}, layout.column_begin(s), layout.column_begin(s + 1));
-      l.slabs[s] = {slab.data(), layout.leading_dimension(s)};
+      l.slabs[s] = {matrix.slab_block(s).a.data(), layout.leading_dimension(s)};
     }
     const auto x = make_matrix_view<MemorySpace>(b, n, nrhs, std::max<std::int64_t>(1, n));
     for (const kernels::Op op : {kernels::Op::none, kernels::Op::conj_transpose}) {
