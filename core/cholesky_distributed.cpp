@@ -42,26 +42,17 @@ void require_shifts(const CholeskyOptions& options, double most) {
   }
 }
 
-std::shared_ptr<const Communicator> begin_call(MPI_Comm comm) {
-  auto communicator = duplicate(comm);
-  collectively(*communicator, [] { require_kokkos(); });
-  return communicator;
-}
-
 void describe_options(Agreement& agreement, const CholeskyOptions& options, int ranks) {
   const GridShape grid = options.grid.value_or(nearly_square(ranks));
-  agreement.check([&] {
-    if (options.local_tile_size < 0) {
-      throw_misuse("local_tile_size", "extent must not be negative, got " + std::to_string(options.local_tile_size));
-    }
-    require_grid("grid", grid, ranks);
-    if (options.on_failure != Failure::raise && options.on_failure != Failure::fill_nan) {
-      throw_misuse("on_failure",
-                   "must be raise or fill_nan, got " + std::to_string(static_cast<int>(options.on_failure)));
-    }
-    require_triangle(options.triangle);
-    require_mpi_buffers(options.mpi_buffers);
-  });
+  if (options.local_tile_size < 0) {
+    throw_misuse("local_tile_size", "extent must not be negative, got " + std::to_string(options.local_tile_size));
+  }
+  require_grid("grid", grid, ranks);
+  if (options.on_failure != Failure::raise && options.on_failure != Failure::fill_nan) {
+    throw_misuse("on_failure", "must be raise or fill_nan, got " + std::to_string(static_cast<int>(options.on_failure)));
+  }
+  require_triangle(options.triangle);
+  require_mpi_buffers(options.mpi_buffers);
   agreement.same("local_tile_size", options.local_tile_size);
   agreement.same("grid rows", grid.rows);
   agreement.same("grid cols", grid.cols);

@@ -1,87 +1,221 @@
 #include "calls.hpp"
 #include "environment.hpp"
+#include "failing.hpp"
+#include "jacobians.hpp"
 #include "operators.hpp"
 
 #include <cstdint>
 #include <new>
+#include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
-// Memory that does not suffice on one rank, at each allocation in turn: std::bad_alloc on all of them, unless it is
-// that of a message, for which other memory will do.
+// Memory that does not suffice on one rank, at each allocation in turn, of Views and of the host's heap; and kernels
+// that can't be launched, which is how a device's error shows. All ranks must throw, wherever they are by then, and the
+// next call must work.
 namespace tessera::testing {
 namespace {
 
+Failing view;
+Failing kernel;
+
 using Exec = Kokkos::DefaultExecutionSpace;
 
-/// Allocations of Tessera's until one fails; negative: none does any more.
-int left = -1;
-std::string failed;
-
 void on_allocation(Kokkos_Profiling_SpaceHandle, const char* label, const void*, std::uint64_t) {
-  if (!std::string(label).starts_with("tessera::") || left < 0 || left-- > 0) return;
-  failed = label;
+  if (!std::string_view(label).starts_with("tessera::") || !view.now()) return;
+  view.label = label;
   throw std::bad_alloc();
 }
+
+/// Not a std::bad_alloc: Kokkos throws a std::runtime_error where a device has an error.
+void on_kernel(const char* label, std::uint32_t, std::uint64_t*) {
+  if (!std::string_view(label).starts_with("tessera::") || !kernel.now()) return;
+  kernel.label = label;
+  throw std::runtime_error("this kernel has an error");
+}
+
+/// What fails while it lives.
+class Armed {
+ public:
+  Armed(Failing& what, int number) : what_(what) {
+    what_.failed = false;
+    what_.label.clear();
+    what_.label.reserve(200);
+    // With tools Kokkos allocates in destructors, too, and ends the program where that fails.
+    if (&what_ != &heap) {
+      Kokkos::Tools::Experimental::set_allocate_data_callback(on_allocation);
+      Kokkos::Tools::Experimental::set_begin_parallel_for_callback(on_kernel);
+    }
+    what_.left = number;
+  }
+  ~Armed() {
+    what_.left = 0;
+    Kokkos::Tools::Experimental::set_allocate_data_callback(nullptr);
+    Kokkos::Tools::Experimental::set_begin_parallel_for_callback(nullptr);
+  }
+  Armed(const Armed&) = delete;
+  Armed& operator=(const Armed&) = delete;
+
+ private:
+  Failing& what_;
+};
 
 struct AllocationTest : ::testing::Test {
   MPI_Comm comm = MPI_COMM_WORLD;
   int rank = rank_in(comm);
   int ranks = size_of(comm);
 
-  /// `call` allocates the same each time.
-  template <class Call>
-  void each_fails_in_turn(const Call& call) const {
+  /// `call` does the same each time: on each rank in turn its allocation, or kernel, number 1, 2, 3, ... fails, until a
+  /// call needs no more. Where a call can do without what failed, `check` looks at what came of it. `stride` leaves
+  /// some out, others on each rank.
+  template <class Call, class Check>
+  void each_fails_in_turn(Failing& what, Kind expected, const Call& call, const Check& check, int stride = 1) const {
+    int thrown_in_all = 0;
     for (int culprit = 0; culprit < ranks; ++culprit) {
-      int number = 0;
-      for (int any = 1; any != 0; ++number) {
-        left = rank == culprit ? number : -1;
-        failed.clear();
-        Kokkos::Tools::Experimental::set_allocate_data_callback(on_allocation);
-        const Thrown thrown = thrown_by(call);
-        Kokkos::Tools::Experimental::set_allocate_data_callback(nullptr);
-        const bool is_staging = failed == "tessera::exchange::staged";
-        any = failed.empty() ? 0 : is_staging ? 2 : 1;
-        MPI_Bcast(&any, 1, MPI_INT, culprit, comm);
-        EXPECT_EQ(thrown.kind, any == 1 ? Kind::bad_alloc : Kind::nothing)
-            << thrown << ", allocation " << number << " on rank " << culprit << " " << failed;
-        EXPECT_TRUE(solves(comm));
+      int number = 1 + culprit % stride;
+      for (bool any = true; any; number += stride) {
+        Thrown thrown;
+        {
+          std::optional<Armed> armed;
+          if (rank == culprit) armed.emplace(what, number);
+          thrown = thrown_by(call);
+        }
+        SCOPED_TRACE("number " + std::to_string(number) + " on rank " + std::to_string(culprit) + " " + what.label);
+        int failed = rank == culprit && what.failed ? 1 : 0;
+        MPI_Bcast(&failed, 1, MPI_INT, culprit, comm);
+        any = failed == 1;
+        auto kind = static_cast<int>(thrown.kind);
+        MPI_Bcast(&kind, 1, MPI_INT, culprit, comm);
+        EXPECT_EQ(static_cast<int>(thrown.kind), kind) << thrown << ", unlike the culprit";
+        if (thrown.kind == Kind::nothing) {
+          check();
+        } else {
+          EXPECT_TRUE(any && thrown.kind == expected) << thrown;
+          ++thrown_in_all;
+        }
+        if (!any) {
+          EXPECT_TRUE(solves(comm));
+        }
       }
-      EXPECT_GT(number, 3) << "hardly anything was allocated on rank " << culprit;
     }
+    EXPECT_GT(thrown_in_all, 2) << "hardly anything could fail";
+  }
+
+  template <class Call, class Check>
+  void all_fail_in_turn(const Call& call, const Check& check) const {
+    const int stride = 1 + (ranks - 1) * (ranks - 1) / 3;  // each on up to two ranks, where a call takes no time
+    {
+      SCOPED_TRACE("Views");
+      each_fails_in_turn(view, Kind::bad_alloc, call, check, 1 + ranks / 4);
+    }
+    {
+      SCOPED_TRACE("kernels");
+      each_fails_in_turn(kernel, Kind::runtime_error, call, check, stride);
+    }
+    SCOPED_TRACE("heap");
+    each_fails_in_turn(heap, Kind::bad_alloc, call, check, stride);
   }
 };
 
 TEST_F(AllocationTest, Solve) {
   const System<double> system(comm);
+  Kokkos::View<double*> x;
   for (const GridShape grid : {GridShape{ranks, 1}, GridShape{1, ranks}, nearly_square(ranks)}) {
-    each_fails_in_turn([&] { cholesky_distributed(comm, system.a, system.b, {.local_tile_size = 4, .grid = grid}); });
+    SCOPED_TRACE(::testing::Message() << grid.rows << " x " << grid.cols);
+    all_fail_in_turn(
+        [&] { x = cholesky_distributed(comm, system.a, system.b, {.local_tile_size = 8, .grid = grid}).x; },
+        [&] { EXPECT_TRUE(system.is_solved_by(to_host(x))); });
   }
 }
 
 TEST_F(AllocationTest, SolveWithAnOperator) {
   const System<double> system(comm);
-  each_fails_in_turn([&] {
-    Operator<Dominant<double>> a{system.f};
-    cholesky_distributed(comm, a, system.b, {.local_tile_size = 4});
-  });
+  Kokkos::View<double*> x;
+  all_fail_in_turn(
+      [&] {
+        Operator<Dominant<double>> a{system.f};
+        x = cholesky_distributed(comm, a, system.b, {.local_tile_size = 8}).x;
+      },
+      [&] { EXPECT_TRUE(system.is_solved_by(to_host(x))); });
+}
+
+// The first try fails, and so do further ones; b is a tree.
+TEST_F(AllocationTest, Ladder) {
+  System<double> system(comm);
+  system.spoil();
+  const std::vector<Kokkos::View<double*>> b{Kokkos::View<double*>("b", 20), Kokkos::View<double*>("b", 4)};
+  const CholeskyOptions options{
+      .local_tile_size = 8, .on_failure = Failure::fill_nan, .shifts = {.tries = 3, .first = 1e-3}};
+  CholeskyInfo info;
+  all_fail_in_turn([&] { info = cholesky_distributed(comm, system.a, b, options).info; },
+                   [&] { EXPECT_EQ(info.tries.size(), 3U); });
+}
+
+TEST_F(AllocationTest, SolverObject) {
+  const System<double> system(comm);
+  Kokkos::View<double*> x;
+  all_fail_in_turn(
+      [&] {
+        const CholeskyDistributed solver{comm, {.local_tile_size = 8}};
+        solver(system.a, system.b);
+        x = solver(system.a, system.b).x;
+      },
+      [&] { EXPECT_TRUE(system.is_solved_by(to_host(x))); });
 }
 
 TEST_F(AllocationTest, Pieces) {
-  const System<Kokkos::complex<double>> system(comm);
-  const ProcessGrid grid(comm);
-  const Kokkos::View<Kokkos::complex<double>**> b("b", system.b.extent(0), 3);
-  each_fails_in_turn([&] { factorize(Exec{}, sharded(grid, system, 5)).solve(Exec{}, b); });
+  using T = Kokkos::complex<double>;
+  const System<T> system(comm);
+  const Exec exec;
+  const Kokkos::View<T**> b("b", system.b.extent(0), 3);
+  const auto first = Kokkos::subview(b, Kokkos::ALL, 0);
+  all_fail_in_turn(
+      [&] {
+        const int left = std::exchange(heap.left, 0);
+        Kokkos::deep_copy(first, system.b);
+        heap.left = left;
+        const ProcessGrid grid(comm);
+        ShardedMatrix<T> matrix(grid, system.n, 7);
+        redistribute(exec, system.a, matrix, 0);
+        factorize(exec, std::move(matrix)).solve(exec, b);
+      },
+      [&] { EXPECT_TRUE(system.is_solved_by(to_host(first))); });
 }
 
-// Messages by way of host memory, which is made as they are sent, while others wait for them.
+TEST_F(AllocationTest, Gram) {
+  const std::int64_t n = 12;
+  const std::int64_t parameters = 300;  // more than a chunk has
+  const Exec exec;
+  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+    SCOPED_TRACE(static_cast<int>(form));
+    const bool kernel_matrix = form == GramForm::j_jh;
+    const auto j = make_samples<Kokkos::View<double**>>(even_shards(kernel_matrix ? n : parameters, ranks), rank,
+                                                        kernel_matrix ? parameters : n, Jacobian<double>{});
+    const System<double> system(comm, n);
+    Kokkos::View<double*> x;
+    const auto solve = [&] {
+      const CholeskyOptions options{.local_tile_size = 5, .diag_shift = 1};
+      x = cholesky_distributed(exec, comm, ::tessera::Gram<decltype(j)&>{j, {form, 1., true, true}}, system.b, options)
+              .x;
+    };
+    solve();
+    const auto expected = to_host(x);
+    all_fail_in_turn(solve, [&] { EXPECT_TRUE(same_bits(to_host(x), expected)); });
+  }
+}
+
+// Messages by way of host memory, which is made as they are sent: where there is none of one kind, other memory will
+// do.
 TEST_F(AllocationTest, StagedMessages) {
   const Variable variable(buffers, "staged");
   const System<double> system(comm);
-  each_fails_in_turn([&] {
-    const auto solution = cholesky_distributed(comm, system.a, system.b, {.local_tile_size = 8});
-    EXPECT_TRUE(system.is_solved_by(to_host(solution.x)));
-  });
+  Kokkos::View<double*> x;
+  each_fails_in_turn(
+      view, Kind::bad_alloc, [&] { x = cholesky_distributed(comm, system.a, system.b, {.local_tile_size = 8}).x; },
+      [&] { EXPECT_TRUE(system.is_solved_by(to_host(x))); });
 }
 
 }  // namespace

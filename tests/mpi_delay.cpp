@@ -178,16 +178,6 @@ int testsome(int count, MPI_Request* requests, int* completed, int* which, MPI_S
   return code;
 }
 
-int some_for_a_while(int count, MPI_Request* requests) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  std::vector<int> which(static_cast<std::size_t>(count));
-  int code = MPI_SUCCESS;
-  for (int some = 0; code == MPI_SUCCESS && some != MPI_UNDEFINED && std::chrono::steady_clock::now() < end;) {
-    code = testsome(count, requests, &some, which.data(), MPI_STATUSES_IGNORE);
-  }
-  return code;
-}
-
 }  // namespace delayed
 
 void delay(std::uint64_t seed, int most_microseconds) {

@@ -21,7 +21,4 @@ int testall(int count, MPI_Request* requests, int* flag, MPI_Status* statuses);
 int testany(int count, MPI_Request* requests, int* which, int* flag, MPI_Status* status);
 int testsome(int count, MPI_Request* requests, int* completed, int* which, MPI_Status* statuses);
 
-/// Completes what there is a message for; of the others, which another rank has not sent yet, none comes any more.
-int some_for_a_while(int count, MPI_Request* requests);
-
 }  // namespace tessera::testing::profile::delayed

@@ -162,18 +162,16 @@ int starts_together(MPI_Comm comm, int messages, std::int64_t bytes, const char*
   return starts(comm, name, call);
 }
 
-/// What may complete some of `requests`, which are set to MPI_REQUEST_NULL then. Where it is to fail, all are
-/// completed: messages that were left behind would turn up in a communicator that MPI makes later.
+/// What may complete some of `requests`, which are set to MPI_REQUEST_NULL then.
 template <class Call>
 int completes(int count, MPI_Request* requests, const char* name, const Call& call) {
   const auto active = [&] {
     return static_cast<int>(count - std::count(requests, requests + count, MPI_REQUEST_NULL));
   };
   const int before = active();
-  const bool failing = fails(name);
-  const int code = failing ? delayed::some_for_a_while(count, requests) : call();
+  const int code = traced(name, call);
   add(&Open::requests, active() - before);
-  return failing ? MPI_ERR_OTHER : code;
+  return code;
 }
 
 }  // namespace

@@ -256,4 +256,21 @@ inline std::vector<GridShape> all_grids(int ranks) {
   return grids;
 }
 
+/// The lower triangle of this rank's tiles.
+template <class T>
+std::vector<T> lower_tiles(const ShardedMatrix<T>& l) {
+  std::vector<T> numbers;
+  const HostTiles tiles(l);
+  for (GlobalTile j{0}; j < l.columns().tiles_end(); ++j) {
+    for (GlobalTile i = j; i < l.rows().tiles_end(); ++i) {
+      if (!l.has_tile(i, j)) continue;
+      const auto tile = tiles(i, j);
+      for (std::size_t c = 0; c < tile.extent(1); ++c) {
+        for (std::size_t r = i == j ? c : 0; r < tile.extent(0); ++r) numbers.push_back(tile(r, c));
+      }
+    }
+  }
+  return numbers;
+}
+
 }  // namespace tessera::testing

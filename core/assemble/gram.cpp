@@ -37,14 +37,13 @@ class GramAssembly {
         buffers_(buffers_in<GramBuffers<T, Exec>>(memory, matrix.layout(), chunks_, grid_.rank(), source.buffered,
                                                   in_place)),
         queue_(exec, buffers_.blas, memory.blas_handles.updates),
-        means_(exec, chunks_, grid_.communicator(), buffers_),
+        means_(exec, chunks_, grid_, buffers_, transfers_),
         exchange_(exec, chunks_, matrix, buffers_, transfers_),
         product_(queue_, static_cast<RealOf<T>>(options.alpha), matrix, transfers_) {}
 
   void run() {
     in_place_ ? multiply_in_place() : add_chunks();
     queue_.exec().fence();
-    callback_failure_.settle(grid_.communicator());
   }
 
  private:
@@ -90,7 +89,7 @@ class GramAssembly {
   Strided<const T> ask(const Piece& piece) {
     const Window window = chunks_.sharded_rows() ? Window{0, source_.rows, piece.begin, piece.end}
                                                  : Window{piece.begin, piece.end, 0, chunks_.rows()};
-    return source_.ask(buffers_.window, window, callback_failure_);
+    return source_.ask(buffers_.window, window);
   }
 
   const BlockSource<T>& source_;
@@ -103,30 +102,35 @@ class GramAssembly {
   GramMeans<T, Exec> means_;
   GramExchange<T, Exec> exchange_;
   GramProduct<T, Exec> product_;
-  DeferredException callback_failure_;
 };
 
-/// Where the samples of each rank begin, and where the last one's end.
-std::vector<std::int64_t> first_samples(const std::vector<std::int64_t>& counts) {
-  std::vector<std::int64_t> first{0};
-  for (const std::int64_t count : counts) first.push_back(first.back() + count);
-  return first;
-}
+/// What each rank has of J.
+struct Jacobians {
+  std::vector<std::int64_t> samples;
+  std::vector<std::int64_t> parameters;
 
-/// The number of parameters, on which all ranks that have samples agree.
-std::int64_t agreed_parameters(const std::vector<std::int64_t>& samples, const std::vector<std::int64_t>& parameters) {
-  std::optional<std::size_t> first;
-  for (std::size_t rank = 0; rank < samples.size(); ++rank) {
-    if (samples[rank] == 0) continue;
-    if (!first) first = rank;
-    if (parameters[rank] != parameters[*first]) {
-      throw_misuse("jacobian", "has " + std::to_string(parameters[*first]) + " columns on rank " +
-                                   std::to_string(*first) + ", but " + std::to_string(parameters[rank]) + " on rank " +
-                                   std::to_string(rank));
-    }
+  /// Where the samples of each rank begin, and where the last one's end.
+  std::vector<std::int64_t> first_samples() const {
+    std::vector<std::int64_t> first{0};
+    for (const std::int64_t count : samples) first.push_back(first.back() + count);
+    return first;
   }
-  return first ? parameters[*first] : 0;
-}
+
+  /// Their number, on which all ranks that have samples agree.
+  std::int64_t agreed_parameters() const {
+    std::optional<std::size_t> first;
+    for (std::size_t rank = 0; rank < samples.size(); ++rank) {
+      if (samples[rank] == 0) continue;
+      if (!first) first = rank;
+      if (parameters[rank] != parameters[*first]) {
+        throw_misuse("jacobian", "has " + std::to_string(parameters[*first]) + " columns on rank " +
+                                     std::to_string(*first) + ", but " + std::to_string(parameters[rank]) +
+                                     " on rank " + std::to_string(rank));
+      }
+    }
+    return first ? parameters[*first] : 0;
+  }
+};
 
 }  // namespace
 
@@ -136,20 +140,26 @@ void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramO
                      Memory<typename Exec::memory_space>& memory) {
   const Region region("tessera::gram");
   const Communicator& communicator = matrix.grid().communicator();
-  const auto samples = communicator.all_gather(source.rows);
-  const std::int64_t parameters = agreed_parameters(samples, communicator.all_gather(source.columns));
-  const std::int64_t n = matrix.n();
-  const bool in_place = is_multiplied_in_place<T>(options, communicator.size(), source.order);
-  GramChunks chunks(options, options.form == GramForm::jh_j ? n : parameters, first_samples(samples),
-                    terms_per_chunk<typename Exec::memory_space>(n, source.buffered, in_place));
-  if (chunks.rows() != n) {
-    throw_misuse("jacobian",
-                 "the ranks hold " + std::to_string(chunks.rows()) + " rows in all, but n is " + std::to_string(n));
-  }
+  Jacobians all;
+  collectively(communicator, [&] {
+    all.samples.resize(static_cast<std::size_t>(communicator.size()));
+    all.parameters.resize(static_cast<std::size_t>(communicator.size()));
+  });
+  communicator.all_gather(source.rows, all.samples.data());
+  communicator.all_gather(source.columns, all.parameters.data());
   std::optional<GramAssembly<T, Exec>> assembly;
-  collectively(communicator,
-               [&] { assembly.emplace(exec, source, std::move(chunks), options, in_place, matrix, memory); });
-  assembly->run();
+  collectively(communicator, [&] {
+    const std::int64_t n = matrix.n();
+    const bool in_place = is_multiplied_in_place<T>(options, communicator.size(), source.order);
+    GramChunks chunks(options, options.form == GramForm::jh_j ? n : all.agreed_parameters(), all.first_samples(),
+                      terms_per_chunk<typename Exec::memory_space>(n, source.buffered, in_place));
+    if (chunks.rows() != n) {
+      throw_misuse("jacobian",
+                   "the ranks hold " + std::to_string(chunks.rows()) + " rows in all, but n is " + std::to_string(n));
+    }
+    assembly.emplace(exec, source, std::move(chunks), options, in_place, matrix, memory);
+    assembly->run();
+  });
 }
 
 #define TESSERA_INSTANTIATE_GRAM(T, Exec)                                                        \

@@ -92,6 +92,11 @@ class GramChunks {
   std::int64_t most_own_terms_of(int rank) const {
     return cuts_ == 0 ? 0 : ((sharded_rows_ ? parameters_ : samples_of(rank)) + cuts_ - 1) / cuts_;
   }
+  /// Numbers that are summed over the ranks at a time: no more than this.
+  std::int64_t most_sums() const {
+    if (ranks() == 1) return 0;
+    return std::max(sharded_rows_ && term_means_ ? most_own_terms_of(0) : 0, merges() ? rows() : 0);
+  }
 
  private:
   bool merges() const {

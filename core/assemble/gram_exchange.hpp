@@ -149,7 +149,6 @@ class GramExchange {
 
   void write(const Contribution& mine, const BlockCyclic& axis, const Segment& part, T* to) {
     const Strided<const T>& j = mine.window;
-    if (j.data == nullptr && mine.piece.own_terms() > 0) return;  // the caller's code has thrown: nothing counts now
     const int row = chunks_.sharded_rows() ? 0 : 1;
     const BlockCyclic all{axis.n, axis.tile};
     const RowsOfX<T> from{j.data, all, chunks_.row_begin(grid_.rank()), j.stride[row], j.stride[1 - row]};

@@ -2,16 +2,15 @@
 
 #include "core/assemble/gram_kernels.hpp"
 #include "core/assemble/gram_memory.hpp"
-#include "core/exchange/communicator.hpp"
+#include "core/exchange/rank_sum.hpp"
+#include "core/exchange/transfers.hpp"
 #include "kernels/line_sums.hpp"
 #include "tessera/detail/strided.hpp"
 
 #include <Kokkos_Core.hpp>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <vector>
 
 namespace tessera::detail {
 
@@ -62,22 +61,16 @@ class GramMeans {
   using MemorySpace = typename Exec::memory_space;
   using Wide = kernels::Wide<T>;
 
-  GramMeans(const Exec& exec, const GramChunks& chunks, const Communicator& communicator,
-            const GramBuffers<T, Exec>& buffers)
-      : exec_(exec), chunks_(chunks), communicator_(communicator), buffers_(buffers) {
-    if (communicator_.size() > 1 && (chunks_.row_means() || chunks_.term_means())) {
-      const int rank = communicator_.rank();
-      const std::int64_t most = std::max(chunks_.most_own_terms_of(rank), chunks_.rows_of(rank));
-      sums_.resize(static_cast<std::size_t>(most * doubles));
-      gathered_.resize(static_cast<std::size_t>(Communicator::numbers_in_order * communicator_.size()));
-    }
+  GramMeans(const Exec& exec, const GramChunks& chunks, const ProcessGrid& grid, const GramBuffers<T, Exec>& buffers,
+            Transfers<Exec>& transfers)
+      : exec_(exec), chunks_(chunks), grid_(grid), buffers_(buffers), transfers_(transfers) {
     if (chunks_.row_means()) {
-      fill("tessera::gram::no_mean", exec_, buffers_.running_mean, chunks_.rows_of(communicator_.rank()), Wide(0));
+      fill("tessera::gram::no_mean", exec_, buffers_.running_mean, chunks_.rows_of(grid_.rank()), Wide(0));
     }
   }
 
-  /// Collective, where ranks have rows of X and terms have a mean. How to centre this rank's piece of a chunk, which is
-  /// `window` of J; none counts as zeros.
+  /// How to centre this rank's piece of a chunk, which is `window` of J; none counts as zeros. Where ranks have rows of X
+  /// and terms have a mean, and for a merge, all ranks call it.
   Centring<T> of(const Strided<const T>& window, std::int64_t chunk, const GramChunks::Piece& piece) {
     Centring<T> centring;
     centring.own_terms = piece.own_terms();
@@ -90,7 +83,7 @@ class GramMeans {
     if (chunks_.term_means()) {
       const kernels::Lines<T> terms{rows.data, rows.length, rows.stride, rows.count, rows.line_stride};
       kernels::line_sums<T>("tessera::gram::line_sums", exec_, terms, nullptr, buffers_.term_mean);
-      if (chunks_.sharded_rows()) sum_over_ranks(buffers_.term_mean, piece.own_terms(), window.data != nullptr);
+      if (chunks_.sharded_rows()) sum(buffers_.term_mean, piece.own_terms(), window.data != nullptr);
       for_each(piece.own_terms(), "tessera::gram::line_mean",
                Scale<Wide>{buffers_.term_mean, 1 / static_cast<double>(chunks_.rows()), buffers_.term_mean});
       centring.term_mean = buffers_.term_mean;
@@ -109,8 +102,6 @@ class GramMeans {
   }
 
  private:
-  static constexpr std::int64_t doubles = sizeof(Wide) / sizeof(double);
-
   kernels::Lines<T> rows_of_x(const Strided<const T>& window) const {
     const int row = chunks_.sharded_rows() ? 0 : 1;  // of the window's dimensions
     return {window.data, window.extent[row], window.stride[row], window.extent[1 - row], window.stride[1 - row]};
@@ -119,32 +110,22 @@ class GramMeans {
   /// Each rank has centred its own samples; all of them are by one more term for each rank, its mean's distance from
   /// that of all, times the root of how many it has.
   void merge() {
-    const std::int64_t own = chunks_.samples_of(communicator_.rank());
+    const std::int64_t own = chunks_.samples_of(grid_.rank());
     const std::int64_t rows = chunks_.rows();
     const double part = static_cast<double>(own) / static_cast<double>(chunks_.samples());
     for_each(rows, "tessera::gram::weigh_mean", Scale<Wide>{buffers_.running_mean, part, buffers_.row_mean});
-    sum_over_ranks(buffers_.row_mean, rows, true);
+    sum(buffers_.row_mean, rows, true);
     for_each(
         rows, "tessera::gram::merge_mean",
         MergeMean<Wide>{buffers_.running_mean, buffers_.row_mean, buffers_.mover, std::sqrt(static_cast<double>(own))});
   }
 
-  /// Collective. `values` become their sums over the ranks; a rank that does not have some has zeros.
-  void sum_over_ranks(Wide* values, std::int64_t count, bool has_some) {
-    if (communicator_.size() == 1) return;
-    using OnHost = Kokkos::View<double*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-    using Here = Kokkos::View<double*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-    const auto size = static_cast<std::size_t>(count * doubles);
-    const OnHost host(sums_.data(), size);
-    const Here here(reinterpret_cast<double*>(values), size);
-    if (has_some) {
-      Kokkos::deep_copy(exec_, host, here);
-      exec_.fence();
-    } else {
-      std::fill_n(sums_.begin(), size, 0.);
-    }
-    communicator_.sum_in_order(sums_.data(), count * doubles, gathered_.data());
-    Kokkos::deep_copy(exec_, here, host);
+  /// `values` become their sums over the ranks; a rank that does not have some has zeros.
+  void sum(Wide* values, std::int64_t count, bool has_some) {
+    if (grid_.size() == 1) return;
+    if (!has_some) fill("tessera::gram::no_sums", exec_, values, count, Wide(0));
+    sum_over_ranks(exec_, grid_, transfers_, reinterpret_cast<double*>(values),
+                   count * GramBuffers<T, Exec>::doubles_of_wide, buffers_.sums);
   }
 
   template <class Functor>
@@ -155,10 +136,9 @@ class GramMeans {
 
   Exec exec_;
   const GramChunks& chunks_;
-  const Communicator& communicator_;
+  const ProcessGrid& grid_;
   const GramBuffers<T, Exec>& buffers_;
-  std::vector<double> sums_;      // made beforehand, as others wait where an allocation fails later
-  std::vector<double> gathered_;  // of all ranks
+  Transfers<Exec>& transfers_;
 };
 
 }  // namespace tessera::detail

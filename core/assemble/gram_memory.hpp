@@ -2,6 +2,7 @@
 
 #include "core/assemble/gram_chunks.hpp"
 #include "core/assemble/gram_strips.hpp"
+#include "core/exchange/rank_sum.hpp"
 #include "core/matrix/workspace.hpp"
 #include "kernels/line_sums.hpp"
 #include "kernels/queue.hpp"
@@ -16,6 +17,7 @@ template <class T, class Exec>
 struct GramBuffers {
   using MemorySpace = typename Exec::memory_space;
   using Wide = kernels::Wide<T>;
+  static constexpr std::int64_t doubles_of_wide = sizeof(Wide) / sizeof(double);
 
   /// Of a chunk of X.
   struct Strips {
@@ -54,6 +56,8 @@ struct GramBuffers {
       running_mean = workspace.template take<Wide>(own_rows);
       mover = workspace.template take<Wide>(own_rows);
     }
+    const int ranks = rows.processes * columns.processes;
+    sums = workspace.template take<double>(ranks * share_of_sums(chunks.most_sums() * doubles_of_wide, ranks));
   }
 
   char* blas;
@@ -64,6 +68,7 @@ struct GramBuffers {
   Wide* row_mean = nullptr;      // over these terms, of each row
   Wide* running_mean = nullptr;  // over all terms so far
   Wide* mover = nullptr;         // the term that moves the mean
+  double* sums = nullptr;        // room for sum_over_ranks
 };
 
 }  // namespace tessera::detail

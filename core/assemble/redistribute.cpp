@@ -55,38 +55,37 @@ class Redistribution {
       : exec_(exec),
         transfers_(matrix.grid(), memory),
         source_(source),
-        memory_(memory),
         matrix_(matrix),
         grid_(matrix.grid()),
         diag_shift_(static_cast<RealOf<T>>(diag_shift)),
         upper_(triangle == Triangle::upper),
         chunk_(source.buffered || grid_.size() > 1 ? rows_per_chunk<T, MemorySpace>(matrix.n())
-                                                   : std::max<std::int64_t>(1, matrix.n())) {}
+                                                   : std::max<std::int64_t>(1, matrix.n())),
+        shard_begins_(static_cast<std::size_t>(grid_.size()) + 1),
+        buffers_(buffers_in<RedistributeBuffers<T, MemorySpace>>(memory, matrix.layout(), upper_,
+                                                                 source.buffered ? source.rows : 0)) {}
+
+  /// What each rank has of A's rows, which is still to be asked for.
+  std::int64_t* counts() { return shard_begins_.data() + 1; }
+
+  /// Misuse, the same on every rank, if these are not all rows.
+  void require_all_rows() {
+    std::partial_sum(shard_begins_.begin(), shard_begins_.end(), shard_begins_.begin());
+    if (shard_begins_.back() != matrix_.n()) {
+      throw_misuse("a", "the ranks hold " + std::to_string(shard_begins_.back()) + " rows in all, but n is " +
+                            std::to_string(matrix_.n()));
+    }
+  }
 
   void run() {
-    const Communicator& communicator = grid_.communicator();
-    shard_begins_ = shard_begins(communicator.all_gather(source_.rows));
-    collectively(communicator, [&] { allocate(); });
     if (grid_.size() > 1) clear_above_diagonal();  // a rank that has all of A writes zeros there as it takes it in
     std::int64_t most = 0;
     for (int r = 0; r < grid_.size(); ++r) most = std::max(most, shard(r).size());
     for (std::int64_t done = 0; done < most; done += chunk_) exchange_chunk(done);
     exec_.fence();
-    callback_failure_.settle(communicator);
   }
 
  private:
-  /// Where the rows of each rank begin, and where the last one's end.
-  std::vector<std::int64_t> shard_begins(const std::vector<std::int64_t>& counts) const {
-    std::vector<std::int64_t> begins(counts.size() + 1);
-    std::partial_sum(counts.begin(), counts.end(), begins.begin() + 1);
-    if (begins.back() != matrix_.n()) {
-      throw_misuse("a", "the ranks hold " + std::to_string(begins.back()) + " rows in all, but n is " +
-                            std::to_string(matrix_.n()));
-    }
-    return begins;
-  }
-
   /// The caller's rows on a rank, and those in the chunk that begins after `done` of them.
   RowRange shard(int rank) const {
     const auto r = static_cast<std::size_t>(rank);
@@ -96,11 +95,6 @@ class Redistribution {
     const RowRange all = shard(rank);
     const std::int64_t begin = std::min(all.begin + done, all.end);
     return {begin, std::min(begin + chunk_, all.end)};
-  }
-
-  void allocate() {
-    buffers_ = buffers_in<RedistributeBuffers<T, MemorySpace>>(memory_, matrix_.layout(), upper_,
-                                                               source_.buffered ? source_.rows : 0);
   }
 
   /// What a slab stores above its diagonal takes part in updates, though nothing comes of it: it must be finite.
@@ -127,9 +121,9 @@ class Redistribution {
       const int from = (me - step + ranks) % ranks;
       const std::vector<Rectangle> arriving = rectangles(me, chunk_of(from, done));
       const std::vector<Rectangle> leaving = rectangles(to, mine);
-      transfers_.receive(exec_, buffers_->incoming, total_size(arriving), from, Tag::rows);
+      transfers_.receive(exec_, buffers_.incoming, total_size(arriving), from, Tag::rows);
       pack(a, to, leaving);
-      transfers_.send(exec_, buffers_->outgoing, total_size(leaving), to, Tag::rows);
+      transfers_.send(exec_, buffers_.outgoing, total_size(leaving), to, Tag::rows);
       transfers_.wait();
       unpack(arriving);
     }
@@ -137,7 +131,7 @@ class Redistribution {
 
   Strided<const T> ask(const RowRange& rows) {
     const std::int64_t begin = shard(grid_.rank()).begin;
-    return source_.ask(buffers_->rows, {rows.begin - begin, rows.end - begin, 0, matrix_.n()}, callback_failure_);
+    return source_.ask(buffers_.rows, {rows.begin - begin, rows.end - begin, 0, matrix_.n()});
   }
 
   BlockCyclic rows_of(int rank) const { return matrix_.rows().seen_from(rank / grid_.cols()); }
@@ -165,7 +159,6 @@ class Redistribution {
   }
 
   void write(const CallersTriangle<T>& a, const LocalBlock<T, MemorySpace>& to) {
-    if (callback_failure_.kept()) return;  // there is no A
     const TakeIn<T, MemorySpace> elements{a, to};
     constexpr const char* label = "tessera::redistribute::take_in";
     using Blocks = TakeInBlocks<T, MemorySpace>;
@@ -207,7 +200,7 @@ class Redistribution {
 
   /// Rectangles of `rank`'s local matrix, one after the other.
   void pack(const CallersTriangle<T>& a, int rank, const std::vector<Rectangle>& leaving) {
-    T* data = buffers_->outgoing;
+    T* data = buffers_.outgoing;
     for (const Rectangle& part : leaving) {
       write(a, {make_matrix_view<MemorySpace>(data, part.rows(), part.columns(), part.rows()), rows_of(rank),
                 columns_of(rank), part.row_begin, part.column_begin});
@@ -216,7 +209,7 @@ class Redistribution {
   }
 
   void unpack(const std::vector<Rectangle>& arriving) {
-    T* data = buffers_->incoming;
+    T* data = buffers_.incoming;
     for (const Rectangle& part : arriving) {
       const auto arrived = make_matrix_view<MemorySpace>(data, part.rows(), part.columns(), part.rows());
       for_each_slab(part, [&](const Rectangle& piece) {
@@ -232,15 +225,13 @@ class Redistribution {
   Exec exec_;
   Transfers<Exec> transfers_;
   const BlockSource<T>& source_;
-  Memory<MemorySpace>& memory_;
   Matrix& matrix_;
   const ProcessGrid& grid_;
   RealOf<T> diag_shift_;
   bool upper_;
   std::int64_t chunk_;  // rows
-  std::vector<std::int64_t> shard_begins_;
-  std::optional<RedistributeBuffers<T, MemorySpace>> buffers_;
-  DeferredException callback_failure_;
+  std::vector<std::int64_t> shard_begins_;  // where the rows of each rank begin, and where the last one's end
+  RedistributeBuffers<T, MemorySpace> buffers_;
 };
 
 }  // namespace
@@ -250,10 +241,14 @@ void redistribute_rows(const Exec& exec, const BlockSource<T>& source,
                        ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
                        Memory<typename Exec::memory_space>& memory) {
   const Region region("tessera::redistribute");
+  const Communicator& communicator = matrix.grid().communicator();
   std::optional<Redistribution<T, Exec>> redistribution;
-  collectively(matrix.grid().communicator(),
-               [&] { redistribution.emplace(exec, source, matrix, diag_shift, triangle, memory); });
-  redistribution->run();
+  collectively(communicator, [&] { redistribution.emplace(exec, source, matrix, diag_shift, triangle, memory); });
+  communicator.all_gather(source.rows, redistribution->counts());
+  collectively(communicator, [&] {
+    redistribution->require_all_rows();
+    redistribution->run();
+  });
 }
 
 #define TESSERA_INSTANTIATE_REDISTRIBUTE(T, Exec)                                                            \

@@ -4,7 +4,9 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
+#include <utility>
 
 namespace tessera::detail {
 
@@ -51,7 +53,17 @@ std::shared_ptr<const Communicator> duplicate(MPI_Comm comm) {
   int inter = 0;
   check(MPI_Comm_test_inter(comm, &inter), "MPI_Comm_test_inter");
   if (inter != 0) throw_misuse("comm", "is an inter-communicator");
-  return std::make_shared<const Communicator>(comm);
+  // First what no rank can fail alone in; with that, the ranks can tell each other about the rest.
+  Communicator own(comm);
+  std::shared_ptr<Communicator> shared;
+  std::int64_t largest_message = 0;
+  agree(own, "a communicator's first use", [&](Agreement& agreement) {
+    largest_message = largest_message_setting();
+    agreement.same("TESSERA_MPI_LARGEST_MESSAGE", largest_message);
+    shared = std::make_shared<Communicator>(own.size(), largest_message);
+  });
+  shared->take(own);
+  return shared;
 }
 
 Communicator::Communicator(MPI_Comm comm) {
@@ -60,20 +72,30 @@ Communicator::Communicator(MPI_Comm comm) {
     check(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     check(MPI_Comm_rank(comm_, &rank_), "MPI_Comm_rank");
     check(MPI_Comm_size(comm_, &size_), "MPI_Comm_size");
-    Agreement agreement("a communicator's first use");
-    std::int64_t setting = 0;
-    agreement.check([&] { setting = largest_message_setting(); });
-    agreement.same("TESSERA_MPI_LARGEST_MESSAGE", setting);
-    agreement.settle(*this);  // in messages of the same size on every rank
-    largest_message_ = setting;
   } catch (...) {
     MPI_Comm_free(&comm_);
     throw;
   }
 }
 
+Communicator::Communicator(int ranks, std::int64_t largest_message)
+    : largest_message_(largest_message), messages_(std::make_unique<Messages>()) {
+  const auto count = static_cast<std::size_t>(ranks);
+  messages_->sent.resize(count);
+  messages_->received.resize(count);
+  messages_->coming.resize(count);
+  messages_->interruptions.resize(count, MPI_REQUEST_NULL);
+}
+
+void Communicator::take(Communicator& other) noexcept {
+  comm_ = std::exchange(other.comm_, MPI_COMM_NULL);
+  rank_ = other.rank_;
+  size_ = other.size_;
+}
+
 Communicator::~Communicator() {
   int finalised = 0;
+  if (comm_ == MPI_COMM_NULL) return;
   if (MPI_Finalized(&finalised) == MPI_SUCCESS && finalised == 0) MPI_Comm_free(&comm_);
 }
 
@@ -81,10 +103,8 @@ void Communicator::all_reduce_min(std::int64_t* values, int count) const {
   check(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_MIN, comm_), "MPI_Allreduce");
 }
 
-std::vector<std::int64_t> Communicator::all_gather(std::int64_t value) const {
-  std::vector<std::int64_t> values(static_cast<std::size_t>(size_));
-  check(MPI_Allgather(&value, 1, MPI_INT64_T, values.data(), 1, MPI_INT64_T, comm_), "MPI_Allgather");
-  return values;
+void Communicator::all_gather(std::int64_t value, std::int64_t* values) const {
+  check(MPI_Allgather(&value, 1, MPI_INT64_T, values, 1, MPI_INT64_T, comm_), "MPI_Allgather");
 }
 
 void Communicator::broadcast(void* data, std::int64_t bytes, int root) const {
@@ -92,20 +112,6 @@ void Communicator::broadcast(void* data, std::int64_t bytes, int root) const {
     const int count = static_cast<int>(std::min(largest_message_, bytes - done));
     check(MPI_Bcast(static_cast<char*>(data) + done, count, MPI_BYTE, root, comm_), "MPI_Bcast");
   }
-}
-
-void Communicator::sum_in_order(double* values, std::int64_t count, double* gathered) const {
-  for (std::int64_t done = 0; done < count; done += numbers_in_order) {
-    const int piece = static_cast<int>(std::min(numbers_in_order, count - done));
-    check(MPI_Gather(values + done, piece, MPI_DOUBLE, gathered, piece, MPI_DOUBLE, 0, comm_), "MPI_Gather");
-    if (rank_ != 0) continue;
-    for (int i = 0; i < piece; ++i) {
-      double sum = 0;
-      for (int rank = 0; rank < size_; ++rank) sum += gathered[rank * piece + i];
-      values[done + i] = sum;
-    }
-  }
-  broadcast(values, count * std::int64_t{sizeof(double)}, 0);
 }
 
 void Communicator::reduce_sum(std::vector<double>& values, int root) const {
@@ -117,6 +123,43 @@ void Communicator::reduce_sum(std::vector<double>& values, int root) const {
     check(MPI_Reduce(rank_ == root ? MPI_IN_PLACE : piece, piece, count, MPI_DOUBLE, MPI_SUM, root, comm_),
           "MPI_Reduce");
   }
+}
+
+void Communicator::interrupt_others() const noexcept {
+  if (!messages_) return;
+  for (int rank = 0; rank < size_; ++rank) {
+    if (rank == rank_) continue;
+    MPI_Request& request = messages_->interruptions[static_cast<std::size_t>(rank)];
+    // Where MPI fails here too, that rank waits until MPI fails there.
+    if (MPI_Isend(nullptr, 0, MPI_BYTE, rank, interruption, comm_, &request) == MPI_SUCCESS) has_sent(rank);
+  }
+}
+
+void Communicator::receive_the_rest() const {
+  if (!messages_) return;
+  Messages& m = *messages_;
+  if (m.in_flight != nullptr) m.in_flight->stop_receiving();
+  check(MPI_Alltoall(m.sent.data(), 1, MPI_INT64_T, m.coming.data(), 1, MPI_INT64_T, comm_), "MPI_Alltoall");
+  for (int rank = 0; rank < size_; ++rank) {
+    const auto r = static_cast<std::size_t>(rank);
+    while (m.received[r] < m.coming[r]) discard_from(rank);
+  }
+  if (m.in_flight != nullptr) m.in_flight->finish_sending();
+  check(MPI_Waitall(size_, m.interruptions.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
+  m.is_interrupted = false;
+}
+
+void Communicator::discard_from(int source) const {
+  MPI_Status status;
+  check(MPI_Probe(source, MPI_ANY_TAG, comm_, &status), "MPI_Probe");
+  int bytes = 0;
+  check(MPI_Get_count(&status, MPI_BYTE, &bytes), "MPI_Get_count");
+  // Where there is no memory for it, MPI truncates it, which is as good.
+  const std::unique_ptr<char, decltype(&std::free)> room(
+      static_cast<char*>(std::malloc(static_cast<std::size_t>(bytes) + 1)), &std::free);
+  const int code = MPI_Recv(room.get(), room ? bytes : 0, MPI_BYTE, source, status.MPI_TAG, comm_, MPI_STATUS_IGNORE);
+  if (room) check(code, "MPI_Recv");
+  has_received(source);
 }
 
 }  // namespace tessera::detail

@@ -6,6 +6,7 @@
 #include <mpi.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace tessera::detail {
@@ -13,14 +14,33 @@ namespace tessera::detail {
 /// Throws MpiError unless `code`, which `call` returned, is MPI_SUCCESS.
 void check(int code, const char* call);
 
+/// Thrown on a rank that waits for a message while another rank has an exception, which settle() then throws here.
+struct Interrupted {};
+
+/// Messages that may be on their way when a call fails.
+class InFlight {
+ public:
+  virtual void stop_receiving() = 0;  ///< what has not arrived will not
+  virtual void finish_sending() = 0;  ///< returns when all that was sent is received
+
+ protected:
+  ~InFlight() = default;
+};
+
 /// A communicator of the library's own. Errors are returned, and become MpiError.
+///
+/// It counts its point-to-point messages, so that all can be received when a call fails, wherever each rank is by then:
+/// the next call finds none of them.
 class Communicator {
  public:
-  /// Collective; `comm` is an intra-communicator.
+  /// Collective. A duplicate of `comm`, an intra-communicator, for agreements alone: it allocates nothing.
   explicit Communicator(MPI_Comm comm);
+  /// What a communicator of `ranks` ranks needs beside MPI's, which take() brings.
+  Communicator(int ranks, std::int64_t largest_message);
   ~Communicator();
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
+  void take(Communicator& other) noexcept;
 
   int rank() const { return rank_; }
   int size() const { return size_; }
@@ -32,20 +52,44 @@ class Communicator {
   static constexpr std::int64_t most_message = std::int64_t{1} << 30;  ///< MPI counts are ints
 
   void all_reduce_min(std::int64_t* values, int count) const;
-  std::vector<std::int64_t> all_gather(std::int64_t value) const;
+  /// `values`: room for one of each rank.
+  void all_gather(std::int64_t value, std::int64_t* values) const;
   void broadcast(void* data, std::int64_t bytes, int root) const;
-  /// `values` become their sums over the ranks, added in the order of these: the same bits on every rank, each time.
-  /// `gathered`: room for numbers_in_order numbers of each rank.
-  void sum_in_order(double* values, std::int64_t count, double* gathered) const;
-  static constexpr std::int64_t numbers_in_order = 4096;
   /// The sums of `values` over the ranks, on `root`; elsewhere `values` is left as it is.
   void reduce_sum(std::vector<double>& values, int root) const;
 
+  // Of Transfers, whose messages these are.
+
+  void attach(InFlight* messages) const { messages_->in_flight = messages; }  ///< null: none any more
+  void has_sent(int rank) const { ++messages_->sent[static_cast<std::size_t>(rank)]; }
+  void has_received(int rank) const { ++messages_->received[static_cast<std::size_t>(rank)]; }
+  static constexpr int interruption = 0;  ///< the tag of an empty message to a rank that waits
+  void note_interruption() const { messages_->is_interrupted = true; }  ///< that message has come
+  bool is_interrupted() const { return messages_->is_interrupted; }
+
+  // Of settle().
+
+  void interrupt_others() const noexcept;
+  /// Collective. Afterwards no message is on its way.
+  void receive_the_rest() const;
+
  private:
+  struct Messages {
+    std::vector<std::int64_t> sent;      // to each rank, ever
+    std::vector<std::int64_t> received;  // from each rank
+    std::vector<std::int64_t> coming;    // what each rank has sent to this one
+    std::vector<MPI_Request> interruptions;
+    bool is_interrupted = false;
+    InFlight* in_flight = nullptr;
+  };
+
+  void discard_from(int source) const;
+
   MPI_Comm comm_ = MPI_COMM_NULL;
   int rank_ = 0;
   int size_ = 1;
   std::int64_t largest_message_ = most_message;
+  std::unique_ptr<Messages> messages_;
 };
 
 }  // namespace tessera::detail

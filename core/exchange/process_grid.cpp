@@ -42,15 +42,13 @@ namespace {
 ProcessGrid agreed_grid(std::shared_ptr<const detail::Communicator> communicator, std::optional<GridShape> asked,
                         MpiBuffers mpi_buffers) {
   const GridShape shape = asked.value_or(nearly_square(communicator->size()));
-  detail::Agreement agreement("ProcessGrid");
-  agreement.check([&] {
+  detail::agree(*communicator, "ProcessGrid", [&](detail::Agreement& agreement) {
     detail::require_grid("grid", shape, communicator->size());
     detail::require_mpi_buffers(mpi_buffers);
+    agreement.same("grid rows", shape.rows);
+    agreement.same("grid cols", shape.cols);
+    agreement.same("mpi_buffers", static_cast<int>(mpi_buffers));
   });
-  agreement.same("grid rows", shape.rows);
-  agreement.same("grid cols", shape.cols);
-  agreement.same("mpi_buffers", static_cast<int>(mpi_buffers));
-  agreement.settle(*communicator);
   return {std::move(communicator), shape, mpi_buffers};
 }
 

@@ -51,34 +51,45 @@ Transfers<Exec>::Transfers(const ProcessGrid& grid, Memory<MemorySpace>& memory)
     : communicator_(grid.communicator()),
       staging_(staging_of(memory)),
       direct_(mpi_takes_pointers<MemorySpace>(grid.mpi_buffers())),
-      most_bytes_(std::min(communicator_.largest_message(), Tuning<MemorySpace>::message_bytes)) {}
-
-template <class Exec>
-Transfers<Exec>::~Transfers() {
-  give_up();
+      most_bytes_(std::min(communicator_.largest_message(), Tuning<MemorySpace>::message_bytes)) {
+  if (grid.size() == 1) return;
+  post({Packet::Way::in, nullptr, MPI_ANY_SOURCE, Tag(Tag::interruption).value()});
+  communicator_.attach(this);
 }
 
-// Does something only where an exception leaves messages behind: their buffers are about to go, so nothing may arrive
-// any more. What is sent from where it is MPI may still read; for that there is no remedy.
+// Messages are left here only if MPI itself has failed; what is sent it may then read for ever.
 template <class Exec>
-void Transfers<Exec>::give_up() noexcept {
-  for (std::size_t i = 0; i < requests_.size(); ++i) {
-    if (requests_[i] == MPI_REQUEST_NULL) continue;
-    if (packets_[i].way == Packet::Way::in) {
-      MPI_Cancel(&requests_[i]);
-      MPI_Wait(&requests_[i], MPI_STATUS_IGNORE);
-    } else {
-      MPI_Request_free(&requests_[i]);
-    }
-  }
-  if (idle()) return;
+Transfers<Exec>::~Transfers() {
+  if (requests_.empty()) return;
+  communicator_.attach(nullptr);
   try {
-    for (Packet& packet : packets_) {  // what is staged for others may still be read: nobody will say when not
-      if (packet.way == Packet::Way::out && packet.staged.size() > 0) new Buffer(std::move(packet.staged));
-    }
-    Kokkos::fence();  // copies that nobody waits for
-  } catch (...) {     // the device is lost, and with it the copies
+    stop_receiving();
+  } catch (const MpiError&) {
   }
+  for (MPI_Request& request : requests_) {
+    if (request != MPI_REQUEST_NULL) MPI_Request_free(&request);
+  }
+}
+
+template <class Exec>
+void Transfers<Exec>::stop_receiving() {
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    if (requests_[i] == MPI_REQUEST_NULL || !is_incoming(i)) continue;
+    check(MPI_Cancel(&requests_[i]), "MPI_Cancel");
+    MPI_Status status;
+    check(MPI_Wait(&requests_[i], &status), "MPI_Wait");
+    int is_cancelled = 0;
+    check(MPI_Test_cancelled(&status, &is_cancelled), "MPI_Test_cancelled");
+    if (is_cancelled != 0) continue;
+    communicator_.has_received(status.MPI_SOURCE);
+    // Of the next phase, where another rank has got so far.
+    if (is_interruption(i)) communicator_.note_interruption();
+  }
+}
+
+template <class Exec>
+void Transfers<Exec>::finish_sending() {
+  for (MPI_Request& request : requests_) check(MPI_Wait(&request, MPI_STATUS_IGNORE), "MPI_Wait");
 }
 
 template <class Exec>
@@ -119,6 +130,7 @@ void Transfers<Exec>::post(Packet packet) {
     check(MPI_Irecv(data, p.bytes, MPI_BYTE, p.rank, p.tag, communicator_.native(), &requests_.back()), "MPI_Irecv");
   } else {
     check(MPI_Isend(data, p.bytes, MPI_BYTE, p.rank, p.tag, communicator_.native(), &requests_.back()), "MPI_Isend");
+    communicator_.has_sent(p.rank);
   }
 }
 
@@ -158,25 +170,23 @@ void Transfers<Exec>::wait_some() {
 }
 
 template <class Exec>
-void Transfers<Exec>::wait() {
-  while (!idle()) {
-    if constexpr (kernels::is_host<Exec>) {
-      wait_some();
-    } else {
-      progress();
-    }
-  }
-}
-
-template <class Exec>
 bool Transfers<Exec>::complete(SomeCall call, const char* name) {
+  if (communicator_.is_interrupted()) throw Interrupted{};
   int count = 0;
   completed_.resize(requests_.size());
-  check(call(static_cast<int>(requests_.size()), requests_.data(), &count, completed_.data(), MPI_STATUSES_IGNORE),
-        name);
+  statuses_.resize(requests_.size());
+  check(call(static_cast<int>(requests_.size()), requests_.data(), &count, completed_.data(), statuses_.data()), name);
   if (count <= 0) return false;
-  for (int i = 0; i < count; ++i) {
-    Packet packet = std::move(packets_[static_cast<std::size_t>(completed_[static_cast<std::size_t>(i)])]);
+  completed_.resize(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < completed_.size(); ++i) {
+    const auto request = static_cast<std::size_t>(completed_[i]);
+    if (!is_incoming(request)) continue;
+    communicator_.has_received(statuses_[i].MPI_SOURCE);
+    if (is_interruption(request)) communicator_.note_interruption();
+  }
+  if (communicator_.is_interrupted()) throw Interrupted{};
+  for (const int request : completed_) {
+    Packet packet = std::move(packets_[static_cast<std::size_t>(request)]);
     if (!direct_ && packet.way == Packet::Way::in) {
       land(std::move(packet));
     } else {

@@ -22,7 +22,17 @@ namespace tessera::detail {
 /// sent.
 class Tag {
  public:
-  enum Kind : int { rows, gram, factor_row, diagonal, sum, solution, kinds };
+  enum Kind : int {
+    interruption = Communicator::interruption,
+    rows,
+    gram,
+    sums,
+    factor_row,
+    diagonal,
+    sum,
+    solution,
+    kinds
+  };
 
   Tag(Kind kind, int slot = 0) : value_(kind + slot * kinds) {}
   int value() const { return value_; }
@@ -37,8 +47,11 @@ class Tag {
 /// MPI is handed pointers to the memory of `Exec`, or host memory that messages are staged in, as the grid's MpiBuffers
 /// and the environment say. Nothing here waits for a device, unless pinned memory is short: what a message has to
 /// wait for there is looked at again whenever there is progress.
+///
+/// What looks for messages throws Interrupted where another rank has an exception. One object at a time is there for a
+/// communicator; it and the buffers outlive the collectively() that works with them, which receives what is left then.
 template <class Exec>
-class Transfers {
+class Transfers final : private InFlight {
  public:
   using MemorySpace = typename Exec::memory_space;
 
@@ -72,7 +85,10 @@ class Transfers {
   /// On the host, returns when at least one more packet of a message is done; on a device at once, as that may have
   /// come further meanwhile.
   void wait_some();
-  void wait();  ///< returns when all messages are done
+  void wait() { wait_until([this] { return idle(); }); }  ///< returns when all messages are done
+  void wait(const std::vector<Message>& messages) {       ///< returns when these are
+    wait_until([&] { return done(messages); });
+  }
 
  private:
   using Buffer = typename StagingPool<MemorySpace>::Buffer;
@@ -111,9 +127,22 @@ class Transfers {
     return Kokkos::View<char*, Space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data,
                                                                                static_cast<std::size_t>(packet.bytes));
   }
+  bool is_incoming(std::size_t request) const { return packets_[request].way == Packet::Way::in; }
+  bool is_interruption(std::size_t request) const { return packets_[request].rank == MPI_ANY_SOURCE; }
   static auto in_place(const Packet& packet) { return bytes_at<MemorySpace>(packet.data, packet); }
   static auto staged(const Packet& packet) {
     return bytes_at<kernels::StagingSpaceOf<MemorySpace>>(packet.staged.data(), packet);
+  }
+
+  template <class Condition>
+  void wait_until(const Condition& condition) {
+    while (!condition()) {
+      if constexpr (kernels::is_host<Exec>) {
+        wait_some();
+      } else {
+        progress();
+      }
+    }
   }
 
   Message begin(const Exec& exec, Packet packet, std::int64_t bytes);
@@ -126,7 +155,8 @@ class Transfers {
   void wait_in(std::deque<Waiting>& queue, const Exec& exec, Packet packet);
   template <class Go>
   bool release(std::deque<Waiting>& queue, const Go& go);
-  void give_up() noexcept;
+  void stop_receiving() override;
+  void finish_sending() override;
 
   const Communicator& communicator_;
   StagingPool<MemorySpace>& staging_;
@@ -137,8 +167,9 @@ class Transfers {
   std::deque<Waiting> held_outgoing_;     // in the order of their begin
   std::deque<Waiting> held_incoming_;
   std::vector<MPI_Request> requests_;
-  std::vector<Packet> packets_;  // of each request
-  std::vector<int> completed_;   // positions of requests, as MPI gives them
+  std::vector<Packet> packets_;       // of each request
+  std::vector<int> completed_;        // positions of requests, as MPI gives them
+  std::vector<MPI_Status> statuses_;  // of these
   std::deque<Waiting> landing_;
 };
 

@@ -186,16 +186,16 @@ class BlockColumns {
                    columns().local_begin(k.end));
   }
 
-  /// Collective. 0, or the order of the first leading minor that is not positive definite.
-  std::int64_t leading_minor() {
+  /// The order of the first leading minor that is not positive definite, as far as this rank knows, or no_failure; all
+  /// that is enqueued is done.
+  std::int64_t failing_minor() {
     std::int64_t minor = 0;
     const Exec& exec = updates_.exec();
     if (lookahead_) take_over(columns().tiles_end());
     Kokkos::deep_copy(
         exec, Kokkos::View<std::int64_t, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(&minor), failing_);
     exec.fence();
-    grid_.communicator().all_reduce_min(&minor, 1);
-    return minor == kernels::no_failure ? 0 : minor;
+    return minor;
   }
 
  private:

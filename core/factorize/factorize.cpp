@@ -6,6 +6,7 @@
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
 
+#include <exception>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -29,26 +30,33 @@ class Factorization {
     ShardedMatrix<T, MemorySpace>& matrix = Access::matrix(factor);
     std::optional<FactorizeBuffers<T, Exec>> buffers;
     std::optional<BlockColumns<T, Exec>> columns;
+    std::exception_ptr callback_exception;
     collectively(grid.communicator(), [&] {
       const std::int64_t bytes = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
       Access::set_inverses(factor,
                            Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes));
       buffers = buffers_in<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
       columns.emplace(exec, matrix, *buffers, memory, result.seconds);
+      Factorization(*columns, schedule, progress, callback_exception).run(Steps<MemorySpace>(layout).all());
+      result.leading_minor = columns->failing_minor();
+      if constexpr (Leaves<MemorySpace>::has_inverses) {
+        const Timed timed(result.seconds.panel, "tessera::factorize::invert");
+        invert_leaves(exec, matrix, Access::inverses(factor));
+      }
     });
-    Factorization(*columns, schedule, progress).run(Steps<MemorySpace>(layout).all());
-    result.leading_minor = columns->leading_minor();
-    if constexpr (Leaves<MemorySpace>::has_inverses) {
-      const Timed timed(result.seconds.panel, "tessera::factorize::invert");
-      collectively(grid.communicator(), [&] { invert_leaves(exec, matrix, Access::inverses(factor)); });
+    settle(grid.communicator(), callback_exception);
+    grid.communicator().all_reduce_min(&result.leading_minor, 1);
+    if (result.leading_minor == kernels::no_failure) {
+      result.leading_minor = 0;
+      Access::set_log_determinant(factor, log_determinant(exec, matrix, buffers->diagonal_values));
     }
-    Access::set_log_determinant(factor, log_determinant(exec, matrix, buffers->diagonal_values));
     return result;
   }
 
  private:
-  Factorization(BlockColumns<T, Exec>& columns, const Schedule& schedule, const Progress& progress)
-      : columns_(columns), schedule_(schedule), progress_(progress) {}
+  Factorization(BlockColumns<T, Exec>& columns, const Schedule& schedule, const Progress& progress,
+                std::exception_ptr& callback_exception)
+      : columns_(columns), schedule_(schedule), progress_(progress), callback_exception_(callback_exception) {}
 
   void run(const std::vector<TileRange>& steps) {
     Transfers<Exec>& transfers = columns_.transfers();
@@ -68,7 +76,6 @@ class Factorization {
           const Timed timed(seconds.waiting, "tessera::factorize::waiting");
           transfers.wait_some();
         });
-    callback_failure_.settle(columns_.grid().communicator());
   }
 
   TaskList tasks_of(const Step& step, int slot) {
@@ -80,19 +87,20 @@ class Factorization {
     return tasks;
   }
 
-  /// On a rank that does not own a block column, a step may end before the one before it. Others wait for this rank's
-  /// messages, whatever the callback throws.
+  /// On a rank that does not own a block column, a step may end before the one before it. What the callback throws waits
+  /// for the end, so that each rank whose callback throws has its own exception.
   void report(TileRange k) {
-    if (!progress_ || !(reported_ < k.end)) return;
+    if (!progress_ || callback_exception_ || !(reported_ < k.end)) return;
     reported_ = k.end;
-    callback_failure_.run([&] { progress_(columns_.columns().begin(k.end).value, columns_.columns().n); });
+    callback_exception_ =
+        exception_of([&] { progress_(columns_.columns().begin(k.end).value, columns_.columns().n); });
   }
 
   BlockColumns<T, Exec>& columns_;
   const Schedule& schedule_;
   const Progress& progress_;
+  std::exception_ptr& callback_exception_;
   GlobalTile reported_{0};
-  DeferredException callback_failure_;
 };
 
 template <class T, class Exec>

@@ -45,15 +45,15 @@ ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64
                                              std::int64_t slab, detail::Memory<MemorySpace>& memory)
     : grid_(grid) {
   const detail::Communicator& communicator = grid_.communicator();
-  detail::Agreement agreement("ShardedMatrix");
-  agreement.check([] { detail::require_kokkos(); });
-  agreement.check([&] { detail::require_dimensions(n, tile_size, slab); });
-  agreement.same("scalar", detail::scalar_name<T>());
-  agreement.same("memory space", std::string(MemorySpace::name()));
-  agreement.same("n", std::to_string(n) + " rows");
-  agreement.same("tile", tile_size);
-  agreement.same("slab", slab);
-  agreement.settle(communicator);
+  detail::agree(communicator, "ShardedMatrix", [&](detail::Agreement& agreement) {
+    detail::require_kokkos();
+    detail::require_dimensions(n, tile_size, slab);
+    agreement.same("scalar", detail::scalar_name<T>());
+    agreement.same("memory space", std::string(MemorySpace::name()));
+    agreement.same("n", std::to_string(n) + " rows");
+    agreement.same("tile", tile_size);
+    agreement.same("slab", slab);
+  });
 
   layout_ = detail::make_layout<T, MemorySpace>(grid_.shape(), grid_.rank(), n, tile_size, slab);
   detail::collectively(communicator, [&] {

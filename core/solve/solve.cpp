@@ -12,6 +12,7 @@
 #include "tessera/cholesky_factor.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -305,25 +306,29 @@ class Solve {
 
 template <class T, class Exec>
 void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor, T* b, std::int64_t nrhs,
-           Memory<typename Exec::memory_space>& memory, const Schedule& schedule) {
+           Memory<typename Exec::memory_space>& memory, const std::function<void()>& deliver,
+           const Schedule& schedule) {
   if (nrhs == 0) return;
   const Region region("tessera::solve");
   const SlabLayout& layout = factor.matrix().layout();
   std::optional<Solve<T, Exec>> solve;
-  collectively(factor.grid().communicator(), [&] {
+  const auto run = [&] {
     const auto buffers = buffers_in<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule);
     if constexpr (!kernels::is_host<Exec>) {
       using OneDevice = SolveOnOneDevice<T, Exec>;
       if (OneDevice::suits(layout, nrhs)) return OneDevice::run(exec, factor, b, nrhs, buffers.substitution);
     }
-    solve.emplace(exec, factor, b, nrhs, buffers, memory);
+    solve.emplace(exec, factor, b, nrhs, buffers, memory).run();
+  };
+  collectively(factor.grid().communicator(), [&] {
+    run();
+    deliver();
   });
-  if (solve) solve->run();
 }
 
 #define TESSERA_INSTANTIATE_SOLVE(T, Exec)                                                                           \
   template void solve<T, Exec>(const Exec&, const CholeskyFactor<T, typename Exec::memory_space>&, T*, std::int64_t, \
-                               Memory<typename Exec::memory_space>&, const Schedule&);
+                               Memory<typename Exec::memory_space>&, const std::function<void()>&, const Schedule&);
 #define TESSERA_INSTANTIATE_SOLVES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_SOLVE, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_SOLVES)
 

@@ -12,8 +12,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -38,7 +40,7 @@ namespace detail {
 template <class T, class MemorySpace>
 std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid);
 
-/// Checks `options` for n rows on this many ranks and puts them into `agreement`.
+/// Checks `options` on this many ranks and notes them in `agreement`, within agree().
 void describe_options(Agreement& agreement, const CholeskyOptions& options, int ranks);
 
 /// The shift of try `number`, counted from 0.
@@ -47,8 +49,17 @@ double shift_of_try(const CholeskyOptions& options, std::size_t number);
 /// Throws Misuse for an invalid ladder, or if the magnitude of a shift is not at most `most`.
 void require_shifts(const CholeskyOptions& options, double most);
 
-/// Collective. The call's own duplicate of `comm`; throws Misuse on every rank if Kokkos is not running on one.
-std::shared_ptr<const Communicator> begin_call(MPI_Comm comm);
+/// Collective. The call's own duplicate of `comm`, after `prepare` on each rank; throws Misuse on every rank if Kokkos
+/// is not running on one.
+template <std::invocable Prepare>
+std::shared_ptr<const Communicator> begin_call(MPI_Comm comm, Prepare&& prepare) {
+  auto communicator = duplicate(comm);
+  agree(*communicator, "cholesky_distributed", [&](Agreement&) {
+    require_kokkos();
+    std::forward<Prepare>(prepare)();
+  });
+  return communicator;
+}
 
 int size_of(const Communicator& communicator);
 
@@ -66,14 +77,14 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   static_assert(Scalar<T>, "b holds float, double or Kokkos::complex of these");
   const int ranks = size_of(*communicator);
   const Shape shape = shape_of(b);
-  Agreement agreement("cholesky_distributed");
-  agreement.same("scalar of a and b", scalar_name<T>());
-  agreement.same("memory space of exec", std::string(MemorySpace::name()));
-  agreement.same("b", Tree<B>::describe(b));
-  MatrixSource<A, T, Exec>::describe(agreement, a, shape.n);
-  describe_options(agreement, options, ranks);
-  agreement.check([&] { require_shifts(options, largest_real<T>); });
-  agreement.settle(*communicator);
+  agree(*communicator, "the arguments of cholesky_distributed", [&](Agreement& agreement) {
+    agreement.same("scalar of a and b", scalar_name<T>());
+    agreement.same("memory space of exec", std::string(MemorySpace::name()));
+    agreement.same("b", Tree<B>::describe(b));
+    MatrixSource<A, T, Exec>::describe(agreement, a, shape.n);
+    describe_options(agreement, options, ranks);
+    require_shifts(options, largest_real<T>);
+  });
 
   CholeskyInfo info;
   info.grid = options.grid.value_or(nearly_square(ranks));
@@ -84,6 +95,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     x = Tree<B>::map(b, [](const auto& leaf) { return make_solution(leaf); });
     work = right_hand_sides<T>(memory, shape.n, shape.nrhs);
     ravel<T>(exec, b, work);
+    info.tries.reserve(1);
   });
 
   const ProcessGrid grid(std::move(communicator), info.grid, options.mpi_buffers);
@@ -91,6 +103,9 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   const auto lap = [&start] { return seconds_since(std::exchange(start, std::chrono::steady_clock::now())); };
   std::optional<Factored<T, MemorySpace>> factored;
   do {
+    if (!info.tries.empty()) {
+      collectively(grid.communicator(), [&] { info.tries.reserve(info.tries.size() + 1); });
+    }
     info.diag_shift = shift_of_try(options, info.tries.size());
     factored.reset();  // its memory is taken again
     ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, std::max<std::int64_t>(1, info.tile_size), 0, memory);
@@ -105,17 +120,23 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     info.leading_minor = factored->leading_minor;
     info.tries.push_back({info.diag_shift, info.leading_minor});
   } while (info.leading_minor > 0 && static_cast<int>(info.tries.size()) < options.shifts.tries);
+  const auto deliver = [&] {
+    unravel<T>(exec, static_cast<const T*>(work), *x);
+    exec.fence();
+  };
   if (info.leading_minor == 0) {
-    solve<T>(exec, factored->factor, work, shape.nrhs, memory);
+    solve<T>(exec, factored->factor, work, shape.nrhs, memory, std::cref(deliver));
   } else if (options.on_failure == Failure::raise) {
     throw NotPositiveDefinite(info.leading_minor);
   } else {
-    fill("tessera::solve::fill_nan", exec, work, shape.n * shape.nrhs, T(std::numeric_limits<RealOf<T>>::quiet_NaN()));
+    collectively(grid.communicator(), [&] {
+      fill("tessera::solve::fill_nan", exec, work, shape.n * shape.nrhs,
+           T(std::numeric_limits<RealOf<T>>::quiet_NaN()));
+      deliver();
+    });
   }
-  unravel<T>(exec, static_cast<const T*>(work), *x);
-  exec.fence();
   info.seconds.solve = lap();
-  return {std::move(*x), info};
+  return {std::move(*x), std::move(info)};
 }
 
 }  // namespace detail
@@ -157,16 +178,17 @@ requires Kokkos::is_execution_space<Exec>::value auto cholesky_distributed(const
                                                                            const CholeskyOptions& options = {},
                                                                            const X0& /*x0*/ = std::nullopt) {
   detail::Memory<typename Exec::memory_space> memory;
-  return detail::solve_once(exec, detail::begin_call(comm), a, b, options, memory);
+  return detail::solve_once(exec, detail::begin_call(comm, [] {}), a, b, options, memory);
 }
 
 /// The same, with a Kokkos::DefaultExecutionSpace as `exec`.
 template <class A, class B, class X0 = std::nullopt_t>
 auto cholesky_distributed(MPI_Comm comm, A&& a, const B& b, const CholeskyOptions& options = {},
                           const X0& /*x0*/ = std::nullopt) {
-  auto communicator = detail::begin_call(comm);  // before a space is made, which needs a running Kokkos
+  std::optional<Kokkos::DefaultExecutionSpace> exec;  // which needs a running Kokkos
+  auto communicator = detail::begin_call(comm, [&] { exec.emplace(); });
   detail::Memory<Kokkos::DefaultExecutionSpace::memory_space> memory;
-  return detail::solve_once(Kokkos::DefaultExecutionSpace{}, std::move(communicator), a, b, options, memory);
+  return detail::solve_once(*exec, std::move(communicator), a, b, options, memory);
 }
 
 /// cholesky_distributed as an object, for drivers that take a linear solver.
@@ -190,22 +212,29 @@ struct CholeskyDistributed {
   template <class A, class B, class X0 = std::nullopt_t>
   requires(!Kokkos::is_execution_space<std::remove_cvref_t<A>>::value) auto operator()(
       A&& a, const B& b, const X0& /*x0*/ = std::nullopt) const {
-    auto communicator = detail::begin_call(comm);  // before a space is made, which needs a running Kokkos
-    return call(Kokkos::DefaultExecutionSpace{}, std::move(communicator), a, b);
+    std::optional<Kokkos::DefaultExecutionSpace> exec;  // which needs a running Kokkos
+    return call([&]() -> auto& { return exec.emplace(); }, a, b);
   }
 
   /// cholesky_distributed(exec, comm, a, b, options). Collective over `comm`.
   template <class Exec, class A, class B, class X0 = std::nullopt_t>
   requires Kokkos::is_execution_space<Exec>::value auto operator()(const Exec& exec, A&& a, const B& b,
                                                                    const X0& /*x0*/ = std::nullopt) const {
-    return call(exec, detail::begin_call(comm), a, b);
+    return call([&]() -> auto& { return exec; }, a, b);
   }
 
  private:
-  template <class Exec, class A, class B>
-  auto call(const Exec& exec, std::shared_ptr<const detail::Communicator> communicator, A& a, const B& b) const {
-    const auto lent = memory.lend<typename Exec::memory_space>();
-    return detail::solve_once(exec, std::move(communicator), a, b, options, *lent);
+  /// `exec_of()`: the execution space.
+  template <class ExecOf, class A, class B>
+  auto call(const ExecOf& exec_of, A& a, const B& b) const {
+    using Exec = std::remove_cvref_t<decltype(exec_of())>;
+    const Exec* exec = nullptr;
+    std::optional<decltype(memory.lend<typename Exec::memory_space>())> lent;
+    auto communicator = detail::begin_call(comm, [&] {
+      exec = &exec_of();
+      lent.emplace(memory.lend<typename Exec::memory_space>());
+    });
+    return detail::solve_once(*exec, std::move(communicator), a, b, options, **lent);
   }
 };
 

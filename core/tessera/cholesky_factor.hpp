@@ -118,10 +118,12 @@ T* right_hand_sides(Memory<MemorySpace>& memory, std::int64_t n, std::int64_t nr
           .data());
 }
 
-/// Collective. b = A^-1 b for an n x nrhs column-major `b` in the memory of `exec`.
+/// Collective. b = A^-1 b for an n x nrhs column-major `b` in the memory of `exec`; then each rank calls `deliver`,
+/// which takes b from there.
 template <class T, class Exec>
 void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor, T* b, std::int64_t nrhs,
-           Memory<typename Exec::memory_space>& memory, const Schedule& schedule = {});
+           Memory<typename Exec::memory_space>& memory, const std::function<void()>& deliver,
+           const Schedule& schedule = {});
 
 }  // namespace detail
 
@@ -133,9 +135,8 @@ void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space
 /// @param exec runs the kernels, in the memory space of `a`
 /// @param a the factor takes over its memory; `a` is a 0 x 0 matrix afterwards, also if the factorisation throws
 /// @param progress may be empty, or passed on some ranks only; it is called on this thread, after each step, with
-/// `done`
-///   increasing up to `all`. What it throws is thrown on every rank in the end (see errors.hpp), and it is not called
-///   again.
+///   `done` increasing up to `all`. What it throws is thrown on every rank in the end (see errors.hpp), and it is
+///   not called again.
 /// @throws NotPositiveDefinite on every rank, if a leading minor is not positive definite
 /// @throws std::invalid_argument on every rank, if the ranks disagree; `a` is then unchanged
 /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
@@ -144,13 +145,14 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
                                                          ShardedMatrix<T, typename Exec::memory_space>&& a,
                                                          const Progress& progress = {}) {
   detail::require_backend<Exec>();
-  detail::Agreement agreement("factorize");
-  agreement.same("scalar", detail::scalar_name<T>());
-  agreement.same("memory space of exec", std::string(Exec::memory_space::name()));
-  agreement.same("n", std::to_string(a.n()) + " rows");
-  agreement.same("tile", a.tile_size());
-  agreement.same("slab", a.slab());
-  agreement.settle(a.grid().communicator());
+  detail::agree(a.grid().communicator(), "factorize", [&](detail::Agreement& agreement) {
+    detail::require_kokkos();
+    agreement.same("scalar", detail::scalar_name<T>());
+    agreement.same("memory space of exec", std::string(Exec::memory_space::name()));
+    agreement.same("n", std::to_string(a.n()) + " rows");
+    agreement.same("tile", a.tile_size());
+    agreement.same("slab", a.slab());
+  });
   detail::Memory<typename Exec::memory_space> memory;
   auto factored = detail::try_factorize<T>(exec, std::move(a), progress, memory);
   if (factored.leading_minor > 0) throw NotPositiveDefinite(factored.leading_minor);
@@ -171,18 +173,17 @@ void CholeskyFactor<T, MemorySpace>::solve(const Exec& exec, const B& b) const {
     columns.extent[1] = 1;
   }
   const std::int64_t nrhs = columns.extent[1];
-  detail::Agreement agreement("solve");
-  agreement.check([&] {
+  detail::agree(grid().communicator(), "solve", [&](detail::Agreement& agreement) {
+    detail::require_kokkos();
     if (columns.extent[0] != n()) {
       detail::throw_misuse(
           "b", "must have n = " + std::to_string(n()) + " rows, got " + detail::describe(detail::strided(b)));
     }
+    agreement.same("scalar", detail::scalar_name<T>());
+    agreement.same("n", std::to_string(n()) + " rows");
+    agreement.same("tile", tile_size());
+    agreement.same("b", detail::describe(detail::strided(b)));
   });
-  agreement.same("scalar", detail::scalar_name<T>());
-  agreement.same("n", std::to_string(n()) + " rows");
-  agreement.same("tile", tile_size());
-  agreement.same("b", detail::describe(detail::strided(b)));
-  agreement.settle(grid().communicator());
 
   columns = detail::transposed(columns);
   T* work = nullptr;
@@ -190,10 +191,12 @@ void CholeskyFactor<T, MemorySpace>::solve(const Exec& exec, const B& b) const {
     work = detail::right_hand_sides<T>(memory_, n(), nrhs);
     detail::gather_from<typename B::memory_space, T>(exec, detail::read_only(columns), work);
   });
-  detail::solve<T>(exec, *this, work, nrhs, memory_);
-  detail::scatter_to<typename B::memory_space, T>(exec, work, columns);
-  // The next solve works in the same memory, and may be on another instance.
-  exec.fence();
+  const auto deliver = [&] {
+    detail::scatter_to<typename B::memory_space, T>(exec, work, columns);
+    // The next solve works in the same memory, and may be on another instance.
+    exec.fence();
+  };
+  detail::solve<T>(exec, *this, work, nrhs, memory_, std::cref(deliver));
 }
 
 }  // namespace tessera

@@ -96,11 +96,9 @@ struct MatrixSource<A, T, Exec> {
       static_assert(std::is_same_v<typename J::non_const_value_type, T>, "jacobian and A have one scalar type");
     }
     agreement.same("jacobian", std::string(is_view<J> ? "a View of local samples" : "an operator"));
-    agreement.check([&] {
-      require_gram_options(gram.options, largest_real<T>);
-      require_jacobian(gram.options.form, static_cast<std::int64_t>(gram.jacobian.extent(0)),
-                       static_cast<std::int64_t>(gram.jacobian.extent(1)), n);
-    });
+    require_gram_options(gram.options, largest_real<T>);
+    require_jacobian(gram.options.form, static_cast<std::int64_t>(gram.jacobian.extent(0)),
+                     static_cast<std::int64_t>(gram.jacobian.extent(1)), n);
     agreement.same("form", static_cast<int>(gram.options.form));
     agreement.same("alpha", gram.options.alpha);
     agreement.same("subtract_column_means", static_cast<int>(gram.options.subtract_column_means));
@@ -110,8 +108,12 @@ struct MatrixSource<A, T, Exec> {
   /// The triangle does not matter: a Gram is not stored.
   static void take_in(const Exec& exec, A& gram, Matrix& matrix, double diag_shift, Triangle,
                       Memory<typename Exec::memory_space>& memory) {
-    matrix.fill(exec, Shift<T>{static_cast<RealOf<T>>(diag_shift)});
-    add(exec, gram, matrix, memory);
+    BlockSource<T> source;
+    collectively(matrix.grid().communicator(), [&] {
+      matrix.fill(exec, Shift<T>{static_cast<RealOf<T>>(diag_shift)});
+      source = source_of(exec, gram.jacobian);
+    });
+    add_gram_blocks(exec, source, gram.options, matrix, memory);
   }
 
   /// Collective. Adds the product to what `matrix` holds.
@@ -159,13 +161,13 @@ template <class Exec, detail::AnyGram A, Scalar T>
 void add_gram(const Exec& exec, A&& gram, ShardedMatrix<T, typename Exec::memory_space>& matrix) {
   detail::require_backend<Exec>();
   using Source = detail::MatrixSource<std::remove_reference_t<A>, T, Exec>;
-  detail::Agreement agreement("add_gram");
-  agreement.check([] { detail::require_kokkos(); });
-  Source::describe(agreement, gram, matrix.n());
-  agreement.same("scalar", detail::scalar_name<T>());
-  agreement.same("n", std::to_string(matrix.n()) + " rows");
-  agreement.same("tile", matrix.tile_size());
-  agreement.settle(matrix.grid().communicator());
+  detail::agree(matrix.grid().communicator(), "add_gram", [&](detail::Agreement& agreement) {
+    detail::require_kokkos();
+    Source::describe(agreement, gram, matrix.n());
+    agreement.same("scalar", detail::scalar_name<T>());
+    agreement.same("n", std::to_string(matrix.n()) + " rows");
+    agreement.same("tile", matrix.tile_size());
+  });
   detail::Memory<typename Exec::memory_space> memory;
   Source::add(exec, gram, matrix, memory);
 }

@@ -27,17 +27,17 @@ void redistribute(const Exec& exec, A&& a, ShardedMatrix<T, typename Exec::memor
                   Triangle triangle = Triangle::lower) {
   detail::require_backend<Exec>();
   using Source = detail::MatrixSource<std::remove_reference_t<A>, T, Exec>;
-  detail::Agreement agreement("redistribute");
-  agreement.check([] { detail::require_kokkos(); });
-  Source::describe(agreement, a, matrix.n());
-  agreement.check([&] { detail::require_shift(diag_shift, detail::largest_real<T>); });
-  agreement.check([&] { detail::require_triangle(triangle); });
-  agreement.same("scalar", detail::scalar_name<T>());
-  agreement.same("n", std::to_string(matrix.n()) + " rows");
-  agreement.same("tile", matrix.tile_size());
-  agreement.same("diag_shift", diag_shift);
-  agreement.same("triangle", static_cast<int>(triangle));
-  agreement.settle(matrix.grid().communicator());
+  detail::agree(matrix.grid().communicator(), "redistribute", [&](detail::Agreement& agreement) {
+    detail::require_kokkos();
+    Source::describe(agreement, a, matrix.n());
+    detail::require_shift(diag_shift, detail::largest_real<T>);
+    detail::require_triangle(triangle);
+    agreement.same("scalar", detail::scalar_name<T>());
+    agreement.same("n", std::to_string(matrix.n()) + " rows");
+    agreement.same("tile", matrix.tile_size());
+    agreement.same("diag_shift", diag_shift);
+    agreement.same("triangle", static_cast<int>(triangle));
+  });
   detail::Memory<typename Exec::memory_space> memory;
   Source::take_in(exec, a, matrix, diag_shift, triangle, memory);
 }

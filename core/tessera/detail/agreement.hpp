@@ -9,9 +9,10 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
-#include <vector>
 
-// How an exception on one rank becomes an exception on all of them, so that none waits for a rank that has left.
+// How an exception on one rank becomes an exception on all of them, so that none waits for a rank that has left. A
+// collective call is a sequence of agree() and collectively(): what may throw on one rank alone, be it for lack of
+// memory, happens inside them.
 namespace tessera::detail {
 
 class Communicator;
@@ -35,64 +36,57 @@ void require_kokkos();
 /// null or an inter-communicator, or MPI is not running.
 std::shared_ptr<const Communicator> duplicate(MPI_Comm comm);
 
-/// Collective. Returns if every rank passes null. Otherwise every rank throws: its own exception if it has one, else
-/// that of the lowest rank that has (Misuse and std::bad_alloc as such, anything else as a std::runtime_error).
-void settle(const Communicator& communicator, const std::exception_ptr& mine);
+/// Collective. Returns if no rank passes an exception, and all pass the same record. Otherwise every rank throws: its
+/// own exception if it has one, else that of the lowest rank that has (Misuse and std::bad_alloc as such, anything else
+/// as a std::runtime_error); and Misuse, where records differ. What is left of messages is received first.
+void settle(const Communicator& communicator, const std::exception_ptr& mine, const std::string& record = {});
 
-/// The first exception of this rank's work, kept until all ranks have reached a place where they can throw.
-class DeferredException {
- public:
-  /// Runs `work`, unless an exception is already kept.
-  template <std::invocable Work>
-  void run(Work&& work) {
-    if (kept_) return;
-    try {
-      std::forward<Work>(work)();
-    } catch (...) {
-      kept_ = std::current_exception();
-    }
-  }
+/// Collective. Has ranks that wait for a message stop waiting, if this one has an exception; then settles.
+void conclude(const Communicator& communicator, const std::exception_ptr& mine);
 
-  const std::exception_ptr& kept() const { return kept_; }  ///< null if there is none
-
-  /// Collective. Throws on every rank if one keeps an exception.
-  void settle(const Communicator& communicator) const { detail::settle(communicator, kept_); }
-
- private:
-  std::exception_ptr kept_;
-};
-
-/// Collective. Runs `work`, which must not communicate, on every rank; throws on all of them if it throws on one.
+/// What `work` throws, or null.
 template <std::invocable Work>
-void collectively(const Communicator& communicator, Work&& work) {
-  DeferredException exception;
-  exception.run(std::forward<Work>(work));
-  exception.settle(communicator);
+std::exception_ptr exception_of(Work&& work) noexcept {
+  try {
+    std::forward<Work>(work)();
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
 }
 
-/// The arguments of one collective call: checked on each rank, and compared between the ranks, before any rank waits
-/// for another's data.
+/// Collective. Runs `work` on every rank; throws on all of them if it throws on one. It may communicate by a Transfers
+/// that outlives the call, as may its buffers, and by nothing else.
+template <std::invocable Work>
+void collectively(const Communicator& communicator, Work&& work) {
+  conclude(communicator, exception_of(std::forward<Work>(work)));
+}
+
+/// What the arguments of a collective call are on this rank, as far as all ranks must pass the same.
 class Agreement {
  public:
-  explicit Agreement(std::string operation) { same("operation", std::move(operation)); }
-
   /// `argument` must have this value on every rank.
-  void same(std::string argument, std::string value) { record_.emplace_back(std::move(argument), std::move(value)); }
-  void same(std::string argument, std::integral auto value) { same(std::move(argument), std::to_string(value)); }
-  void same(std::string argument, double value);
+  void same(const char* argument, const std::string& value);
+  void same(const char* argument, std::integral auto value) { same(argument, std::to_string(value)); }
+  void same(const char* argument, double value);
 
-  /// Checks this rank's own arguments; settle() throws what the first failing check throws.
-  template <std::invocable Check>
-  void check(Check&& check) {
-    fault_.run(std::forward<Check>(check));
-  }
-
-  /// Collective. Throws on every rank if a check failed on one, or if the ranks disagree.
-  void settle(const Communicator& communicator) const;
+  const std::string& record() const { return record_; }  ///< two lines for each argument: its name, and its value
 
  private:
-  std::vector<std::pair<std::string, std::string>> record_;
-  DeferredException fault_;
+  std::string record_;
 };
+
+/// Collective, and the first thing that a collective call does. `describe(agreement)` checks this rank's arguments,
+/// and notes what the ranks must agree on. Throws on every rank what it throws on one, and Misuse where ranks disagree,
+/// also about which `operation` this is: no rank waits for another's data before.
+template <std::invocable<Agreement&> Describe>
+void agree(const Communicator& communicator, const char* operation, Describe&& describe) {
+  Agreement agreement;
+  const std::exception_ptr exception = exception_of([&] {
+    agreement.same("operation", std::string(operation));
+    std::forward<Describe>(describe)(agreement);
+  });
+  settle(communicator, exception, agreement.record());
+}
 
 }  // namespace tessera::detail

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <tessera/detail/agreement.hpp>
 #include <tessera/detail/strided.hpp>
 
 #include <Kokkos_Core.hpp>
@@ -39,12 +38,9 @@ struct BlockSource {
   /// A window's block, valid until the next call.
   std::function<Strided<const T>(T* buffer, const Window&)> block;
 
-  /// The block, or nothing if the window is empty or the caller's code throws, now or earlier. It does not throw, as
-  /// other ranks wait for this one's messages.
-  Strided<const T> ask(T* buffer, const Window& window, DeferredException& exception) const {
-    Strided<const T> answer;
-    if (window.size() > 0) exception.run([&] { answer = block(buffer, window); });
-    return answer;
+  /// The block, or nothing if the window is empty.
+  Strided<const T> ask(T* buffer, const Window& window) const {
+    return window.size() > 0 ? block(buffer, window) : Strided<const T>{};
   }
 };
 

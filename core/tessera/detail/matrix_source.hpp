@@ -35,8 +35,8 @@ void require_triangle(Triangle triangle);
 template <class T>
 constexpr double largest_real = static_cast<double>(std::numeric_limits<RealOf<T>>::max());
 
-/// Collective. matrix = A + diag_shift I, where `source` has this rank's rows of A. The arguments have passed an
-/// Agreement.
+/// Collective. matrix = A + diag_shift I, where `source` has this rank's rows of A. The arguments have been
+/// agreed on.
 template <class T, class Exec>
 void redistribute_rows(const Exec& exec, const BlockSource<T>& source,
                        ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
@@ -46,13 +46,13 @@ void redistribute_rows(const Exec& exec, const BlockSource<T>& source,
 /// kind is a further specialisation, for an `A` that may be const.
 template <class A, class T, class Exec>
 struct MatrixSource {
-  /// Checks `a` against n and puts what the ranks must agree on into `agreement`. Local.
+  /// Checks `a` against n and puts what the ranks must agree on into `agreement`, within agree().
   static void describe(Agreement& agreement, A&, std::int64_t /*n*/) {
     static_assert(RowOperator<A, T, Exec>, "a is a rank-2 View, or has to_dense(exec, first_row, rows_view)");
     agreement.same("a", std::string("an operator"));
   }
 
-  /// Collective. matrix = A + diag_shift I. The arguments have passed an Agreement.
+  /// Collective. matrix = A + diag_shift I. The arguments have been agreed on.
   static void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
                       Triangle triangle, Memory<typename Exec::memory_space>& memory) {
     const ProcessGrid& grid = matrix.grid();
@@ -75,10 +75,8 @@ struct MatrixSource<A, T, Exec> {
     static_assert(A::rank == 2, "a is a rank-2 View of local rows x n");
     static_assert(std::is_same_v<typename A::non_const_value_type, T>, "a and all leaves of b have one scalar type");
     agreement.same("a", std::string("a View of local rows"));
-    agreement.check([&] {
-      require_columns(detail::describe(strided(a)), static_cast<std::int64_t>(a.extent(0)),
-                      static_cast<std::int64_t>(a.extent(1)), n);
-    });
+    require_columns(detail::describe(strided(a)), static_cast<std::int64_t>(a.extent(0)),
+                    static_cast<std::int64_t>(a.extent(1)), n);
   }
 
   static void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
