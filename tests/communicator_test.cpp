@@ -245,20 +245,32 @@ TEST_F(CommunicatorTest, FailingCallIsAnMpiError) {
   EXPECT_TRUE(solves(comm));
 }
 
-TEST_F(CommunicatorTest, FailingMessageIsAnMpiError) {
+// Each call that works on messages, one after the other, on each rank alone.
+TEST_F(CommunicatorTest, FailingMessageOfOneRankEndsTheCallOnAll) {
   if (ranks == 1) GTEST_SKIP() << "one rank sends none";
   const std::int64_t tile = 2;  // each rank has rows for each other
-  const System<double> system(comm, 2 * tile * ranks * ranks);
+  const System<double> system(comm, tile * ranks * ranks);
   const bool host = kernels::is_host<Kokkos::DefaultExecutionSpace>;
+  const int stride = 1 + ranks * ranks / 3;
   for (const std::string name : {"MPI_Irecv", "MPI_Isend", host ? "MPI_Waitsome" : "MPI_Testsome"}) {
-    SCOPED_TRACE(name);
-    const profile::Open before = profile::open();
-    profile::fail(name);
-    const Thrown thrown = thrown_by([&] { system.solve({.local_tile_size = tile, .grid = GridShape{1, ranks}}); });
-    EXPECT_TRUE(profile::has_failed());
-    EXPECT_EQ(thrown.kind, Kind::mpi_error) << thrown;
-    EXPECT_TRUE(thrown.message.starts_with(name)) << thrown;
-    EXPECT_EQ(profile::open(), before);
+    for (int culprit = 0; culprit < ranks; ++culprit) {
+      int made = 1;
+      for (int skip = culprit % stride; made != 0; skip += stride) {
+        SCOPED_TRACE(name + " number " + std::to_string(skip) + " on rank " + std::to_string(culprit));
+        const profile::Open before = profile::open();
+        if (rank == culprit) profile::fail(name, skip);
+        const Thrown thrown = thrown_by([&] { system.solve({.local_tile_size = tile, .grid = GridShape{1, ranks}}); });
+        made = profile::has_failed() ? 1 : 0;
+        MPI_Bcast(&made, 1, MPI_INT, culprit, comm);
+        const Kind expected = made == 0 ? Kind::nothing : rank == culprit ? Kind::mpi_error : Kind::runtime_error;
+        EXPECT_EQ(thrown.kind, expected) << thrown;
+        EXPECT_TRUE(made == 0 || thrown.message.starts_with(name)) << thrown;
+        EXPECT_EQ(profile::open(), before);
+        if (made == 0) {
+          EXPECT_GE(skip, stride) << "not called at all";
+        }
+      }
+    }
     EXPECT_TRUE(solves(comm));
   }
 }

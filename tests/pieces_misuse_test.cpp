@@ -1,6 +1,7 @@
 #include "misuse.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <utility>
@@ -174,6 +175,43 @@ TEST_F(PiecesMisuseTest, SolveWithFactorsThatDiffer) {
     }
   });
   expect_good(one);
+}
+
+// One rank calls one function while the others call another one.
+TEST_F(PiecesMisuseTest, DifferentFunctionsOnOneGrid) {
+  const Factor l = factor(tile);
+  auto into = matrix();
+  const Kokkos::View<double**> j("j", static_cast<std::size_t>(rank == 0 ? n : 0), 3);
+  const std::vector<std::function<void()>> calls{
+      [&] { ShardedMatrix<double>(grid, n, tile); },           [&] { redistribute(Exec{}, system.a, into, 0); },
+      [&] { add_gram(Exec{}, ::tessera::Gram{j}, into); },     [&] { factorize(Exec{}, std::move(into)); },
+      [&] { l.solve(Exec{}, Kokkos::View<double*>("b", n)); },
+  };
+  for (const auto& one : calls) {
+    for (const auto& other : calls) {
+      if (&one == &other) continue;
+      wrong_on_one("operation", {"redistribute|add_gram|factorize|solve"},
+                   [&](bool is_wrong) { is_wrong ? one() : other(); });
+    }
+  }
+  expect_good(l);
+}
+
+TEST_F(PiecesMisuseTest, DifferentFunctionsOnOneCommunicator) {
+  wrong_on_one("operation", {"ProcessGrid", "cholesky_distributed"}, [&](bool is_wrong) {
+    if (is_wrong) {
+      ProcessGrid{comm};
+    } else {
+      system.solve();
+    }
+  });
+  wrong_on_one("operation", {"ProcessGrid", "cholesky_distributed"}, [&](bool is_wrong) {
+    if (is_wrong) {
+      system.solve();
+    } else {
+      ProcessGrid{comm};
+    }
+  });
 }
 
 // What is moved from is an empty matrix on the same grid: misuse just where the other ranks bring another one.

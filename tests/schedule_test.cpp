@@ -45,7 +45,8 @@ struct ScheduleTest : ::testing::Test {
     const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), static_cast<std::size_t>(nrhs));
     set_noise(b, 3);
     const auto right_hand_sides = to_host(b);
-    detail::solve<T>(Exec{}, factored.factor, b.data(), nrhs, memory, [] { Exec{}.fence(); }, schedule);
+    detail::solve<T>(
+        Exec{}, factored.factor, b.data(), nrhs, memory, [] { Exec{}.fence(); }, schedule);
     const auto x = to_host(b);
     Result<T> result;
     result.factor = lower_tiles(factored.factor.matrix());

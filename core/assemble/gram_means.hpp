@@ -69,8 +69,8 @@ class GramMeans {
     }
   }
 
-  /// How to centre this rank's piece of a chunk, which is `window` of J; none counts as zeros. Where ranks have rows of X
-  /// and terms have a mean, and for a merge, all ranks call it.
+  /// How to centre this rank's piece of a chunk, which is `window` of J; none counts as zeros. Where ranks have rows of
+  /// X and terms have a mean, and for a merge, all ranks call it.
   Centring<T> of(const Strided<const T>& window, std::int64_t chunk, const GramChunks::Piece& piece) {
     Centring<T> centring;
     centring.own_terms = piece.own_terms();

@@ -229,7 +229,7 @@ class Redistribution {
   const ProcessGrid& grid_;
   RealOf<T> diag_shift_;
   bool upper_;
-  std::int64_t chunk_;  // rows
+  std::int64_t chunk_;                      // rows
   std::vector<std::int64_t> shard_begins_;  // where the rows of each rank begin, and where the last one's end
   RedistributeBuffers<T, MemorySpace> buffers_;
 };

@@ -29,8 +29,8 @@ struct AddInOrder {
 /// The numbers that each rank adds up, of `count`; the last ranks may have fewer, or none.
 constexpr std::int64_t share_of_sums(std::int64_t count, int ranks) { return (count + ranks - 1) / ranks; }
 
-/// `count` numbers at `values` become their sums over the ranks: each rank adds up a share of them, and sends it to all.
-/// `room` has ranks * share_of_sums(count, ranks) numbers. All is in the memory of `exec`.
+/// `count` numbers at `values` become their sums over the ranks: each rank adds up a share of them, and sends it to
+/// all. `room` has ranks * share_of_sums(count, ranks) numbers. All is in the memory of `exec`.
 template <class Exec>
 void sum_over_ranks(const Exec& exec, const ProcessGrid& grid, Transfers<Exec>& transfers, double* values,
                     std::int64_t count, double* room) {

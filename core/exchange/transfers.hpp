@@ -85,8 +85,10 @@ class Transfers final : private InFlight {
   /// On the host, returns when at least one more packet of a message is done; on a device at once, as that may have
   /// come further meanwhile.
   void wait_some();
-  void wait() { wait_until([this] { return idle(); }); }  ///< returns when all messages are done
-  void wait(const std::vector<Message>& messages) {       ///< returns when these are
+  void wait() {
+    wait_until([this] { return idle(); });
+  }                                                  ///< returns when all messages are done
+  void wait(const std::vector<Message>& messages) {  ///< returns when these are
     wait_until([&] { return done(messages); });
   }
 

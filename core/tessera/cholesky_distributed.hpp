@@ -213,14 +213,16 @@ struct CholeskyDistributed {
   requires(!Kokkos::is_execution_space<std::remove_cvref_t<A>>::value) auto operator()(
       A&& a, const B& b, const X0& /*x0*/ = std::nullopt) const {
     std::optional<Kokkos::DefaultExecutionSpace> exec;  // which needs a running Kokkos
-    return call([&]() -> auto& { return exec.emplace(); }, a, b);
+    return call(
+        [&]() -> auto& { return exec.emplace(); }, a, b);
   }
 
   /// cholesky_distributed(exec, comm, a, b, options). Collective over `comm`.
   template <class Exec, class A, class B, class X0 = std::nullopt_t>
   requires Kokkos::is_execution_space<Exec>::value auto operator()(const Exec& exec, A&& a, const B& b,
                                                                    const X0& /*x0*/ = std::nullopt) const {
-    return call([&]() -> auto& { return exec; }, a, b);
+    return call(
+        [&]() -> auto& { return exec; }, a, b);
   }
 
  private:

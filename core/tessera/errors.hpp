@@ -7,10 +7,12 @@
 /// @file
 /// How collective calls fail: by an exception on every rank, so that none waits for a rank that has left.
 ///
-/// Misuse, and arguments on which the ranks disagree, are a std::invalid_argument whose message names the argument.
-/// What happens on some ranks only, in a callback or for lack of memory, is rethrown there; the other ranks throw
-/// std::bad_alloc, if the lowest of those ranks did, or a std::runtime_error with its message. Two errors do not reach
-/// all ranks: MpiError, and the misuse of a communicator on which nothing can be sent (see ProcessGrid).
+/// Misuse, and arguments on which the ranks disagree, are a std::invalid_argument whose message names the argument; so
+/// is that ranks are in different functions of Tessera on one communicator. What happens on some ranks only, in a
+/// callback, for lack of memory, in a kernel or in MPI, is rethrown there; the other ranks throw std::bad_alloc, if the
+/// lowest of those ranks did, or a std::runtime_error with its message. Ranks that wait for a message stop waiting, and
+/// what is on its way is received: the next call works. Two errors may not reach all ranks: the failure of a collective
+/// MPI call (see MpiError), and the misuse of a communicator on which nothing can be sent (see ProcessGrid).
 
 namespace tessera {
 
@@ -30,7 +32,8 @@ class NotPositiveDefinite : public std::runtime_error {
   std::int64_t leading_minor_;
 };
 
-/// Thrown on the rank whose MPI call failed, not on all ranks: others may throw it as well, or wait for that rank.
+/// Thrown on the rank whose MPI call failed. The others throw a std::runtime_error with its message, if MPI still works
+/// on that communicator; if what failed is a collective MPI call, they may wait for that rank instead.
 ///
 /// what() names the call and has MPI's text. A failure to duplicate the caller's communicator first reaches that
 /// communicator's own error handler, which by default ends the program.
