@@ -1,29 +1,19 @@
 #pragma once
 
+#include "perf/finite.hpp"
 #include "perf/hdf5_file.hpp"
-#include "perf/random.hpp"
 
 #include <tessera/options.hpp>
 #include <tessera/redistribute.hpp>
 
 #include <Kokkos_Core.hpp>
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 
 namespace tessera::perf {
-
-template <class T>
-bool is_finite(const T& z) {
-  if constexpr (is_complex<T>) {
-    return std::isfinite(z.real()) && std::isfinite(z.imag());
-  } else {
-    return std::isfinite(z);
-  }
-}
 
 /// Throws unless z is finite, which it is called.
 template <class T>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "perf/backward_error.hpp"
+#include "perf/finite.hpp"
 #include "perf/gaussian_process.hpp"
 #include "perf/program.hpp"
 #include "perf/progress_bar.hpp"
@@ -9,7 +10,6 @@
 
 #include <tessera/tessera.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <optional>
@@ -71,7 +71,8 @@ Report fit(MPI_Comm comm, Settings settings) {
   ShardedMatrix<T> matrix(grid, n, detail::tile_size_for<T, MemorySpace>(settings.tile, n, grid.shape()),
                           settings.slab);
 
-  Covariance<T, MemorySpace> covariance{{}, kernel_of(settings.kernel), settings.length_scale, settings.noise};
+  Covariance<T, MemorySpace> covariance{
+      {}, kernel_of(settings.kernel), settings.length_scale, settings.noise + settings.shift};
   Kokkos::View<T**, Kokkos::LayoutLeft, MemorySpace> b;
   Kokkos::View<T**, Kokkos::LayoutLeft, MemorySpace> x;
   everywhere(comm, [&] {
@@ -82,7 +83,7 @@ Report fit(MPI_Comm comm, Settings settings) {
   Kokkos::parallel_for("tessera::fit::points", Rows(exec, 0, n),
                        ScatterPoints<MemorySpace>{covariance.points, settings.seed});
   Kokkos::parallel_for("tessera::fit::observe", Rows(exec, 0, n),
-                       Observe<T, MemorySpace>{b, covariance.points, std::max(0.0, settings.noise), settings.seed});
+                       Observe<T, MemorySpace>{b, covariance.points, settings.noise, settings.seed});
   Kokkos::deep_copy(exec, x, b);
   exec.fence();
 
@@ -121,10 +122,11 @@ Report fit(MPI_Comm comm, Settings settings) {
   timeline.reset();
 
   report.log_determinant = factor.log_determinant();
+  const auto solution = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, x);
   report.log_likelihood =
-      log_likelihood(Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, b),
-                     Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, x), report.log_determinant);
+      log_likelihood(Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, b), solution, report.log_determinant);
   report.backward_error = backward_error(exec, comm, covariance, x, b);
+  report.not_finite = what_is_not_finite(all_finite(solution), report.backward_error);
   return report;
 }
 

@@ -32,13 +32,13 @@ KOKKOS_FUNCTION double phase(const Points<MemorySpace>& points, std::int64_t i) 
   return 5 * points(i, 0) - 3 * points(i, 1) + 2 * points(i, 2);
 }
 
-/// A(i, j) = k(|x_i - x_j| / length) e^(i (phase_i - phase_j)) + noise [i == j]
+/// A(i, j) = k(|x_i - x_j| / length) e^(i (phase_i - phase_j)) + diagonal [i == j]
 template <class T, class MemorySpace>
 struct Covariance {
   Points<MemorySpace> points;
   Kernel kernel;
   double length_scale;
-  double noise;
+  double diagonal;
 
   KOKKOS_FUNCTION T operator()(std::int64_t i, std::int64_t j) const {
     double square = 0;
@@ -46,7 +46,7 @@ struct Covariance {
       const double difference = points(i, d) - points(j, d);
       square += difference * difference;
     }
-    const double value = correlation(square / (length_scale * length_scale)) + (i == j ? noise : 0.0);
+    const double value = correlation(square / (length_scale * length_scale)) + (i == j ? diagonal : 0.0);
     if constexpr (is_complex<T>) {
       const double angle = phase(points, i) - phase(points, j);
       return make_scalar<T>(value * std::cos(angle), value * std::sin(angle));

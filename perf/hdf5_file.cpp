@@ -1,7 +1,12 @@
 #include "perf/hdf5_file.hpp"
 
+#include "perf/program.hpp"
+
 #include <algorithm>
+#include <filesystem>
+#include <limits>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 namespace tessera::perf {
@@ -32,7 +37,18 @@ std::string failure_to_read(const std::string& what) { return "cannot read " + w
 
 Hdf5Handle open_to_read(const std::string& file) {
   keep_quiet();
+  std::error_code missing;
+  const auto status = std::filesystem::status(file, missing);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {  // a pipe would be waited for
+    throw std::runtime_error(failure_to_read(file) + ": it is not a regular file");
+  }
   return {H5Fopen(file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose, failure_to_read(file)};
+}
+
+std::string file_of(hid_t object) {
+  std::string name(static_cast<std::size_t>(std::max<ssize_t>(H5Fget_name(object, nullptr, 0), 0)), '\0');
+  H5Fget_name(object, name.data(), name.size() + 1);
+  return name;
 }
 
 std::string bytes_each(const char* what, std::size_t bytes) {
@@ -50,7 +66,7 @@ std::string real_name(hid_t type) {
     case H5T_STRING:
       return "strings";
     case H5T_COMPOUND:
-      return "a compound other than {r, i}";
+      return "a compound other than {r, i} of float or double";
     default:
       return "a type that is no number";
   }
@@ -132,7 +148,8 @@ Hdf5Handle hdf5_number_type(bool complex, std::size_t bytes_of_real) {
 Dataset::Dataset(const DatasetName& name)
     : name_(name.text()),
       file_(open_to_read(name.file)),
-      dataset_(H5Dopen2(file_, name.path.c_str(), H5P_DEFAULT), H5Dclose, failure_to_read(name_)) {
+      dataset_(H5Dopen2(file_, name.path.c_str(), H5P_DEFAULT), H5Dclose, failure_to_read(name_)),
+      actual_file_(file_of(dataset_)) {
   const Hdf5Handle type(H5Dget_type(dataset_), H5Tclose, failure_to_read(name_));
   scalar_ = scalar_name_of(type);
   if (!is_real(scalar_) && scalar_.rfind("complex-", 0) != 0) {
@@ -144,6 +161,11 @@ Dataset::Dataset(const DatasetName& name)
     throw std::runtime_error(name_ + ": expected 1 or 2 dimensions, got " + std::to_string(dimensions_));
   }
   H5Sget_simple_extent_dims(space, extent_, nullptr);
+  constexpr hsize_t most = std::numeric_limits<std::int64_t>::max();
+  if (extent_[0] > most || extent_[1] > most || !is_addressable(rows(), columns(), H5Tget_size(type))) {
+    throw std::runtime_error(name_ + ": more numbers than can be addressed, " + std::to_string(extent_[0]) + " x " +
+                             std::to_string(extent_[1]));
+  }
 }
 
 std::string Dataset::shape() const {

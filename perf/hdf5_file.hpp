@@ -52,6 +52,7 @@ class Dataset {
   explicit Dataset(const DatasetName& name);
 
   const std::string& name() const { return name_; }
+  const std::string& file() const { return actual_file_; }  ///< where it is, at the end of all links
   int dimensions() const { return dimensions_; }
   std::int64_t rows() const { return static_cast<std::int64_t>(extent_[0]); }
   std::int64_t columns() const { return static_cast<std::int64_t>(extent_[1]); }  ///< 1, where it has one dimension
@@ -72,6 +73,7 @@ class Dataset {
   std::string name_;
   Hdf5Handle file_;
   Hdf5Handle dataset_;
+  std::string actual_file_;
   int dimensions_ = 0;
   hsize_t extent_[2] = {0, 1};
   std::string scalar_;

@@ -29,12 +29,6 @@ std::pair<std::int64_t, std::int64_t> range(const MemoryPlan& plan, std::int64_t
   return {(*least).*field, (*most).*field};
 }
 
-std::size_t bytes_per_number(const std::string& scalar) {
-  std::size_t bytes = 0;
-  with_scalar(scalar, [&](auto number) { bytes = sizeof number; });
-  return bytes;
-}
-
 }  // namespace
 
 PlanReport plan_memory(const Settings& settings, int ranks, std::optional<double> gibibytes_free) {

@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
+#include <charconv>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <iterator>
 #include <map>
 #include <new>
+#include <optional>
 #include <regex>
 
 namespace tessera::perf {
@@ -28,13 +33,38 @@ std::vector<char*> arguments(int argc, char** argv, bool for_kokkos) {
   return some;
 }
 
+struct Ending {
+  ExitCode code;
+  std::string message;
+};
+
+Ending ending_of(const std::exception& e) {
+  if (const auto* error = dynamic_cast<const ProgramError*>(&e)) return {error->code(), e.what()};
+  if (dynamic_cast<const NotPositiveDefinite*>(&e)) return {ExitCode::not_positive_definite, e.what()};
+  if (dynamic_cast<const std::invalid_argument*>(&e)) return {ExitCode::misuse, e.what()};
+  if (dynamic_cast<const std::bad_alloc*>(&e)) return {ExitCode::failure, "out of memory"};
+  return {ExitCode::failure, e.what()};
+}
+
+CLI::Validator number(const std::string& expected, const std::function<bool(double)>& is_good) {
+  return CLI::Validator(
+      [=](std::string& word) {
+        double value = 0;
+        const bool good = CLI::detail::lexical_cast(word, value) && std::isfinite(value) && is_good(value);
+        return good ? std::string() : "expected " + expected + ", got " + word;
+      },
+      "");
+}
+
 }  // namespace
 
 int run_program(CLI::App& app, int argc, char** argv, const std::function<void(MPI_Comm)>& body) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error like any other
   int provided = 0;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
   const MPI_Comm comm = MPI_COMM_WORLD;
-  std::string error;
+  const bool first = rank_in(comm) == 0;
+  std::optional<Ending> ending;
   try {
     const std::vector<char*> own = arguments(argc, argv, false);
     std::vector<char*> for_kokkos = arguments(argc, argv, true);
@@ -43,46 +73,56 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<void(M
     const Kokkos::ScopeGuard kokkos(count, for_kokkos.data());
     body(comm);
   } catch (const CLI::CallForHelp&) {
-    if (rank_in(comm) == 0) std::fputs(app.help().c_str(), stdout);
+    if (first) std::fputs(app.help().c_str(), stdout);
+  } catch (const CLI::CallForVersion& version) {
+    if (first) std::printf("%s\n", version.what());
   } catch (const CLI::ExtrasError&) {
-    error = "unknown arguments: " + CLI::detail::join(app.remaining(), " ") + " (--help lists the options)";
+    ending = {ExitCode::misuse, "unknown arguments: " + CLI::detail::join(app.remaining(), " ")};
   } catch (const CLI::ParseError& e) {
-    error = std::string(e.what()) + " (--help lists the options)";
-  } catch (const UsageError& e) {
-    error = std::string(e.what()) + " (--help lists the options)";
+    ending = {ExitCode::misuse, e.what()};
   } catch (const MpiError& e) {
     // Others may wait for this rank.
     std::fprintf(stderr, "%s: %s\n", app.get_name().c_str(), one_line(e.what()).c_str());
-    MPI_Abort(comm, 1);
-  } catch (const std::bad_alloc&) {
-    error = "out of memory";
+    MPI_Abort(comm, static_cast<int>(ExitCode::failure));
   } catch (const std::exception& e) {
-    error = e.what();
+    ending = ending_of(e);
   }
-  if (!error.empty() && rank_in(comm) == 0) {
-    std::fprintf(stderr, "%s: %s\n", app.get_name().c_str(), one_line(error).c_str());
+  if (ending && first) {
+    const char* hint = ending->code == ExitCode::misuse ? " (--help lists the options)" : "";
+    std::fprintf(stderr, "%s: %s%s\n", app.get_name().c_str(), one_line(ending->message).c_str(), hint);
   }
   MPI_Finalize();
-  return error.empty() ? 0 : 1;
+  return ending ? static_cast<int>(ending->code) : 0;
 }
 
 void everywhere(MPI_Comm comm, const std::function<void()>& work) {
-  std::string error;
+  Ending ending{};
   const int ranks = size_of(comm);
   int failed = ranks;
   try {
     work();
   } catch (const std::exception& e) {
-    error = e.what();
+    ending = ending_of(e);
     failed = rank_in(comm);
   }
   MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MIN, comm);
   if (failed == ranks) return;
-  auto length = static_cast<int>(error.size());
-  MPI_Bcast(&length, 1, MPI_INT, failed, comm);
-  error.resize(static_cast<std::size_t>(length));
-  MPI_Bcast(error.data(), length, MPI_CHAR, failed, comm);
-  throw std::runtime_error(error);
+  int code_and_length[2] = {static_cast<int>(ending.code), static_cast<int>(ending.message.size())};
+  MPI_Bcast(code_and_length, 2, MPI_INT, failed, comm);
+  ending.message.resize(static_cast<std::size_t>(code_and_length[1]));
+  MPI_Bcast(ending.message.data(), code_and_length[1], MPI_CHAR, failed, comm);
+  throw ProgramError(static_cast<ExitCode>(code_and_length[0]), ending.message);
+}
+
+void say(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    throw std::runtime_error(std::string("cannot write to stdout: ") + std::strerror(errno));
+  }
+}
+
+bool is_addressable(std::int64_t rows, std::int64_t columns, std::size_t bytes_each) {
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(bytes_each);
+  return rows == 0 || columns <= most / rows;
 }
 
 std::vector<GridShape> parse_grids(const std::vector<std::string>& words) {
@@ -102,11 +142,27 @@ std::vector<GridShape> parse_grids(const std::vector<std::string>& words) {
 }
 
 CLI::Validator more_than_zero() {
+  return number("a number above 0", [](double value) { return value > 0; });
+}
+
+CLI::Validator zero_or_more() {
+  return number("a number of 0 or more", [](double value) { return value >= 0; });
+}
+
+CLI::Validator finite_number() {
+  return number("a finite number", [](double) { return true; });
+}
+
+CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
   return CLI::Validator(
-      [](std::string& word) {
-        double value = 0;
-        const bool good = CLI::detail::lexical_cast(word, value) && value > 0 && std::isfinite(value);
-        return good ? std::string() : "expected a number above 0, got " + word;
+      [=](std::string& word) {
+        std::int64_t value = 0;
+        std::from_chars(word.data(), word.data() + word.size(), value);
+        if (std::to_string(value) == word && least <= value && value <= most) return std::string();
+        const bool bounded = most < std::numeric_limits<std::int64_t>::max();
+        return "expected a whole number, " +
+               (bounded ? std::to_string(least) + " to " + std::to_string(most) : "at least " + std::to_string(least)) +
+               ", got " + word;
       },
       "");
 }

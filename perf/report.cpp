@@ -30,8 +30,10 @@ std::string Report::text() const {
   const Settings& s = settings;
   const GridShape grid = s.grid.value_or(GridShape{});
   std::string text;
-  print(text, "Gaussian process: %s kernel, length scale %g, noise %g, seed %llu\n\n", s.kernel.c_str(), s.length_scale,
+  print(text, "Gaussian process: %s kernel, length scale %g, noise %g, seed %llu\n", s.kernel.c_str(), s.length_scale,
         s.noise, static_cast<unsigned long long>(s.seed));
+  if (s.shift != 0) print(text, "%g added to the diagonal\n", s.shift);
+  text += "\n";
   print(text, "  points n           %lld\n", static_cast<long long>(s.n));
   print(text, "  right-hand sides   %lld\n", static_cast<long long>(s.nrhs));
   print(text, "  scalar             %s\n", s.scalar.c_str());
@@ -46,6 +48,7 @@ std::string Report::text() const {
   print(text, "  log-determinant    %.10g\n", log_determinant);
   print(text, "  log-likelihood     %.10g%s\n", log_likelihood, s.nrhs > 1 ? " (all right-hand sides together)" : "");
   print(text, "  backward error     %.1e = |b - A x| / (|A| |x| + |b|), Frobenius norms\n", backward_error);
+  if (!not_finite.empty()) print(text, "  not finite         %s\n", not_finite.c_str());
   return text;
 }
 
@@ -60,6 +63,7 @@ std::string Report::json() const {
       {"kernel", s.kernel},
       {"length_scale", s.length_scale},
       {"noise", s.noise},
+      {"diag_shift", s.shift},
       {"seed", s.seed},
       {"execution_space", execution_space},
       {"ranks", ranks},
@@ -72,6 +76,7 @@ std::string Report::json() const {
       {"log_determinant", log_determinant},
       {"log_likelihood", log_likelihood},
       {"backward_error", backward_error},
+      {"not_finite", not_finite},
   };
   return data.dump(2) + "\n";
 }

@@ -22,6 +22,7 @@ struct Settings {
   std::string kernel = "matern52";
   double length_scale = 0.2;
   double noise = 0.01;
+  double shift = 0;
   std::uint64_t seed = 1;
   std::string json;
   std::string timeline;
@@ -41,6 +42,7 @@ struct Report {
   double log_determinant = 0;
   double log_likelihood = 0;  ///< the sum over the right-hand sides
   double backward_error = 0;
+  std::string not_finite;                 ///< what_is_not_finite()
   std::vector<Timeline::Event> timeline;  ///< of the rank that was asked for, and there only
 
   double factorize_gflops() const;

@@ -3,6 +3,7 @@
 #include "perf/backward_error.hpp"
 #include "perf/program.hpp"
 #include "perf/random.hpp"
+#include "perf/sum_of_squares.hpp"
 
 #include <tessera/options.hpp>
 #include <tessera/redistribute.hpp>
@@ -11,7 +12,6 @@
 #include <Kokkos_Core.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -20,24 +20,8 @@ namespace tessera::perf {
 
 struct Residual {
   double norm = 0;            ///< ||b - A x||
-  double backward_error = 0;  ///< ||b - A x|| / (||A|| ||x|| + ||b||)
+  double backward_error = 0;  ///< ||b - A x|| / (||A|| ||x|| + ||b||), as backward_error_of has it
 };
-
-template <class T>
-KOKKOS_FUNCTION double imaginary_part(const T& z) {
-  if constexpr (is_complex<T>) {
-    return z.imag();
-  } else {
-    return 0;
-  }
-}
-
-template <class T>
-KOKKOS_FUNCTION double squared(const T& z) {
-  const double re = detail::real(z);
-  const double im = imaginary_part(z);
-  return re * re + im * im;
-}
 
 /// What some rows of one triangle of A contribute to A x, subtracted from y: as they are, and, but for the diagonal, as
 /// the other triangle's columns. One index is one line of A and some columns of x, so that A is read once for these.
@@ -45,6 +29,8 @@ template <class T, class MemorySpace>
 struct SubtractProducts {
   static constexpr std::int64_t width = 8;
   static constexpr std::int64_t parts = is_complex<T> ? 2 : 1;
+  using value_type = double[];
+  static constexpr unsigned value_count = SumOfSquares::parts;
   struct AsRows {};
   struct AsColumns {};
 
@@ -86,12 +72,18 @@ struct SubtractProducts {
   }
 
   /// Adds up |a|^2 over both triangles.
-  KOKKOS_FUNCTION void operator()(std::int64_t i, double& sum) const {
+  KOKKOS_FUNCTION void operator()(std::int64_t i, double sums[]) const {
     const std::int64_t row = first_row + i;
+    SumOfSquares sum;
     for (std::int64_t column = first_column(row); column < end_column(row); ++column) {
       const T a = rows(i, column);
-      sum += row == column ? squared(detail::real(a) + diag_shift) : 2 * squared(a);
+      if (row == column) {
+        sum.add(detail::real(a) + diag_shift);
+      } else {
+        sum.add(a, 2);
+      }
     }
+    sum.add_to(sums);
   }
 
  private:
@@ -169,10 +161,9 @@ Residual residual_of(const Exec& exec, MPI_Comm comm, A& a, Triangle triangle, d
   constexpr std::int64_t chunk_bytes = 1 << 24;
   const std::int64_t chunk = std::max<std::int64_t>(1, chunk_bytes / static_cast<std::int64_t>(sizeof(T)) / n);
 
-  double rr = 0;
-  double aa = 0;
-  double xx = 0;
-  double bb = 0;
+  double aa[SumOfSquares::parts] = {};
+  SumOfSquares xx;
+  SumOfSquares bb;
   decltype(Kokkos::create_mirror_view(std::declval<decltype(Products::y)>())) y;
   everywhere(comm, [&] {
     Products products{{}, 0, triangle == Triangle::lower, diag_shift, {}, {}};
@@ -181,14 +172,15 @@ Residual residual_of(const Exec& exec, MPI_Comm comm, A& a, Triangle triangle, d
     y = Kokkos::create_mirror_view(products.y);
     for (std::size_t i = 0; i < x.extent(0); ++i) {
       for (std::size_t c = 0; c < x.extent(1); ++c) {
-        xx += squared(x(i, c));
-        bb += squared(b(i, c));
+        xx.add(x(i, c));
+        bb.add(b(i, c));
         if (rank_in(comm) != 0) continue;
         y(i, c, 0).sum = detail::real(b(i, c));
         if constexpr (is_complex<T>) y(i, c, 1).sum = imaginary_part(b(i, c));
       }
     }
     Kokkos::deep_copy(exec, products.y, y);
+    const Kokkos::View<double*, Kokkos::HostSpace> squares("tessera::residual::squares", Products::value_count);
     for (std::int64_t first = begin; first < end; first += chunk) {
       const detail::BlockView<T, Exec> rows("tessera::residual::rows",
                                             static_cast<std::size_t>(std::min(chunk, end - first)), x.extent(0));
@@ -202,21 +194,20 @@ Residual residual_of(const Exec& exec, MPI_Comm comm, A& a, Triangle triangle, d
       Kokkos::parallel_for(
           "tessera::residual::as_columns",
           Kokkos::RangePolicy<Exec, Index, typename Products::AsColumns>(exec, 0, n * products.groups()), products);
-      double squares = 0;
       Kokkos::parallel_reduce("tessera::residual::norm", Kokkos::RangePolicy<Exec, Index>(exec, 0, products.count()),
                               products, squares);
       exec.fence();
-      aa += squares;
+      SumOfSquares(squares.data()).add_to(aa);
     }
     Kokkos::deep_copy(exec, y, products.y);
     exec.fence();
   });
 
-  MPI_Allreduce(MPI_IN_PLACE, &aa, 1, MPI_DOUBLE, MPI_SUM, comm);
+  MPI_Allreduce(MPI_IN_PLACE, aa, SumOfSquares::parts, MPI_DOUBLE, MPI_SUM, comm);
   add_up(comm, y.data(), y.size());
-  for (std::size_t k = 0; k < y.size(); ++k) rr += squared(y.data()[k].value());
-  const double scale = std::sqrt(aa) * std::sqrt(xx) + std::sqrt(bb);
-  return {std::sqrt(rr), scale > 0 ? std::sqrt(rr) / scale : 0};
+  SumOfSquares rr;
+  for (std::size_t k = 0; k < y.size(); ++k) rr.add(y.data()[k].value());
+  return {static_cast<double>(rr.norm()), backward_error_of(rr.norm(), SumOfSquares(aa).norm(), xx.norm(), bb.norm())};
 }
 
 }  // namespace tessera::perf

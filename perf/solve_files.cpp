@@ -1,6 +1,8 @@
 #include "perf/solve_files.hpp"
 
 #include "perf/file_matrix.hpp"
+#include "perf/file_names.hpp"
+#include "perf/finite.hpp"
 #include "perf/hdf5_file.hpp"
 #include "perf/output_file.hpp"
 #include "perf/print.hpp"
@@ -11,13 +13,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include <cstdio>
-#include <filesystem>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <vector>
 
 namespace tessera::perf {
@@ -52,10 +55,19 @@ struct System {
 template <class T>
 using HostMatrix = Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace>;  // as HDF5 has it
 
+std::runtime_error out_of_memory(const Dataset& dataset) {
+  return std::runtime_error(dataset.name() + ": out of memory for " + dataset.shape() + " numbers");
+}
+
 template <class T>
 HostMatrix<T> read_finite(const Dataset& dataset) {
-  const HostMatrix<T> numbers("tessera::solve_files::b", static_cast<std::size_t>(dataset.rows()),
-                              static_cast<std::size_t>(dataset.columns()));
+  HostMatrix<T> numbers;
+  try {
+    numbers = HostMatrix<T>("tessera::solve_files::b", static_cast<std::size_t>(dataset.rows()),
+                            static_cast<std::size_t>(dataset.columns()));
+  } catch (const std::exception&) {  // of which type is up to Kokkos
+    throw out_of_memory(dataset);
+  }
   dataset.read(0, dataset.rows(), 0, dataset.columns(), numbers.data());
   for (std::int64_t i = 0; i < dataset.rows(); ++i) {
     for (std::int64_t c = 0; c < dataset.columns(); ++c) require_finite(numbers(i, c), dataset.name(), i, c);
@@ -70,7 +82,7 @@ double slowest(MPI_Comm comm, double seconds) {
 
 /// What is to be known about x, by the names of its attributes.
 Json describe(MPI_Comm comm, const FileSettings& settings, const System& system, const CholeskyInfo& info,
-              const Residual& residual) {
+              const Residual& residual, const std::string& not_finite) {
   const CholeskyOptions& options = settings.options;
   return {{"program", "tessera-solve " TESSERA_VERSION},
           {"matrix", settings.matrix.text()},
@@ -90,10 +102,14 @@ Json describe(MPI_Comm comm, const FileSettings& settings, const System& system,
           {"seconds_factorize", slowest(comm, info.seconds.factorize)},
           {"seconds_solve", slowest(comm, info.seconds.solve)},
           {"residual", residual.norm},
-          {"backward_error", residual.backward_error}};
+          {"backward_error", residual.backward_error},
+          {"not_finite", not_finite}};
 }
 
-std::string text(const Json& about, const DatasetName& out) {
+/// Whether x is what was asked for: numbers, or NaNs where A is not positive definite.
+bool is_usable(const Json& about) { return about["not_finite"] == "" || about["leading_minor"] > 0; }
+
+std::string text(const Json& about) {
   const auto integer = [&](const char* name) { return about[name].get<long long>(); };
   const auto real = [&](const char* name) { return about[name].get<double>(); };
   const auto word = [&](const char* name) { return about[name].get<std::string>(); };
@@ -115,8 +131,9 @@ std::string text(const Json& about, const DatasetName& out) {
           integer("leading_minor"));
   } else {
     print(text, "  backward error     %.1e = |b - A x| / (|A| |x| + |b|), Frobenius norms\n", real("backward_error"));
+    if (!is_usable(about)) print(text, "  not finite         %s\n", word("not_finite").c_str());
   }
-  return text + "  written to         " + out.text() + "\n";
+  return text;
 }
 
 /// Collective. What there is to say about x; on rank 0, `image` becomes its file.
@@ -130,14 +147,17 @@ Json solve(MPI_Comm comm, const FileSettings& settings, const System& system, st
     try {
       return cholesky_distributed(exec, comm, a, b, settings.options);
     } catch (const NotPositiveDefinite& e) {
-      throw std::runtime_error(system.matrix.name() + ": " + e.what());
+      throw ProgramError(ExitCode::not_positive_definite, system.matrix.name() + ": " + e.what());
+    } catch (const std::bad_alloc&) {
+      throw out_of_memory(system.matrix);
     }
   }();
   const Residual residual = residual_of(exec, comm, a, settings.options.triangle, info.diag_shift, x, b);
-  const Json about = describe(comm, settings, system, info, residual);
   const HostMatrix<T>& solution = x;
+  const Json about = describe(comm, settings, system, info, residual,
+                              what_is_not_finite(all_finite(solution), residual.backward_error));
   everywhere(comm, [&] {
-    if (rank_in(comm) != 0) return;
+    if (rank_in(comm) != 0 || !is_usable(about)) return;
     std::vector<std::int64_t> shape{system.rhs.rows()};
     if (system.rhs.dimensions() == 2) shape.push_back(system.rhs.columns());
     image = hdf5_image(settings.out.path, hdf5_type_of<T>(), shape, solution.data(), about);
@@ -145,9 +165,14 @@ Json solve(MPI_Comm comm, const FileSettings& settings, const System& system, st
   return about;
 }
 
-bool same_file(const std::string& a, const std::string& b) {
-  std::error_code missing;
-  return std::filesystem::equivalent(a, b, missing);
+/// Throws unless x can have this name.
+void require_name_of_dataset(const DatasetName& out) {
+  try {
+    const float number = 0;
+    hdf5_image(out.path, hdf5_type_of<float>(), {1}, &number, {});
+  } catch (const std::runtime_error& e) {
+    throw UsageError("--out: " + out.path + " is no name for a dataset: " + e.what());
+  }
 }
 
 }  // namespace
@@ -158,27 +183,37 @@ void solve_files(MPI_Comm comm, const FileSettings& settings) {
   std::unique_ptr<OutputFile> out;
   std::unique_ptr<OutputFile> json;
   everywhere(comm, [&] {
-    system.emplace(settings);
-    if (!first) return;
-    for (const DatasetName& input : {settings.matrix, settings.rhs}) {
-      if (same_file(settings.out.file, input.file)) {
-        throw std::runtime_error("--out: expected another file than that of " + input.text());
-      }
+    if (first) {
+      require_distinct({{"--out", settings.out.file}, {"--json", settings.json}},
+                       {{"--matrix", settings.matrix.file}, {"--rhs", settings.rhs.file}});
+      require_name_of_dataset(settings.out);
+      out = std::make_unique<OutputFile>(settings.out.file);
+      if (!settings.json.empty()) json = std::make_unique<OutputFile>(settings.json);
     }
-    out = std::make_unique<OutputFile>(settings.out.file);
-    if (!settings.json.empty()) json = std::make_unique<OutputFile>(settings.json);
+    system.emplace(settings);
+    if (first) {  // a link within an HDF5 file may lead into another one
+      require_distinct({{"--out", settings.out.file}, {"--json", settings.json}},
+                       {{settings.matrix.text(), system->matrix.file()}, {settings.rhs.text(), system->rhs.file()}});
+    }
   });
   Json about;
   std::string image;
   with_scalar(system->matrix.scalar(),
               [&](auto scalar) { about = solve<decltype(scalar)>(comm, settings, *system, image); });
+  const bool usable = is_usable(about);
+  if (!usable) out.reset();
   everywhere(comm, [&] {
-    if (out) out->write(image);
-    if (json) json->write(about.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    if (out) out->stage(image);
+    if (json) json->stage(about.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   });
-  if (first) {
-    std::fputs(text(about, settings.out).c_str(), stdout);
-    std::fflush(stdout);
+  everywhere(comm, [&] {
+    if (json) json->commit();
+    if (out) out->commit();
+    if (first) say(text(about) + (usable ? "  written to         " + settings.out.text() + "\n" : ""));
+  });
+  if (!usable) {
+    throw ProgramError(ExitCode::not_finite,
+                       settings.matrix.text() + ": " + about["not_finite"].get<std::string>() + " is not finite");
   }
 }
 

@@ -1,6 +1,7 @@
 // tessera-solve: fits a Gaussian process to scattered points, or solves A x = b in HDF5 files, and says how fast and
 // how accurately.
 
+#include "perf/file_names.hpp"
 #include "perf/fit.hpp"
 #include "perf/output_file.hpp"
 #include "perf/plan.hpp"
@@ -8,9 +9,9 @@
 #include "perf/report.hpp"
 #include "perf/solve_files.hpp"
 
-#include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <cstdio>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,14 +21,38 @@ namespace {
 
 using namespace tessera::perf;
 
+const char* const exit_codes =
+    "Exit codes:\n"
+    "  0  all went well\n"
+    "  1  a file, memory or MPI failed\n"
+    "  2  the arguments make no sense\n"
+    "  3  the matrix is not positive definite\n"
+    "  4  x or its residual is not finite: the report is written, --out is not\n"
+    "  5  --plan: it does not fit\n"
+    "Where it is not 0, one line on stderr says why, and files that were to be replaced stay, but for the reports of "
+    "4\n"
+    "and 5. Outputs are regular files.\n";
+
+/// Throws unless the sizes of the matrix and of the right-hand sides are numbers that can be counted with.
+void require_addressable(const Settings& settings) {
+  const std::size_t bytes = bytes_per_number(settings.scalar);
+  const auto too_many = [](const char* option, std::int64_t columns) {
+    return UsageError(std::string(option) + ": more numbers than can be addressed, got " + std::to_string(columns));
+  };
+  if (!is_addressable(settings.n, settings.n, bytes)) throw too_many("--n", settings.n);
+  if (!is_addressable(settings.n, settings.nrhs, bytes)) throw too_many("--rhs", settings.nrhs);
+}
+
 /// One process is enough for a plan, and several print it once.
 void plan(MPI_Comm comm, const Settings& settings, int ranks, std::optional<double> gibibytes_free) {
   const PlanReport report = plan_memory(settings, ranks, gibibytes_free);
   everywhere(comm, [&] {
     if (rank_in(comm) != 0) return;
+    require_distinct({{"--json", settings.json}}, {});
     if (!settings.json.empty()) OutputFile(settings.json).write(report.json());
-    std::fputs(report.text().c_str(), stdout);
+    say(report.text());
   });
+  if (!report.plan.fits) throw ProgramError(ExitCode::does_not_fit, "--plan: does not fit into what is --free");
 }
 
 void run(MPI_Comm comm, const Settings& settings) {
@@ -36,28 +61,29 @@ void run(MPI_Comm comm, const Settings& settings) {
   std::unique_ptr<OutputFile> json;
   std::unique_ptr<OutputFile> timeline;
   everywhere(comm, [&] {
+    if (first) require_distinct({{"--json", settings.json}, {"--timeline", settings.timeline}}, {});
     if (first && !settings.json.empty()) json = std::make_unique<OutputFile>(settings.json);
     if (recorded) timeline = std::make_unique<OutputFile>(settings.timeline);
   });
   Report report;
   with_scalar(settings.scalar, [&](auto scalar) { report = fit<decltype(scalar)>(comm, settings); });
-  if (first) {
-    std::fputs(report.text().c_str(), stdout);
-    std::fflush(stdout);
-  }
   everywhere(comm, [&] {
-    if (json) json->write(report.json());
-    if (timeline) timeline->write(report.timeline_json());
+    if (first) say(report.text());
+    if (json) json->stage(report.json());
+    if (timeline) timeline->stage(report.timeline_json());
   });
+  everywhere(comm, [&] {
+    if (json) json->commit();
+    if (timeline) timeline->commit();
+  });
+  if (!report.not_finite.empty()) throw ProgramError(ExitCode::not_finite, report.not_finite + " is not finite");
 }
 
 /// --rhs where there is no --matrix.
-std::int64_t parse_count(const std::string& word) {
-  std::int64_t count = 0;
-  if (!CLI::detail::lexical_cast(word, count) || count <= 0) {
-    throw UsageError("--rhs: expected a number above 0, got " + word);
-  }
-  return count;
+std::int64_t parse_count(std::string word) {
+  const std::string complaint = whole_number(1)(word);
+  if (!complaint.empty()) throw UsageError("--rhs: " + complaint);
+  return std::stoll(word);
 }
 
 }  // namespace
@@ -76,8 +102,10 @@ int main(int argc, char** argv) {
       "With --matrix, --rhs and --out it solves A x = b in HDF5 files instead.\n"
       "Run it on any number of MPI ranks.",
       "tessera-solve");
+  app.footer(exit_codes);
+  app.set_version_flag("--version", "tessera-solve " TESSERA_VERSION, "print the version and exit");
   CLI::Option* n = app.add_option("--n", settings.n, "number of points, the order of the matrix")
-                       ->check(more_than_zero())
+                       ->check(whole_number(1))
                        ->type_name("N")
                        ->capture_default_str();
   CLI::Option* rhs_option =
@@ -98,18 +126,27 @@ int main(int argc, char** argv) {
           ->capture_default_str();
   CLI::Option* noise =
       app.add_option("--noise", settings.noise, "variance of the observations' noise, added to the diagonal")
+          ->check(zero_or_more())
           ->type_name("VARIANCE")
           ->capture_default_str();
-  CLI::Option* seed =
-      app.add_option("--seed", settings.seed, "of points and observations")->type_name("N")->capture_default_str();
+  CLI::Option* seed = app.add_option("--seed", settings.seed, "of points and observations")
+                          ->check(whole_number(0))
+                          ->type_name("N")
+                          ->capture_default_str();
+  app.add_option("--shift", settings.shift, "added to the diagonal of the matrix as well")
+      ->check(finite_number())
+      ->type_name("SHIFT")
+      ->capture_default_str();
   app.add_option("--grid", grid, "process grid, as RxC or as R C; R times C is the number of ranks [nearly square]")
       ->expected(1, 2)
       ->type_name("RxC");
   app.add_option("--tile", settings.tile, "rows and columns of a tile; 0: the library's choice")
+      ->check(whole_number(0))
       ->type_name("ROWS")
       ->capture_default_str();
   CLI::Option* slab = app.add_option("--slab", settings.slab,
                                      "columns of a rank's matrix that are stored together; 0: the library's choice")
+                          ->check(whole_number(0))
                           ->type_name("COLUMNS")
                           ->capture_default_str();
   app.add_option("--json", settings.json, "write the report to this file as well, as JSON")->type_name("FILE");
@@ -118,6 +155,7 @@ int main(int argc, char** argv) {
                      "write to this file when one rank was where in factorize and solve, as JSON (perf/plot.py)")
           ->type_name("FILE");
   app.add_option("--timeline-rank", settings.timeline_rank, "the rank, which is also the one that writes the file")
+      ->check(whole_number(0, std::numeric_limits<int>::max()))
       ->needs(timeline)
       ->type_name("RANK")
       ->capture_default_str();
@@ -126,7 +164,7 @@ int main(int argc, char** argv) {
   double gibibytes_free = 0;
   CLI::Option* plan_option =
       app.add_option("--plan", planned_ranks, "solve nothing: print the memory that this takes on so many ranks")
-          ->check(more_than_zero())
+          ->check(whole_number(1, std::numeric_limits<int>::max()))
           ->type_name("RANKS")
           ->excludes(timeline);
   CLI::Option* free_option =
@@ -156,10 +194,6 @@ int main(int argc, char** argv) {
       ->type_name("NAME")
       ->capture_default_str()
       ->needs(matrix_option);
-  app.add_option("--shift", files.options.diag_shift, "added to the diagonal of A")
-      ->type_name("SHIFT")
-      ->capture_default_str()
-      ->needs(matrix_option);
   app.add_option("--on-failure", on_failure,
                  "where A is not positive definite: raise, an error, or fill_nan, an x of NaNs")
       ->check(CLI::IsMember({"raise", "fill_nan"}))
@@ -168,7 +202,6 @@ int main(int argc, char** argv) {
       ->needs(matrix_option);
 
   return run_program(app, argc, argv, [&](MPI_Comm comm) {
-    if (!std::isfinite(settings.noise)) throw UsageError("--noise: expected a finite number");
     if (!grid.empty()) {
       const auto grids = parse_grids(grid);
       if (grids.size() != 1) throw UsageError("--grid: expected one grid");
@@ -178,30 +211,33 @@ int main(int argc, char** argv) {
       files.matrix = parse_dataset_name("--matrix", matrix);
       files.rhs = parse_dataset_name("--rhs", rhs);
       files.out = parse_dataset_name("--out", out);
-      if (files.out.file == settings.json) throw UsageError("--out: expected another file than --json's");
       if (!scalar->empty()) files.scalar = settings.scalar;
       files.json = settings.json;
       files.options.local_tile_size = settings.tile;
       files.options.grid = settings.grid;
+      files.options.diag_shift = settings.shift;
       files.options.triangle = triangle == "upper" ? tessera::Triangle::upper : tessera::Triangle::lower;
       files.options.on_failure = on_failure == "raise" ? tessera::Failure::raise : tessera::Failure::fill_nan;
       return solve_files(comm, files);
     }
     settings.nrhs = parse_count(rhs);
+    require_addressable(settings);
     if (planned_ranks > 0) {
       if (settings.grid && std::int64_t{settings.grid->rows} * settings.grid->cols != planned_ranks) {
         throw UsageError("--grid: rows times columns must be the " + std::to_string(planned_ranks) +
                          " ranks of --plan");
       }
+      const double most = 0x1p63 / 0x1p30;  // a std::int64_t of bytes
+      if (gibibytes_free >= most) {
+        throw UsageError("--free: expected less than " + std::to_string(std::int64_t{1} << 33) + ", got " +
+                         free_option->as<std::string>());
+      }
       return plan(comm, settings, planned_ranks,
                   free_option->empty() ? std::nullopt : std::optional<double>(gibibytes_free));
     }
-    if (settings.timeline_rank < 0 || settings.timeline_rank >= size_of(comm)) {
+    if (settings.timeline_rank >= size_of(comm)) {
       throw UsageError("--timeline-rank: expected 0 to " + std::to_string(size_of(comm) - 1) + ", got " +
                        std::to_string(settings.timeline_rank));
-    }
-    if (!settings.timeline.empty() && settings.timeline == settings.json) {
-      throw UsageError("--timeline: expected another file than --json's");
     }
     run(comm, settings);
   });

@@ -223,7 +223,7 @@ double backward_error(std::int64_t n, const F& f, double shift, const X& x, cons
     }
   }
   const long double scale = std::sqrt(norm_a) * std::sqrt(norm_x) + std::sqrt(norm_b);
-  if (!(scale > 0)) return 0;
+  if (norm_r == 0) return 0;  // what is not finite gives a NaN
   return static_cast<double>(std::sqrt(norm_r) / scale);
 }
 

@@ -7,9 +7,14 @@ cmake_minimum_required(VERSION 3.24)
 file(MAKE_DIRECTORY "${DIRECTORY}")
 set(json "${DIRECTORY}/report.json")
 
+set(start bash "${MPIRUN}" ${RANKS})
+if(RANKS EQUAL 1)  # without a launcher, and Open MPI without a daemon, it starts in a third of the time
+  set(start "${CMAKE_COMMAND}" -E env OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_btl=self)
+endif()
+
 # solve(ARGUMENT...) sets `exit_code`, `output` and `errors`.
 macro(solve)
-  execute_process(COMMAND bash "${MPIRUN}" ${RANKS} "${PROGRAM}" ${ARGN}
+  execute_process(COMMAND ${start} "${PROGRAM}" ${ARGN}
     RESULT_VARIABLE exit_code OUTPUT_VARIABLE output ERROR_VARIABLE errors TIMEOUT 120)
 endmacro()
 
@@ -38,15 +43,20 @@ function(expect_accuracy bound)
   endif()
 endfunction()
 
-# expect_error(MESSAGE ARGUMENT...): the message is a regular expression.
-function(expect_error message)
+# expect_error(CODE MESSAGE ARGUMENT...): the message is a regular expression.
+function(expect_error code message)
   solve(${ARGN})
   string(REGEX MATCHALL "tessera-solve: [^\n]*" lines "${errors}")
   list(LENGTH lines count)
-  if(exit_code STREQUAL 0 OR NOT count EQUAL 1 OR NOT lines MATCHES "${message}" OR output MATCHES "backward error")
+  if(NOT exit_code STREQUAL code OR NOT count EQUAL 1 OR NOT lines MATCHES "${message}" OR output MATCHES "backward error")
     complain(${ARGN})
   endif()
 endfunction()
+set(failure 1)
+set(misuse 2)
+set(not_positive_definite 3)
+set(not_finite 4)
+set(does_not_fit 5)
 
 set(small --n 301 --tile 32)
 foreach(kernel matern52 matern32 rbf)
@@ -69,9 +79,34 @@ if(NOT first STREQUAL "tessera::factorize" OR NOT events MATCHES "tessera::facto
     OR NOT events MATCHES "tessera::solve::diagonal")
   message(SEND_ERROR "${timeline}: begins with ${first}")
 endif()
-expect_error("--timeline-rank: expected 0 to .*, got ${RANKS}" ${small} --timeline "${timeline}" --timeline-rank ${RANKS})
-expect_error("cannot write .*none/t.json" ${small} --timeline "${DIRECTORY}/none/t.json")
-expect_error("--timeline: expected another file" ${small} --json "${json}" --timeline "${json}")
+
+# what ends all ranks
+expect_error(${not_positive_definite} "leading minor of order 1 " ${small} --shift -5)
+expect_error(${misuse} "grid: 7 x 1" ${small} --grid 7x1)
+expect_error(${misuse} "--timeline-rank: expected 0 to .*, got ${RANKS}" ${small} --timeline "${timeline}" --timeline-rank ${RANKS})
+expect_error(${failure} "cannot write .*none/t.json" ${small} --timeline "${DIRECTORY}/none/t.json" --timeline-rank ${last})
+expect_error(${misuse} "--timeline: expected another file than that of --json" ${small} --json "${json}" --timeline "${DIRECTORY}/./report.json")
+
+solve(--version)  # once, from one rank
+if(NOT exit_code STREQUAL 0 OR NOT errors STREQUAL "" OR NOT output MATCHES "^tessera-solve [0-9.]+\n$")
+  complain(--version)
+endif()
+
+# a report of what is not finite
+file(REMOVE "${json}")
+solve(${small} --scalar float --noise 1e300 --json "${json}")
+file(READ "${json}" report)
+string(JSON not_finite_number GET "${report}" not_finite)
+if(NOT exit_code EQUAL not_finite OR NOT errors MATCHES "tessera-solve: [a-z ]+ is not finite"
+    OR NOT output MATCHES "not finite  +[a-z]" OR not_finite_number STREQUAL "")
+  complain(--noise 1e300)
+endif()
+
+# what every rank finds out, and alike
+if(RANKS GREATER 1)
+  return()
+endif()
+expect_error(${failure} "cannot write .*none/report.json" ${small} --json "${DIRECTORY}/none/report.json")
 
 # memory, on a machine that is not there
 set(plan "${DIRECTORY}/plan.json")
@@ -87,27 +122,36 @@ if(NOT planned EQUAL 64 OR NOT fits)
   message(SEND_ERROR "${plan}: ${planned} ranks, fits: ${fits}")
 endif()
 solve(--plan 64 --n 500000 --free 4)
-if(NOT exit_code STREQUAL 0 OR NOT output MATCHES "does not fit in 4 GiB")
+if(NOT exit_code EQUAL does_not_fit OR NOT output MATCHES "does not fit in 4 GiB"
+    OR NOT errors MATCHES "^tessera-solve: --plan: does not fit")
   complain(--plan 64 --free 4)
 endif()
-expect_error("--grid: rows times columns" --plan 64 --grid 8x9)
-expect_error("slab: .*-4" --plan 2 --slab -4)
+expect_error(${misuse} "--grid: rows times columns" --plan 64 --grid 8x9)
+expect_error(${misuse} "--slab: .*, at least 0, got -4" --plan 2 --slab -4)
+foreach(free IN ITEMS nan -1 0 1e999)
+  expect_error(${misuse} "--free: expected a number above 0, got ${free}" --plan 2 --free ${free})
+endforeach()
+expect_error(${misuse} "--free: expected less than 8589934592, got 1e12" --plan 2 --free 1e12)
 
-expect_error("unknown arguments: --color" --color)
-expect_error("--scalar: half" --scalar half)
-expect_error("--kernel: linear" --kernel linear)
-expect_error("--n: .*, got 0" --n 0)
-expect_error("--n: .*, got many" --n many)
-expect_error("--length-scale: .*, got -1" --length-scale -1)
-expect_error("--noise: expected a finite number" --noise nan)
-expect_error("--grid: .*, got square" --grid square)
-expect_error("grid: 7 x 1" ${small} --grid 7x1)
-expect_error("tile: .*-4" --n 301 --tile -4)
-expect_error("leading minor of order 1 " ${small} --noise -1)
-expect_error("cannot write .*none/report.json" ${small} --json "${DIRECTORY}/none/report.json")
+expect_error(${misuse} "unknown arguments: --color" --color)
+expect_error(${misuse} "--scalar: half" --scalar half)
+expect_error(${misuse} "--kernel: linear" --kernel linear)
+foreach(count IN ITEMS 0 many 1e4 010 9223372036854775808)
+  expect_error(${misuse} "--n: expected a whole number, at least 1, got ${count} " --n ${count})
+endforeach()
+expect_error(${misuse} "--n: more numbers than can be addressed, got 4000000000" --n 4000000000)
+expect_error(${misuse} "--rhs: expected a whole number, at least 1, got 1e2" --rhs 1e2)
+expect_error(${misuse} "--rhs: more numbers than can be addressed, got 2251799813685248" --rhs 2251799813685248)
+expect_error(${failure} "memory" --rhs 35184372088832)
+expect_error(${misuse} "--length-scale: .*, got -1" --length-scale -1)
+expect_error(${misuse} "--noise: expected a number of 0 or more, got nan" --noise nan)
+expect_error(${misuse} "--noise: expected a number of 0 or more, got -5" --noise -5)
+expect_error(${misuse} "--shift: expected a finite number, got inf" --shift inf)
+expect_error(${misuse} "--grid: .*, got square" --grid square)
+expect_error(${misuse} "--tile: .*, at least 0, got -4" --n 301 --tile -4)
+expect_error(${misuse} "--tile: .*, got 1e2" --n 301 --tile 1e2)
 
 solve(--help)
-string(REGEX MATCHALL "\n +--noise" mentions "${output}")  # once, from one rank
-if(NOT exit_code STREQUAL 0 OR NOT mentions MATCHES "^\n +--noise$" OR NOT errors STREQUAL "")
+if(NOT exit_code STREQUAL 0 OR NOT errors STREQUAL "" OR NOT output MATCHES "--noise.*Exit codes:")
   complain(--help)
 endif()
