@@ -159,6 +159,37 @@ TYPED_TEST(PiecesTest, Bytes) {
   }
 }
 
+TYPED_TEST(PiecesTest, EmptyViewsAnywhere) {
+  for (const GridShape shape : all_grids(this->ranks)) {
+    for (const std::int64_t tile : {2, 3, 32}) {  // one of 32: some ranks have rows and no columns
+      SCOPED_TRACE("tile " + std::to_string(tile) + ", grid rows " + std::to_string(shape.rows));
+      const auto a = this->dominant(shape, 10, tile, tile);
+      const std::int64_t rows = a.rows().local_extent();
+      const std::int64_t columns = a.columns().local_extent();
+      const auto expect_extents = [&](std::int64_t row_begin, std::int64_t column_begin, std::int64_t column_end) {
+        const auto view = a.view({row_begin}, {rows}, {column_begin}, {column_end});
+        EXPECT_EQ(static_cast<std::int64_t>(view.extent(0)), rows - row_begin);
+        EXPECT_EQ(static_cast<std::int64_t>(view.extent(1)), column_end - column_begin);
+        EXPECT_GE(view.stride(1), std::max<std::size_t>(1, view.extent(0))) << "no leading dimension for BLAS";
+      };
+      for (std::int64_t column = 0; column <= columns; ++column) {
+        for (std::int64_t row = 0; row <= rows; ++row) expect_extents(row, column, column);
+      }
+      for (std::int64_t s = 0; s < a.layout().count(); ++s) {
+        expect_extents(rows, a.layout().column_begin(s).value, a.layout().column_begin(s + 1).value);
+      }
+    }
+  }
+}
+
+TYPED_TEST(PiecesTest, AMovedFromMatrixIsEmpty) {
+  auto a = this->dominant(nearly_square(this->ranks), 10, 4);
+  const auto moved = std::move(a);
+  EXPECT_EQ(a.n(), 0);
+  EXPECT_EQ(a.view({0}, {0}, {0}, {0}).size(), 0U);
+  a.fill(this->exec, Dominant<TypeParam>{0});
+}
+
 /// Rows of A, computed when they are asked for; it notes which those are.
 template <class T>
 struct Operator {
