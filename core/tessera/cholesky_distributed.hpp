@@ -26,7 +26,7 @@
 namespace tessera {
 
 /// What cholesky_distributed returns.
-/// @tparam X the structure of b, of Views with b's layouts and memory spaces
+/// @tparam X the type of b, with a non-const and managed View of the same layout and memory space for one that is not
 template <class X>
 struct Solution {
   X x;                ///< A^-1 b, in new Views

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <tuple>
@@ -19,10 +20,16 @@
 // b and x: a View, or a tree of Views that are read one after the other.
 namespace tessera::detail {
 
-/// The type of x's View for a View of b: the same layout and memory space, but non-const and managed.
+/// Whether x can have the type of b's View: whether new memory of that type can be made and written.
 template <class View>
-using SolutionView =
-    Kokkos::View<typename View::non_const_data_type, typename View::array_layout, typename View::memory_space>;
+inline constexpr bool is_writable_and_managed =
+    std::is_same_v<typename View::data_type, typename View::non_const_data_type> && !View::memory_traits::is_unmanaged;
+
+/// The type of x's View for a View of b: the same, if x can have it; else one of the same layout and memory space.
+template <class View>
+using SolutionView = std::conditional_t<
+    is_writable_and_managed<View>, std::remove_cv_t<View>,
+    Kokkos::View<typename View::non_const_data_type, typename View::array_layout, typename View::memory_space>>;
 
 /// What can be done with b: a View here, and a tuple, an array or a vector of trees below.
 template <class B>
@@ -91,7 +98,9 @@ struct Tree<std::array<Part, size>> {
 template <class Part, class Allocator>
 struct Tree<std::vector<Part, Allocator>> {
   using Scalar = typename Tree<Part>::Scalar;
-  using Solution = std::vector<typename Tree<Part>::Solution>;
+  using SolutionPart = typename Tree<Part>::Solution;
+  using Solution =
+      std::vector<SolutionPart, typename std::allocator_traits<Allocator>::template rebind_alloc<SolutionPart>>;
 
   template <class Body>
   static void for_each(const std::vector<Part, Allocator>& b, const Body& body) {
@@ -99,7 +108,7 @@ struct Tree<std::vector<Part, Allocator>> {
   }
   template <class Body>
   static Solution map(const std::vector<Part, Allocator>& b, const Body& body) {
-    Solution result;
+    Solution result(std::allocator_traits<Allocator>::select_on_container_copy_construction(b.get_allocator()));
     result.reserve(b.size());
     for (const Part& part : b) result.push_back(Tree<Part>::map(part, body));
     return result;
