@@ -9,6 +9,7 @@
 #include "core/solve/buffers.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_distributed.hpp"
+#include "tessera/detail/saturated.hpp"
 #include "tessera/redistribute.hpp"
 #include "tessera/sharded_matrix.hpp"
 
@@ -22,7 +23,16 @@ namespace tessera {
 namespace {
 
 /// Kokkos allocates multiples of 8 bytes.
-constexpr std::int64_t allocated(std::int64_t bytes) { return (bytes + 7) / 8 * 8; }
+constexpr std::int64_t allocated(std::int64_t bytes) { return detail::saturated_round_up(bytes, 8); }
+
+/// Throws Misuse, which names what needs most of the memory, if the bytes of a plan are more than a std::int64_t holds.
+void require_countable(const MemoryPlan& plan, std::int64_t n, std::int64_t nrhs) {
+  if (plan.total() < detail::saturated) return;
+  const RankMemory& first = plan.ranks.front();
+  const bool by_nrhs = first.right_hand_sides > first.matrix;
+  detail::throw_misuse(by_nrhs ? "nrhs" : "n",
+                       "leads to more bytes than a std::int64_t holds, got " + std::to_string(by_nrhs ? nrhs : n));
+}
 
 template <class T, class Exec>
 RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const MemoryPlanOptions& options) {
@@ -35,9 +45,10 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
   const bool one_call = options.source != Source::fill;
   const int ranks = grid.rows * grid.cols;
   RankMemory memory;
-  memory.matrix = allocated(layout.size() * size);
+  memory.matrix = allocated(detail::saturated_product(layout.size(), size));
   memory.inverses = allocated(detail::Leaves<MemorySpace>(layout).template inverses_size<T>() * size);
-  memory.right_hand_sides = allocated(n * nrhs * size) * (one_call ? 2 : 1);
+  memory.right_hand_sides = detail::saturated_product(
+      allocated(detail::saturated_product(detail::saturated_product(n, nrhs), size)), one_call ? 2 : 1);
   if (options.source == Source::gram || options.source == Source::buffered_gram) {
     const bool sharded_rows = options.gram.form == GramForm::j_jh;
     std::vector<std::int64_t> first_sample;
@@ -59,8 +70,10 @@ RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const Memory
   memory.factorize = detail::bytes_of<detail::FactorizeBuffers<T, Exec>, MemorySpace>(layout, schedule);
   if (nrhs > 0) memory.solve = detail::bytes_of<detail::SolveBuffers<T, Exec>, MemorySpace>(layout, nrhs, schedule);
   // The workspace is taken from phase to phase.
-  memory.peak = memory.matrix + memory.inverses + memory.right_hand_sides +
-                std::max({memory.redistribute, memory.factorize, memory.solve});
+  const std::int64_t workspace = std::max({memory.redistribute, memory.factorize, memory.solve});
+  for (const std::int64_t bytes : {memory.matrix, memory.inverses, memory.right_hand_sides, workspace}) {
+    memory.peak = detail::saturated_sum(memory.peak, bytes);
+  }
   return memory;
 }
 
@@ -87,6 +100,7 @@ MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& opt
                   grid, 0, n, std::max<std::int64_t>(1, options.tile_size), options.slab)
                   .slab;
   for (int rank = 0; rank < ranks; ++rank) plan.ranks.push_back(memory_of_rank<T, Exec>(n, grid, rank, options));
+  require_countable(plan, n, options.nrhs);
   plan.fits = !options.bytes_free || plan.peak() <= *options.bytes_free;
   return plan;
 }
@@ -100,8 +114,9 @@ std::int64_t MemoryPlan::peak() const {
 }
 
 std::int64_t MemoryPlan::total() const {
-  return std::accumulate(ranks.begin(), ranks.end(), std::int64_t{0},
-                         [](std::int64_t sum, const RankMemory& rank) { return sum + rank.peak; });
+  return std::accumulate(ranks.begin(), ranks.end(), std::int64_t{0}, [](std::int64_t sum, const RankMemory& rank) {
+    return detail::saturated_sum(sum, rank.peak);
+  });
 }
 
 namespace detail {
@@ -119,7 +134,9 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   }
   require_dimensions(n, std::max<std::int64_t>(1, options.tile_size), options.slab);
   if (options.nrhs < 0) throw_misuse("nrhs", "must not be negative, got " + std::to_string(options.nrhs));
-  if (options.depth < 0) throw_misuse("depth", "must not be negative, got " + std::to_string(options.depth));
+  if (options.depth < 0 || options.depth > most_terms) {
+    throw_misuse("depth", "must be from 0 to 2^40, got " + std::to_string(options.depth));
+  }
   require_gram_options(options.gram, largest_real<T>);
   require_triangle(options.triangle);
 

@@ -212,7 +212,7 @@ TEST(MemoryPlanTest, Misuse) {
                          const MemoryPlanOptions& options) {
     const Thrown thrown = thrown_by([&] { memory_plan<float>(n, grid, options); });
     EXPECT_EQ(thrown.kind, Kind::invalid_argument) << thrown;
-    EXPECT_NE(thrown.message.find(argument), std::string::npos) << thrown;
+    EXPECT_TRUE(thrown.message.starts_with(argument + ": ")) << thrown;
   };
   expect("n", -1, {1, 1}, {});
   expect("grid", 10, {0, 3}, {});
@@ -221,6 +221,18 @@ TEST(MemoryPlanTest, Misuse) {
   expect("slab", 10, {1, 1}, {.slab = -4});
   expect("nrhs", 10, {1, 1}, {.nrhs = -1});
   expect("depth", 10, {1, 1}, {.depth = -1});
+  expect("depth", 10, {1, 1}, {.source = Source::gram, .depth = std::int64_t{1} << 62});
+  // more bytes than a std::int64_t holds, on a rank or in all
+  constexpr std::int64_t most = INT64_MAX;
+  for (const Source source : {Source::fill, Source::rows, Source::gram}) {
+    for (const std::int64_t nrhs : {most, most / 10, most / 20 / 4, std::int64_t{1} << 61}) {
+      expect("nrhs", 10, {2, 2}, {.nrhs = nrhs, .source = source});
+    }
+    expect("n", (std::int64_t{1} << 31) - 1, {1, 1}, {.tile_size = 1 << 20, .source = source});
+    expect("n", (std::int64_t{1} << 31) - 1, {4, 4}, {.tile_size = 1 << 20, .source = source});
+  }
+  expect("nrhs", 1024, {1, 1}, {.nrhs = std::int64_t{1} << 51, .bytes_free = most});
+  EXPECT_EQ(memory_plan<double>(10, 1, {.nrhs = std::int64_t{1} << 55, .bytes_free = most - 1}).fits, true);
   expect("form", 10, {1, 1}, {.gram = {.form = static_cast<GramForm>(7)}});
   EXPECT_EQ(thrown_by([] { memory_plan<float>(10, 0); }).kind, Kind::invalid_argument);
   EXPECT_EQ(memory_plan<float>(10, 6).grid, (GridShape{3, 2}));

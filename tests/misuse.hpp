@@ -2,9 +2,11 @@
 
 #include "calls.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <regex>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 // Calls with wrong arguments, on all ranks and on each rank alone. A rank that were left behind would hang, here or in
@@ -14,6 +16,17 @@ namespace tessera::testing {
 /// "diag_shift: ..." names diag_shift, "grid rows: ..." grid.
 inline bool names(const std::string& message, const std::string& argument) {
   return std::regex_search(message, std::regex("^(" + argument + ")( [a-z]+)*: "));
+}
+
+/// A View of numbers that are all the same one: of any extents, without the memory for them.
+template <class T, class... Extents>
+auto repeated(T* number, Extents... extents) {
+  Kokkos::LayoutStride layout;
+  std::size_t r = 0;
+  ((layout.dimension[r] = static_cast<std::size_t>(extents), layout.stride[r++] = 0), ...);
+  using Data = std::conditional_t<sizeof...(Extents) == 2, T**, T*>;
+  return Kokkos::View<Data, Kokkos::LayoutStride, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(number,
+                                                                                                              layout);
 }
 
 struct MisuseTest : ::testing::Test {

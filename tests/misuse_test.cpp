@@ -1,4 +1,5 @@
 #include "misuse.hpp"
+#include "operators.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -54,6 +55,28 @@ TEST_F(SolveMisuseTest, RowsThatDoNotAddUp) {
 TEST_F(SolveMisuseTest, NoRowsAtAll) {
   expect("a", {"rows", "\\b0\\b", std::to_string(n)}, true,
          [&](bool) { cholesky_distributed(comm, rows(0, 0), Vector("b", n)); });
+}
+
+TEST_F(SolveMisuseTest, ExtentsWhoseProductOverflows) {
+  const double one = 1;
+  const Matrix a = rows(my_rows());
+  for (const int bits : {57, 59, 61, 62}) {  // 24 * 2^61 * 8 = 0 modulo 2^64
+    const Thrown thrown = thrown_by([&] { cholesky_distributed(comm, a, repeated(&one, n, std::int64_t{1} << bits)); });
+    EXPECT_EQ(thrown.kind, Kind::bad_alloc) << thrown << ", 2^" << bits << " right-hand sides";
+    EXPECT_TRUE(solves(comm));
+  }
+  using Leaf = decltype(repeated(&one, 1, 1));
+  const std::int64_t large = std::int64_t{1} << 32;
+  const std::vector<Leaf> square{repeated(&one, large, large)};
+  const std::vector<Leaf> long_ones{repeated(&one, large, large / 2), repeated(&one, large, large / 2),
+                                    repeated(&one, n, 1)};
+  for (const auto& b : {square, long_ones}) {  // 0 and n modulo 2^64
+    expect("n", {"2.31 - 1"}, true, [&](bool) { cholesky_distributed(comm, Operator<Dominant<double>>{{n}}, b); });
+  }
+  // rows of length 0, which take no memory
+  const auto none = repeated(&one, std::int64_t{1} << 62, 0);
+  wrong("a", {"rows", std::to_string(std::int64_t{1} << 62)},
+        [&](bool is_wrong) { cholesky_distributed(comm, is_wrong ? none : repeated(&one, 0, 0), Vector("b", 0)); });
 }
 
 // Nobody can tell whether a or b is meant: either may be named, as long as both numbers are.

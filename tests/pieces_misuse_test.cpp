@@ -158,6 +158,11 @@ TEST_F(PiecesMisuseTest, RightHandSide) {
       l.solve(Exec{}, Kokkos::View<double*>("b", n));
     }
   });
+  double one = 1;
+  for (const int bits : {57, 59, 61, 62}) {  // 24 * 2^61 * 8 = 0 modulo 2^64
+    const Thrown thrown = thrown_by([&] { l.solve(Exec{}, repeated(&one, n, std::int64_t{1} << bits)); });
+    EXPECT_EQ(thrown.kind, Kind::bad_alloc) << thrown << ", 2^" << bits << " right-hand sides";
+  }
   expect_good(l);
 }
 

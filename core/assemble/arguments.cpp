@@ -6,10 +6,13 @@
 // What may be passed as A.
 namespace tessera::detail {
 
-void require_columns(const std::string& shape, std::int64_t rows, std::int64_t columns, std::int64_t n) {
+void require_shard(const std::string& shape, std::int64_t rows, std::int64_t columns, std::int64_t n) {
   if (rows > 0 && columns != n) {
     throw_misuse(
         "a", "must have n = " + std::to_string(n) + " columns, as b or the matrix has that many rows, got " + shape);
+  }
+  if (rows > n) {  // so that sums over the ranks stay exact
+    throw_misuse("a", "must have no more than the n = " + std::to_string(n) + " rows of A, got " + shape);
   }
 }
 
@@ -36,8 +39,7 @@ void require_gram_options(const GramOptions& options, double most) {
 
 void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, std::int64_t n) {
   const std::string shape = "extents (" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
-  constexpr std::int64_t most = std::int64_t{1} << 40;  // so that sums stay exact
-  if (rows < 0 || columns < 0 || rows > most || columns > most) {
+  if (rows < 0 || columns < 0 || rows > most_terms || columns > most_terms) {
     throw_misuse("jacobian", "must have extents from 0 to 2^40, got " + shape);
   }
   if (form == GramForm::jh_j && rows > 0 && columns != n) {

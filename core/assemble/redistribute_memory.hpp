@@ -24,7 +24,7 @@ struct RedistributeBuffers {
                       std::int64_t buffered_rows) {
     const std::int64_t n = layout.rows.n;
     const std::int64_t chunk = rows_per_chunk<T, MemorySpace>(n);
-    rows = workspace.template take<T>(std::min(chunk, buffered_rows) * n);
+    rows = workspace.template take<T>(std::min(chunk, buffered_rows), n);
     if (layout.rows.processes * layout.columns.processes == 1) return;
     const std::int64_t size = std::min(chunk, n) * (upper ? layout.rows : layout.columns).seen_from(0).local_extent();
     outgoing = workspace.template take<T>(size);

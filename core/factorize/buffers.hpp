@@ -42,14 +42,14 @@ struct FactorizeBuffers {
     diagonal_values = workspace.template take<double>(layout.rows.n);
     for (OfSlot& slot : slots) {
       if (layout.rows.processes > 1) {
-        slot.row = workspace.template take<T>(layout.columns.local_extent() * width);
-        slot.diagonal = workspace.template take<T>(width * tile);
+        slot.row = workspace.template take<T>(layout.columns.local_extent(), width);
+        slot.diagonal = workspace.template take<T>(width, tile);
       }
       if (layout.columns.processes > 1) {
-        slot.sum = workspace.template take<T>(height * tile);
-        const std::int64_t chunk = std::min(schedule.chunk_rows, height) * tile;
-        slot.chunks[0] = workspace.template take<T>(chunk);
-        if (height > schedule.chunk_rows) slot.chunks[1] = workspace.template take<T>(chunk);
+        slot.sum = workspace.template take<T>(height, tile);
+        const std::int64_t chunk = std::min(schedule.chunk_rows, height);
+        slot.chunks[0] = workspace.template take<T>(chunk, tile);
+        if (height > schedule.chunk_rows) slot.chunks[1] = workspace.template take<T>(chunk, tile);
       }
     }
   }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <new>
 #include <string>
 
 namespace tessera {
@@ -57,7 +56,6 @@ ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64
 
   layout_ = detail::make_layout<T, MemorySpace>(grid_.shape(), grid_.rank(), n, tile_size, slab);
   detail::collectively(communicator, [&] {
-    if (layout_.size() > std::numeric_limits<std::int64_t>::max() / std::int64_t{sizeof(T)}) throw std::bad_alloc();
     storage_ = detail::Memory<MemorySpace>::reserve(memory.tiles, "tessera::ShardedMatrix::tiles", bytes());
     T* const data = reinterpret_cast<T*>(storage_.data());
     std::int64_t offset = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tessera/detail/memory.hpp"
+#include "tessera/detail/saturated.hpp"
 
 #include <Kokkos_Core.hpp>
 
@@ -16,11 +17,12 @@ class Workspace {
   Workspace() = default;
   explicit Workspace(const Kokkos::View<char*, MemorySpace>& memory) : memory_(memory) {}
 
-  /// `count` uninitialised elements; a null pointer while it counts.
+  /// `rows * columns` uninitialised elements; a null pointer while it counts.
   template <class T>
-  T* take(std::int64_t count) {
+  T* take(std::int64_t rows, std::int64_t columns = 1) {
     const std::int64_t begin = bytes_;
-    bytes_ += (count * std::int64_t{sizeof(T)} + alignment - 1) / alignment * alignment;
+    const std::int64_t bytes = saturated_product(saturated_product(rows, columns), sizeof(T));
+    bytes_ = saturated_sum(bytes_, saturated_round_up(bytes, alignment));
     return memory_.data() == nullptr ? nullptr : reinterpret_cast<T*>(memory_.data() + begin);
   }
 

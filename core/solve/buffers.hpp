@@ -27,7 +27,7 @@ struct SolveBuffers {
 
   SolveBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, std::int64_t nrhs, const Schedule& schedule)
       : chunk(std::clamp<std::int64_t>(schedule.chunk_columns, 1, std::max<std::int64_t>(1, nrhs))),
-        chunks((nrhs + chunk - 1) / chunk) {
+        chunks(nrhs / chunk + (nrhs % chunk > 0 ? 1 : 0)) {
     const int most = schedule.slots_on(layout.rows.processes, layout.columns.processes);
     slots.resize(static_cast<std::size_t>(std::min<std::int64_t>(most, chunks)));
     blas = workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes);
@@ -37,13 +37,13 @@ struct SolveBuffers {
                                                        : kernels::Substitution<Exec>::template workspace_bytes<T>(
                                                              Leaves<MemorySpace>(layout).width(), 1, chunk));
     }
-    if (layout.rows.processes > 1) rows = workspace.template take<T>(layout.rows.local_extent() * nrhs);
-    if (layout.columns.processes > 1) columns = workspace.template take<T>(layout.columns.local_extent() * nrhs);
+    if (layout.rows.processes > 1) rows = workspace.template take<T>(layout.rows.local_extent(), nrhs);
+    if (layout.columns.processes > 1) columns = workspace.template take<T>(layout.columns.local_extent(), nrhs);
     if (layout.rows.processes * layout.columns.processes == 1) return;
     for (OfSlot& slot : slots) {
-      for (T*& buffer : slot.sent) buffer = workspace.template take<T>(layout.rows.tile * chunk);
-      for (T*& buffer : slot.received) buffer = workspace.template take<T>(layout.rows.tile * chunk);
-      if (layout.rows.processes > 1) slot.others = workspace.template take<T>(most_rows(layout) * chunk);
+      for (T*& buffer : slot.sent) buffer = workspace.template take<T>(layout.rows.tile, chunk);
+      for (T*& buffer : slot.received) buffer = workspace.template take<T>(layout.rows.tile, chunk);
+      if (layout.rows.processes > 1) slot.others = workspace.template take<T>(most_rows(layout), chunk);
     }
   }
 

@@ -81,6 +81,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     agreement.same("scalar of a and b", scalar_name<T>());
     agreement.same("memory space of exec", std::string(MemorySpace::name()));
     agreement.same("b", Tree<B>::describe(b));
+    require_dimensions(shape.n, 1, 0);
     MatrixSource<A, T, Exec>::describe(agreement, a, shape.n);
     describe_options(agreement, options, ranks);
     require_shifts(options, largest_real<T>);
@@ -92,8 +93,8 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   std::optional<typename Tree<B>::Solution> x;
   T* work = nullptr;
   collectively(*communicator, [&] {
+    work = right_hand_sides<T>(memory, shape.n, shape.nrhs);  // before x: Kokkos does not see extents that overflow
     x = Tree<B>::map(b, [](const auto& leaf) { return make_solution(leaf); });
-    work = right_hand_sides<T>(memory, shape.n, shape.nrhs);
     ravel<T>(exec, b, work);
     info.tries.reserve(1);
   });

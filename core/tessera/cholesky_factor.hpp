@@ -2,6 +2,7 @@
 
 #include <tessera/detail/backends.hpp>
 #include <tessera/detail/memory.hpp>
+#include <tessera/detail/saturated.hpp>
 #include <tessera/detail/schedule.hpp>
 #include <tessera/detail/strided.hpp>
 #include <tessera/errors.hpp>
@@ -110,12 +111,11 @@ Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        Memory<typename Exec::memory_space>& memory,
                                                        const Schedule& schedule = {});
 
-/// Memory for n x nrhs numbers.
+/// Memory for n x nrhs numbers; std::bad_alloc where no memory could have them.
 template <class T, class MemorySpace>
 T* right_hand_sides(Memory<MemorySpace>& memory, std::int64_t n, std::int64_t nrhs) {
-  return reinterpret_cast<T*>(
-      Memory<MemorySpace>::reserve(memory.right_hand_sides, "tessera::solve::b", n * nrhs * std::int64_t{sizeof(T)})
-          .data());
+  const std::int64_t bytes = saturated_product(saturated_product(n, nrhs), sizeof(T));
+  return reinterpret_cast<T*>(Memory<MemorySpace>::reserve(memory.right_hand_sides, "tessera::solve::b", bytes).data());
 }
 
 /// Collective. b = A^-1 b for an n x nrhs column-major `b` in the memory of `exec`; then each rank calls `deliver`,

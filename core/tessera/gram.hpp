@@ -64,6 +64,9 @@ struct IsGram<Gram<J>> : std::true_type {};
 template <class A>
 concept AnyGram = IsGram<std::remove_cvref_t<A>>::value;
 
+/// The most samples or parameters that are accepted, so that sums stay exact.
+inline constexpr std::int64_t most_terms = std::int64_t{1} << 40;
+
 /// Throws Misuse for invalid options; `most`: the largest finite number of A's scalar.
 void require_gram_options(const GramOptions& options, double most);
 /// Throws Misuse if this rank's part of J, `rows x columns`, is no matrix or does not fit an n x n product.

@@ -30,7 +30,8 @@ struct MemoryPlanOptions {
   Source source = Source::fill;         ///< where A comes from
   Triangle triangle = Triangle::lower;  ///< which triangle of the rows is read
   GramOptions gram = {};                ///< options of a Gram
-  std::int64_t depth = 0;               ///< of a Gram: the parameters for J J^H, the samples of all ranks for J^H J
+  /// Of a Gram, at most 2^40: the parameters for J J^H, the samples of all ranks for J^H J.
+  std::int64_t depth = 0;
   /// Free memory of each rank. If it is too little, the slab (for Source::fill) and then the tile are halved until the
   /// plan fits; a size that was given stays.
   std::optional<std::int64_t> bytes_free = std::nullopt;
@@ -83,7 +84,7 @@ MemoryPlan plan_memory(std::int64_t n, int ranks, const MemoryPlanOptions& optio
 /// that adds to it.
 ///
 /// Local; needs neither MPI nor Kokkos to be initialised.
-/// @throws std::invalid_argument for sizes or options that are invalid
+/// @throws std::invalid_argument for sizes or options that are invalid, or lead to more bytes than a std::int64_t holds
 template <Scalar T, class Exec = Kokkos::DefaultExecutionSpace>
 MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& options = {}) {
   detail::require_backend<Exec>();
@@ -91,7 +92,7 @@ MemoryPlan memory_plan(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
 }
 
 /// The same on the grid nearly_square(ranks).
-/// @throws std::invalid_argument for sizes or options that are invalid
+/// @throws std::invalid_argument for sizes or options that are invalid, or lead to more bytes than a std::int64_t holds
 template <Scalar T, class Exec = Kokkos::DefaultExecutionSpace>
 MemoryPlan memory_plan(std::int64_t n, int ranks, const MemoryPlanOptions& options = {}) {
   detail::require_backend<Exec>();

@@ -3,6 +3,7 @@
 #include <tessera/detail/backends.hpp>
 #include <tessera/detail/local_block.hpp>
 #include <tessera/detail/memory.hpp>
+#include <tessera/detail/saturated.hpp>
 #include <tessera/distribution.hpp>
 #include <tessera/matrix_view.hpp>
 #include <tessera/process_grid.hpp>
@@ -87,7 +88,7 @@ class ShardedMatrix {
   std::int64_t tile_size() const { return layout_.rows.tile; }  ///< rows and columns of a tile
   std::int64_t slab() const { return layout_.slab; }            ///< local columns per slab
   /// Bytes of the tiles on this rank.
-  std::int64_t bytes() const { return layout_.size() * static_cast<std::int64_t>(sizeof(T)); }
+  std::int64_t bytes() const { return detail::saturated_product(layout_.size(), sizeof(T)); }
   const SlabLayout& layout() const { return layout_; }            ///< how this rank stores its tiles
   const BlockCyclic& rows() const { return layout_.rows; }        ///< the distribution of the rows
   const BlockCyclic& columns() const { return layout_.columns; }  ///< the distribution of the columns

@@ -24,8 +24,9 @@ constexpr std::int64_t operator_row_begin(std::int64_t n, int ranks, int rank) {
   return n / ranks * rank + n % ranks * rank / ranks;
 }
 
-/// Throws Misuse unless this rank's part of A has n columns or no rows; `shape` describes it in the message.
-void require_columns(const std::string& shape, std::int64_t rows, std::int64_t columns, std::int64_t n);
+/// Throws Misuse unless this rank's part of A has n columns and at most n rows, or no rows; `shape` describes it in the
+/// message.
+void require_shard(const std::string& shape, std::int64_t rows, std::int64_t columns, std::int64_t n);
 /// Throws Misuse unless the shift is finite; `most`: the largest finite number of A's scalar.
 void require_shift(double diag_shift, double most);
 /// Throws Misuse unless `triangle` is one of the enumerators.
@@ -75,8 +76,8 @@ struct MatrixSource<A, T, Exec> {
     static_assert(A::rank == 2, "a is a rank-2 View of local rows x n");
     static_assert(std::is_same_v<typename A::non_const_value_type, T>, "a and all leaves of b have one scalar type");
     agreement.same("a", std::string("a View of local rows"));
-    require_columns(detail::describe(strided(a)), static_cast<std::int64_t>(a.extent(0)),
-                    static_cast<std::int64_t>(a.extent(1)), n);
+    require_shard(detail::describe(strided(a)), static_cast<std::int64_t>(a.extent(0)),
+                  static_cast<std::int64_t>(a.extent(1)), n);
   }
 
   static void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <tessera/detail/saturated.hpp>
+
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 
 namespace tessera::detail {
@@ -34,8 +37,9 @@ struct Memory {
   OfQueues<std::shared_ptr<void>> blas_handles = {};       ///< of the queues that work in `workspace`
   std::shared_ptr<StagingPool<MemorySpace>> staging = {};  ///< host memory for messages
 
-  /// Makes `kept` at least `bytes` long; its contents may be lost.
+  /// Makes `kept` at least `bytes` long; its contents may be lost. Throws std::bad_alloc if that many are saturated.
   static const Bytes& reserve(Bytes& kept, const char* label, std::int64_t bytes) {
+    if (bytes == saturated) throw std::bad_alloc();
     if (static_cast<std::int64_t>(kept.extent(0)) < bytes) {
       kept = Bytes();  // frees the old one before the new one is made
       kept =

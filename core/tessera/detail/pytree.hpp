@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/detail/saturated.hpp>
 #include <tessera/detail/strided.hpp>
 #include <tessera/scalar.hpp>
 
@@ -130,7 +131,7 @@ Shape shape_of(const B& b) {
     return {s.extent[0], B::rank == 2 ? s.extent[1] : 1};
   } else {
     std::int64_t n = 0;
-    Tree<B>::for_each(b, [&n](const auto& leaf) { n += strided(leaf).size(); });
+    Tree<B>::for_each(b, [&n](const auto& leaf) { n = saturated_sum(n, strided(leaf).size()); });
     return {n, 1};
   }
 }

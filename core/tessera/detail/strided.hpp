@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/detail/saturated.hpp>
 #include <tessera/matrix_view.hpp>
 
 #include <Kokkos_Core.hpp>
@@ -20,9 +21,10 @@ struct Strided {
   std::int64_t extent[most_ranks] = {};
   std::int64_t stride[most_ranks] = {};
 
-  KOKKOS_FUNCTION std::int64_t size() const {
+  /// How many elements it has; saturated.
+  std::int64_t size() const {
     std::int64_t product = 1;
-    for (int r = 0; r < rank; ++r) product *= extent[r];
+    for (int r = 0; r < rank; ++r) product = saturated_product(product, extent[r]);
     return product;
   }
   /// Element k in C order.
