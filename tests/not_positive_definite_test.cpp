@@ -4,8 +4,10 @@
 
 #include <iterator>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -222,6 +224,24 @@ TYPED_TEST(NotPositiveDefiniteTest, ShiftsAreTriedInTurn) {
         this->comm, this->rows(n, f), b, {.local_tile_size = 16, .grid = grid, .diag_shift = info.diag_shift});
     EXPECT_TRUE(same_bits(to_host(x), to_host(expected)));
     EXPECT_EQ(once.tries.size(), 1U);
+  }
+}
+
+TYPED_TEST(NotPositiveDefiniteTest, NoShiftIsTriedTwiceInThePrecisionOfTheScalar) {
+  using T = TypeParam;
+  const std::int64_t n = 20;
+  const auto b = this->right_hand_sides(n, 1);
+  const auto a = this->rows(n, [](std::int64_t i, std::int64_t j) { return scalar<T>(i == j ? -1 : 0, 0); });
+  for (const auto& [diag_shift, first] : {std::pair{0., 1e-60}, {0.5, 1e-12}}) {
+    const CholeskyOptions options{
+        .diag_shift = diag_shift, .on_failure = Failure::fill_nan, .shifts = {.tries = 3, .first = first}};
+    std::size_t tries = 0;
+    try {
+      tries = cholesky_distributed(this->comm, a, b, options).info.tries.size();
+    } catch (const std::invalid_argument& e) {
+      EXPECT_NE(std::string(e.what()).find("shifts.first"), std::string::npos) << e.what();
+    }
+    EXPECT_EQ(tries, (std::is_same_v<Real<T>, double> ? 3U : 0U));
   }
 }
 

@@ -46,8 +46,9 @@ void describe_options(Agreement& agreement, const CholeskyOptions& options, int 
 /// The shift of try `number`, counted from 0.
 double shift_of_try(const CholeskyOptions& options, std::size_t number);
 
-/// Throws Misuse for an invalid ladder, or if the magnitude of a shift is not at most `most`.
-void require_shifts(const CholeskyOptions& options, double most);
+/// Throws Misuse for an invalid ladder, or if the shifts of its tries are not finite and different as numbers of Real.
+template <class Real>
+void require_shifts(const CholeskyOptions& options);
 
 /// Collective. The call's own duplicate of `comm`, after `prepare` on each rank; throws Misuse on every rank if Kokkos
 /// is not running on one.
@@ -84,7 +85,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     require_dimensions(shape.n, 1, 0);
     MatrixSource<A, T, Exec>::describe(agreement, a, shape.n);
     describe_options(agreement, options, ranks);
-    require_shifts(options, largest_real<T>);
+    require_shifts<RealOf<T>>(options);
   });
 
   CholeskyInfo info;
