@@ -3,8 +3,7 @@
 #include "core/assemble/gram_memory.hpp"
 #include "core/assemble/redistribute_memory.hpp"
 #include "core/factorize/buffers.hpp"
-#include "core/factorize/messages.hpp"
-#include "core/factorize/step.hpp"
+#include "core/factorize/traffic.hpp"
 #include "core/matrix/leaves.hpp"
 #include "core/solve/buffers.hpp"
 #include "kernels/instantiate.hpp"
@@ -15,9 +14,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <numeric>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 namespace tessera {
 namespace {
@@ -34,72 +37,98 @@ void require_countable(const MemoryPlan& plan, std::int64_t n, std::int64_t nrhs
                        "leads to more bytes than a std::int64_t holds, got " + std::to_string(by_nrhs ? nrhs : n));
 }
 
+/// What the ranks of a grid allocate. Their buffers are of a few kinds: one rank of each is asked for them.
 template <class T, class Exec>
-RankMemory memory_of_rank(std::int64_t n, GridShape grid, int rank, const MemoryPlanOptions& options) {
+class SystemMemory {
+ public:
   using MemorySpace = typename Exec::memory_space;
-  const std::int64_t nrhs = options.nrhs;
-  const SlabLayout layout =
-      detail::make_layout<T, MemorySpace>(grid, rank, n, std::max<std::int64_t>(1, options.tile_size), options.slab);
-  constexpr std::int64_t size{sizeof(T)};
-  const detail::Schedule schedule;
-  const bool one_call = options.source != Source::fill;
-  const int ranks = grid.rows * grid.cols;
-  RankMemory memory;
-  memory.matrix = allocated(detail::saturated_product(layout.size(), size));
-  memory.inverses = allocated(detail::Leaves<MemorySpace>(layout).template inverses_size<T>() * size);
-  memory.right_hand_sides = detail::saturated_product(
-      allocated(detail::saturated_product(detail::saturated_product(n, nrhs), size)), one_call ? 2 : 1);
-  if (options.source == Source::gram || options.source == Source::buffered_gram) {
-    const bool sharded_rows = options.gram.form == GramForm::j_jh;
-    std::vector<std::int64_t> first_sample;
-    for (int r = 0; r <= ranks; ++r) {
-      first_sample.push_back(detail::operator_row_begin(sharded_rows ? n : options.depth, ranks, r));
-    }
-    const bool buffered = options.source == Source::buffered_gram;
-    const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::order_of_blocks<Exec>);
-    const detail::GramChunks chunks(options.gram, sharded_rows ? options.depth : n, first_sample,
-                                    detail::terms_per_chunk<MemorySpace>(n, buffered, in_place));
-    memory.redistribute =
-        detail::bytes_of<detail::GramBuffers<T, Exec>, MemorySpace>(layout, chunks, rank, buffered, in_place);
-  } else if (one_call) {
-    const std::int64_t rows =
-        detail::operator_row_begin(n, ranks, rank + 1) - detail::operator_row_begin(n, ranks, rank);
-    memory.redistribute = detail::bytes_of<detail::RedistributeBuffers<T, MemorySpace>, MemorySpace>(
-        layout, options.triangle == Triangle::upper, options.source == Source::buffered_rows ? rows : 0);
-  }
-  memory.factorize = detail::bytes_of<detail::FactorizeBuffers<T, Exec>, MemorySpace>(layout, schedule);
-  if (nrhs > 0) memory.solve = detail::bytes_of<detail::SolveBuffers<T, Exec>, MemorySpace>(layout, nrhs, schedule);
-  // The workspace is taken from phase to phase.
-  const std::int64_t workspace = std::max({memory.redistribute, memory.factorize, memory.solve});
-  for (const std::int64_t bytes : {memory.matrix, memory.inverses, memory.right_hand_sides, workspace}) {
-    memory.peak = detail::saturated_sum(memory.peak, bytes);
-  }
-  return memory;
-}
 
-/// What a rank sends while A is factored.
-template <class T, class MemorySpace>
-RankTraffic traffic_of_rank(const SlabLayout& layout) {
-  RankTraffic sent;
-  TileRange previous;
-  for (const TileRange k : detail::Steps<MemorySpace>(layout).all()) {
-    const detail::Step step{k, std::exchange(previous, k)};
-    detail::CountedMessages<T> counted(layout, step, detail::Schedule().chunk_rows, sent);
-    detail::describe(step, counted);
+  SystemMemory(std::int64_t n, GridShape grid, const MemoryPlanOptions& options)
+      : n_(n), grid_(grid), ranks_(grid.rows * grid.cols), options_(options) {
+    if (options.source != Source::gram && options.source != Source::buffered_gram) return;
+    const bool sharded_rows = options.gram.form == GramForm::j_jh;
+    shared_out_ = sharded_rows ? n : options.depth;
+    std::vector<std::int64_t> first_sample;
+    for (int r = 0; r <= ranks_; ++r) first_sample.push_back(detail::operator_row_begin(shared_out_, ranks_, r));
+    buffered_ = options.source == Source::buffered_gram;
+    in_place_ = detail::is_multiplied_in_place<T>(options.gram, ranks_, detail::order_of_blocks<Exec>);
+    chunks_.emplace(options.gram, sharded_rows ? options.depth : n, std::move(first_sample),
+                    detail::terms_per_chunk<MemorySpace>(n, buffered_, in_place_));
   }
-  return sent;
-}
+
+  SlabLayout layout_of(int rank) const {
+    return detail::make_layout<T, MemorySpace>(grid_, rank, n_, std::max<std::int64_t>(1, options_.tile_size),
+                                               options_.slab);
+  }
+
+  RankMemory of_rank(int rank) {
+    const SlabLayout layout = layout_of(rank);
+    const Kind kind{layout.rows.local_extent(), layout.columns.local_extent(),
+                    detail::nesting_of(layout.rows, layout.columns), shard_of(rank)};
+    const auto [known, is_new] = by_kind_.try_emplace(kind);
+    if (is_new) known->second = buffers_of(layout, rank);
+    RankMemory memory = known->second;
+    memory.matrix = allocated(detail::saturated_product(layout.size(), size));
+    // The workspace is taken from phase to phase.
+    const std::int64_t workspace = std::max({memory.redistribute, memory.factorize, memory.solve});
+    for (const std::int64_t bytes : {memory.matrix, memory.inverses, memory.right_hand_sides, workspace}) {
+      memory.peak = detail::saturated_sum(memory.peak, bytes);
+    }
+    return memory;
+  }
+
+ private:
+  /// All by which the buffers of ranks differ: rows and columns of the local matrix, how the strips of a Gram nest, and
+  /// rows or samples.
+  using Kind = std::tuple<std::int64_t, std::int64_t, detail::Nesting, std::int64_t>;
+
+  static constexpr std::int64_t size{sizeof(T)};
+
+  /// Rows of A, or samples of J, that are this rank's.
+  std::int64_t shard_of(int rank) const {
+    return detail::operator_row_begin(shared_out_, ranks_, rank + 1) -
+           detail::operator_row_begin(shared_out_, ranks_, rank);
+  }
+
+  RankMemory buffers_of(const SlabLayout& layout, int rank) const {
+    const std::int64_t nrhs = options_.nrhs;
+    const detail::Schedule schedule;
+    const bool one_call = options_.source != Source::fill;
+    RankMemory memory;
+    memory.inverses = allocated(detail::Leaves<MemorySpace>(layout).template inverses_size<T>() * size);
+    memory.right_hand_sides = detail::saturated_product(
+        allocated(detail::saturated_product(detail::saturated_product(n_, nrhs), size)), one_call ? 2 : 1);
+    if (chunks_) {
+      memory.redistribute =
+          detail::bytes_of<detail::GramBuffers<T, Exec>, MemorySpace>(layout, *chunks_, rank, buffered_, in_place_);
+    } else if (one_call) {
+      memory.redistribute = detail::bytes_of<detail::RedistributeBuffers<T, MemorySpace>, MemorySpace>(
+          layout, options_.triangle == Triangle::upper, options_.source == Source::buffered_rows ? shard_of(rank) : 0);
+    }
+    memory.factorize = detail::bytes_of<detail::FactorizeBuffers<T, Exec>, MemorySpace>(layout, schedule);
+    if (nrhs > 0) memory.solve = detail::bytes_of<detail::SolveBuffers<T, Exec>, MemorySpace>(layout, nrhs, schedule);
+    return memory;
+  }
+
+  std::int64_t n_;
+  GridShape grid_;
+  int ranks_;
+  const MemoryPlanOptions& options_;
+  std::int64_t shared_out_ = n_;  // rows or samples of all ranks
+  std::optional<detail::GramChunks> chunks_;
+  bool buffered_ = false;
+  bool in_place_ = false;
+  std::map<Kind, RankMemory> by_kind_;
+};
 
 template <class T, class Exec>
 MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
+  SystemMemory<T, Exec> memory(n, grid, options);
   MemoryPlan plan;
   plan.grid = grid;
   plan.tile_size = options.tile_size;
-  const int ranks = grid.rows * grid.cols;
-  plan.slab = detail::make_layout<T, typename Exec::memory_space>(
-                  grid, 0, n, std::max<std::int64_t>(1, options.tile_size), options.slab)
-                  .slab;
-  for (int rank = 0; rank < ranks; ++rank) plan.ranks.push_back(memory_of_rank<T, Exec>(n, grid, rank, options));
+  plan.slab = memory.layout_of(0).slab;
+  for (int rank = 0; rank < grid.rows * grid.cols; ++rank) plan.ranks.push_back(memory.of_rank(rank));
   require_countable(plan, n, options.nrhs);
   plan.fits = !options.bytes_free || plan.peak() <= *options.bytes_free;
   return plan;
@@ -156,11 +185,9 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
     }
     plan = plan_for<T, Exec>(n, grid, asked);
   }
-  for (int rank = 0; rank < ranks; ++rank) {
-    const SlabLayout layout = make_layout<T, typename Exec::memory_space>(
-        grid, rank, n, std::max<std::int64_t>(1, asked.tile_size), asked.slab);
-    plan.sent.push_back(traffic_of_rank<T, typename Exec::memory_space>(layout));
-  }
+  const SlabLayout layout =
+      make_layout<T, typename Exec::memory_space>(grid, 0, n, std::max<std::int64_t>(1, asked.tile_size), asked.slab);
+  plan.sent = traffic_of_ranks<T, typename Exec::memory_space>(layout, Schedule().chunk_rows);
   return plan;
 }
 

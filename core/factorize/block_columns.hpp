@@ -4,6 +4,7 @@
 #include "core/factorize/buffers.hpp"
 #include "core/factorize/lookahead.hpp"
 #include "core/factorize/messages.hpp"
+#include "core/factorize/step.hpp"
 #include "core/factorize/update.hpp"
 #include "core/timed.hpp"
 #include "kernels/blas.hpp"

@@ -95,7 +95,7 @@ struct BlockCyclic {
   }
   /// The first of this process's indices in tile `t` or after; its value is the number of them before tile `t`.
   constexpr LocalIndex local_begin(GlobalTile t) const {
-    return {smaller(local_lower_bound(t).value * tile, local_extent())};
+    return {begin(t).value < n ? local_lower_bound(t).value * tile : local_extent()};
   }
   /// The first of this process's indices at or after `i`; its value is the number of them before `i`.
   constexpr LocalIndex local_lower_bound(GlobalIndex i) const {
@@ -146,9 +146,7 @@ struct SlabLayout {
   /// How many rows slab `s` has.
   constexpr std::int64_t height(std::int64_t s) const { return rows.local_extent() - row_begin(s).value; }
   /// Elements from one column of slab `s` to the next.
-  constexpr std::int64_t leading_dimension(std::int64_t s) const {
-    return (height(s) + row_alignment - 1) / row_alignment * row_alignment;
-  }
+  constexpr std::int64_t leading_dimension(std::int64_t s) const { return aligned(height(s)); }
   /// Calls body(from, to) for each part of the local columns [begin, end) that lies in one slab.
   template <class Body>
   constexpr void for_each_slab(LocalIndex begin, LocalIndex end, const Body& body) const {
@@ -161,9 +159,19 @@ struct SlabLayout {
   }
   /// How many elements all slabs have together, those between columns included.
   constexpr std::int64_t size() const {
+    const std::int64_t all_rows = rows.local_extent();  // takes divisions
+    const std::int64_t all_columns = columns.local_extent();
     std::int64_t sum = 0;
-    for (std::int64_t s = 0; s < count(); ++s) sum += leading_dimension(s) * width(s);
+    for (std::int64_t s = 0; s * slab < all_columns; ++s) {
+      const std::int64_t rest = all_columns - s * slab;
+      sum += aligned(all_rows - row_begin(s).value) * (rest < slab ? rest : slab);
+    }
     return sum;
+  }
+
+ private:
+  constexpr std::int64_t aligned(std::int64_t height) const {
+    return (height + row_alignment - 1) / row_alignment * row_alignment;
   }
 };
 
