@@ -144,15 +144,11 @@ TEST_F(SolveMisuseTest, Shifts) {
     ShiftLadder shifts;
     std::vector<std::string> words;
   };
-  const double smallest = std::numeric_limits<double>::epsilon();
-  const Case cases[] = {
-      {{.tries = 2, .first = 0.2 * smallest}, {"shifts.first", "0\\.5 in"}},
-      {{.tries = 3, .first = 0.0625, .factor = 1 + smallest}, {"shifts.factor", "try 3 .* 0\\.5625 in"}},
-      {{.tries = 0}, {"shifts.tries", "\\b0\\b"}},
-      {{.tries = 2}, {"shifts.first", "\\b0\\b"}},
-      {{.tries = 2, .first = nan}, {"shifts.first", "nan"}},
-      {{.tries = 3, .first = 1, .factor = 1}, {"shifts.factor", "\\b1\\b"}},
-      {{.tries = 5, .first = 1e200, .factor = 1e100}, {"shifts", "inf"}}};
+  const Case cases[] = {{{.tries = 0}, {"shifts.tries", "\\b0\\b"}},
+                        {{.tries = 2}, {"shifts.first", "\\b0\\b"}},
+                        {{.tries = 2, .first = nan}, {"shifts.first", "nan"}},
+                        {{.tries = 3, .first = 1, .factor = 1}, {"shifts.factor", "\\b1\\b"}},
+                        {{.tries = 5, .first = 1e200, .factor = 1e100}, {"shifts", "inf"}}};
   for (const Case& one : cases) {
     wrong(one.words[0], {one.words[1]}, [&](bool is_wrong) {
       cholesky_distributed(comm, rows(my_rows()), Vector("b", n),

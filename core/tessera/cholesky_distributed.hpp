@@ -46,9 +46,8 @@ void describe_options(Agreement& agreement, const CholeskyOptions& options, int 
 /// The shift of try `number`, counted from 0.
 double shift_of_try(const CholeskyOptions& options, std::size_t number);
 
-/// Throws Misuse for an invalid ladder, or if the shifts of its tries are not finite and different as numbers of Real.
-template <class Real>
-void require_shifts(const CholeskyOptions& options);
+/// Throws Misuse for an invalid ladder, or if the magnitude of a shift is not at most `most`.
+void require_shifts(const CholeskyOptions& options, double most);
 
 /// Collective. The call's own duplicate of `comm`, after `prepare` on each rank; throws Misuse on every rank if Kokkos
 /// is not running on one.
@@ -85,7 +84,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     require_dimensions(shape.n, 1, 0);
     MatrixSource<A, T, Exec>::describe(agreement, a, shape.n);
     describe_options(agreement, options, ranks);
-    require_shifts<RealOf<T>>(options);
+    require_shifts(options, largest_real<T>);
   });
 
   CholeskyInfo info;
@@ -108,7 +107,13 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     if (!info.tries.empty()) {
       collectively(grid.communicator(), [&] { info.tries.reserve(info.tries.size() + 1); });
     }
-    info.diag_shift = shift_of_try(options, info.tries.size());
+    const double shift = shift_of_try(options, info.tries.size());
+    const bool is_new = info.tries.empty() || static_cast<RealOf<T>>(shift) != static_cast<RealOf<T>>(info.diag_shift);
+    info.diag_shift = shift;
+    if (!is_new) {  // the same matrix, which fails as it did
+      info.tries.push_back({shift, info.leading_minor});
+      continue;
+    }
     factored.reset();  // its memory is taken again
     ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, std::max<std::int64_t>(1, info.tile_size), 0, memory);
     MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);

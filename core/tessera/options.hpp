@@ -21,9 +21,8 @@ enum class Triangle {
 };
 
 /// Larger shifts to try if A + diag_shift I is not positive definite: try t = 2, 3, ... has the shift
-/// diag_shift + first * factor^(t - 2). Each try reads A again, or assembles it again, from the caller's argument. No
-/// two tries may be the same: each shift must be larger than the one before also when both are rounded to the scalar of
-/// A.
+/// diag_shift + first * factor^(t - 2). Each try reads A again, or assembles it again, from the caller's argument;
+/// one whose shift is the same as before when rounded to the scalar of A fails as before without that.
 struct ShiftLadder {
   int tries = 1;       ///< in all, the one with diag_shift included; at least 1
   double first = 0;    ///< must be positive if tries > 1
