@@ -1,8 +1,11 @@
 #include "kernels.hpp"
+#include "lapack.hpp"
 
 #include "kernels/elementwise.hpp"
 
 #include <array>
+#include <cmath>
+#include <limits>
 #include <string>
 
 // What one rank does to its own matrices, against loops in long double. No MPI.
@@ -128,6 +131,51 @@ TYPED_TEST(KernelsTest, FailingMinor) {
         if (defect != Defect::nan_on_left && defect != Defect::inf_on_left) break;  // `left` is of no account
       }
     }
+  }
+}
+
+// As LAPACK has it, any pivot will do that is positive and no NaN.
+TYPED_TEST(KernelsTest, UnusualPivots) {
+  using T = TypeParam;
+  const std::int64_t n = 200;
+  for (const Real<T> pivot : unusual_pivots<T>()) {
+    for (const std::int64_t k : {0, 1, 15, 16, 40, 62, 63, 64, 127, 128, 150, 199}) {
+      SCOPED_TRACE(::testing::Message() << "row " << k << ", pivot " << pivot);
+      const LonePivot<T> f{k, pivot};
+      const Factor<T> factor(*this, n, f);
+      EXPECT_EQ(this->failing_minor(), kernels::no_failure);
+      const Lapack<T> lapack(n, f);
+      EXPECT_EQ(lapack.info(), 0);
+      const auto l = factor.l.host();
+      const Real<T> root = std::sqrt(pivot);
+      const Real<T> got = detail::real(l(k, k));
+      EXPECT_TRUE(got == root || std::abs(got - root) <= 4 * epsilon<T>() * root) << got << ", not " << root;
+      std::int64_t wrong = 0;
+      for (std::int64_t i = 0; i < n; ++i) {
+        for (std::int64_t j = 0; j <= i; ++j) {
+          if (i == k && j == k) continue;
+          if (!(std::abs(wide(l(i, j)) - wide(lapack.l(i, j))) <= 100 * epsilon<T>())) ++wrong;
+        }
+      }
+      EXPECT_EQ(wrong, 0) << "numbers beside the pivot are not LAPACK's";
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, AnInfinitePivotAmongNumbers) {
+  using T = TypeParam;
+  const std::int64_t n = 200;
+  for (const std::int64_t k : {0, 16, 63, 64, 150, 199}) {
+    SCOPED_TRACE("row " + std::to_string(k));
+    const Exact<T> exact;
+    const auto f = [&](std::int64_t i, std::int64_t j) {
+      return i == k && j == k ? T(std::numeric_limits<Real<T>>::infinity()) : exact(i, j);
+    };
+    const Factor<T> factor(*this, n, f);
+    EXPECT_EQ(this->failing_minor(), kernels::no_failure);
+    EXPECT_EQ(Lapack<T>(n, f).info(), 0);
+    const auto l = factor.l.host();
+    for (std::int64_t i = k + 1; i < n; ++i) EXPECT_EQ(l(i, k), T(0)) << i;
   }
 }
 

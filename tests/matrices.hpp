@@ -6,7 +6,9 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
+#include <vector>
 
 // Matrices to test with, as functions of (i, j), so that every rank can compute any part of them.
 namespace tessera::testing {
@@ -108,5 +110,25 @@ struct Planted {
     return value;
   }
 };
+
+/// Exact, but that row and column k are nothing but a pivot.
+template <class T>
+struct LonePivot {
+  std::int64_t k;
+  Real<T> pivot;
+
+  KOKKOS_FUNCTION T operator()(std::int64_t i, std::int64_t j) const {
+    if (i == k || j == k) return i == j ? T(pivot) : T(0);
+    return Exact<T>{}(i, j);
+  }
+};
+
+/// Positive pivots at which a square root or a reciprocal may go wrong.
+template <class T>
+std::vector<Real<T>> unusual_pivots() {
+  using Limits = std::numeric_limits<Real<T>>;
+  return {Limits::infinity(),        Limits::max(),       Limits::min(), Limits::min() / 2,
+          Limits::denorm_min() * 71, Limits::denorm_min()};
+}
 
 }  // namespace tessera::testing

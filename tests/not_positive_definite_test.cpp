@@ -144,6 +144,27 @@ TYPED_TEST(NotPositiveDefiniteTest, TheUnreadHalfAndTheImaginaryDiagonalDoNotMat
   }
 }
 
+// An infinite pivot is positive, and so is a denormal one.
+TYPED_TEST(NotPositiveDefiniteTest, UnusualPivotsArePositive) {
+  using T = TypeParam;
+  const std::int64_t n = 100;
+  const std::int64_t tile = 23;
+  std::size_t variant = 0;
+  for (const Real<T> pivot : unusual_pivots<T>()) {
+    for (const std::int64_t k : {0, 11, 22, 23, 30, 45, 92, 95, 99}) {  // in the first, second and last tile
+      SCOPED_TRACE(::testing::Message() << "row " << k << ", pivot " << pivot);
+      const LonePivot<T> f{k, pivot};
+      EXPECT_EQ(Lapack<T>(n, f).info(), 0);
+      const GridShape grid = this->grids[variant++ % this->grids.size()];
+      const Columns<T> b("b", n, 2);
+      set(b, [&](std::int64_t e) { return e / 2 == k ? T(1) : T(0); });
+      const auto solved =
+          cholesky_distributed(this->comm, this->rows(n, f), b, {.local_tile_size = tile, .grid = grid});
+      EXPECT_EQ(solved.info.leading_minor, 0);
+    }
+  }
+}
+
 TYPED_TEST(NotPositiveDefiniteTest, FillNanFillsATree) {
   using T = TypeParam;
   const std::int64_t n = 31;

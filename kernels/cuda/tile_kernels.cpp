@@ -66,7 +66,7 @@ __device__ void finish_loads() {
   __syncthreads();
 }
 
-/// 1 / sqrt(x), without a branch: NaN where x is not positive, infinite or denormal.
+/// 1 / sqrt(x), without a branch: of finite normal x > 0. Of any other x it is infinite or NaN, or right.
 __device__ double reciprocal_root(double x) {
   double y;  // of about 22 bits, infinite for 0
   asm("rsqrt.approx.ftz.f64 %0, %1;" : "=d"(y) : "d"(x));
@@ -78,8 +78,48 @@ __device__ float reciprocal_root(float x) {
   return fmaf(0.5F * y, fmaf(-x * y, y, 1.0F), y);
 }
 
-/// D = L L^H for one block, by one warp, whose lane i has row i in registers. `row` is that of A before this block. The
-/// lanes tell each other the newest column in `column`, room for two of them.
+/// 1 / sqrt(x) for any x: NaN where it is not positive, 0 where it is infinite.
+template <class Real>
+__device__ Real reciprocal_root_of_any(Real x) {
+  if (!(x > Real(0))) return Real(NAN);  // NaN compares false
+  if (x == Real(INFINITY)) return Real(0);
+  const Real scale = x < Real(1) ? Real(0x1p54) : Real(1);  // what is denormal becomes normal, exactly
+  return reciprocal_root(x * scale * scale) * scale;
+}
+
+/// D = L L^H for one block, by one warp, in memory, for any pivots: as the host has it, a positive one may be infinite
+/// or denormal. `row` is that of A before this block.
+template <class T>
+__device__ void factor_unusual_block(const Shared<T>& d, detail::RealOf<T>* reciprocals, std::int64_t row,
+                                     std::int64_t* failing) {
+  using Real = detail::RealOf<T>;
+  const int i = kernels::lane();
+  bool failed = false;
+#pragma unroll 1
+  for (int k = 0; k < width; ++k) {
+    const Real pivot = detail::real(d(k, k));
+    const Real reciprocal = failed ? Real(NAN) : reciprocal_root_of_any(pivot);
+    if (isnan(reciprocal) && !failed) {
+      failed = true;
+      const std::int64_t minor = row + k + 1;
+      if (i == 0 && *failing > minor) *failing = minor;
+    }
+    __syncwarp();  // all lanes have read the pivot
+    if (i == k) {
+      d(k, k) = T(reciprocal == Real(0) ? pivot : pivot * reciprocal);
+      reciprocals[k] = reciprocal;
+    } else if (i > k && i < width) {
+      d(i, k) = d(i, k) * reciprocal;
+    }
+    __syncwarp();
+#pragma unroll 1
+    for (int j = k + 1; j <= i && i < width; ++j) d(i, j) -= d(i, k) * detail::conj(d(j, k));
+    __syncwarp();
+  }
+}
+
+/// The same; lane i has row i in registers, and the lanes tell each other the newest column in `column`, room for two
+/// of them. Pivots that reciprocal_root is not for end as NaNs or infinities; then it begins again, slowly.
 template <class T>
 __device__ void factor_block(const Shared<T>& d, T* column, detail::RealOf<T>* reciprocals, std::int64_t row,
                              std::int64_t* failing) {
@@ -89,7 +129,7 @@ __device__ void factor_block(const Shared<T>& d, T* column, detail::RealOf<T>* r
   T entries[width];
 #pragma unroll
   for (int j = 0; j < width; ++j) entries[j] = d(i, j);
-  int positive = width;  // pivots
+  bool usual = true;
 #pragma unroll
   for (int k = 0; k < width; ++k) {
     T* const newest = column + k % 2 * width;
@@ -97,7 +137,7 @@ __device__ void factor_block(const Shared<T>& d, T* column, detail::RealOf<T>* r
     const Real pivot = __shfl_sync(all_lanes, detail::real(entries[k]), k);
     __syncwarp();
     const Real reciprocal = reciprocal_root(pivot);
-    positive = min(positive, isnan(reciprocal) ? k : width);
+    usual = usual && reciprocal < Real(INFINITY);
     const T in_l = entries[k] * reciprocal;
     const T scaled = in_l * reciprocal;
 #pragma unroll
@@ -105,12 +145,11 @@ __device__ void factor_block(const Shared<T>& d, T* column, detail::RealOf<T>* r
     entries[k] = i == k ? T(pivot * reciprocal) : in_l;
     if (lane == k) reciprocals[k] = reciprocal;
   }
+  if (!usual) return factor_unusual_block(d, reciprocals, row, failing);  // for all lanes: they share the pivots
 #pragma unroll
   for (int j = 0; j < width; ++j) {
     if (lane < width && j <= i) d(i, j) = entries[j];
   }
-  const std::int64_t minor = row + positive + 1;  // the first that is not positive definite, if any
-  if (lane == 0 && (positive < width) && (*failing > minor)) *failing = minor;
 }
 
 /// One row of B = B L^-H for one block of L, by one thread. Numbers of L are on their way a column ahead.
