@@ -2,8 +2,7 @@
 
 #include "perf/print.hpp"
 #include "perf/program.hpp"
-
-#include <nlohmann/json.hpp>
+#include "perf/provenance.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -74,8 +73,8 @@ std::string PlanReport::json() const {
     for (const auto& [name, field] : fields) one[name] = rank.*field;
     memory.push_back(one);
   }
-  Json data = {{"program", "tessera-solve --plan"},
-               {"n", settings.n},
+  Json data = provenance("tessera-solve --plan");
+  data.update({{"n", settings.n},
                {"nrhs", settings.nrhs},
                {"scalar", settings.scalar},
                {"ranks", ranks},
@@ -85,7 +84,7 @@ std::string PlanReport::json() const {
                {"fits", plan.fits},
                {"peak_bytes", plan.peak()},
                {"total_bytes", plan.total()},
-               {"bytes_per_rank", memory}};
+               {"bytes_per_rank", memory}});
   return data.dump(2) + "\n";
 }
 

@@ -1,8 +1,7 @@
 #include "perf/report.hpp"
 
 #include "perf/print.hpp"
-
-#include <nlohmann/json.hpp>
+#include "perf/provenance.hpp"
 
 namespace tessera::perf {
 namespace {
@@ -55,8 +54,8 @@ std::string Report::text() const {
 std::string Report::json() const {
   const Settings& s = settings;
   const GridShape grid = s.grid.value_or(GridShape{});
-  const nlohmann::ordered_json data = {
-      {"program", "tessera-solve"},
+  nlohmann::ordered_json data = provenance("tessera-solve");
+  data.update({
       {"n", s.n},
       {"nrhs", s.nrhs},
       {"scalar", s.scalar},
@@ -77,7 +76,7 @@ std::string Report::json() const {
       {"log_likelihood", log_likelihood},
       {"backward_error", backward_error},
       {"not_finite", not_finite},
-  };
+  });
   return data.dump(2) + "\n";
 }
 
@@ -89,8 +88,8 @@ std::string Report::timeline_json() const {
   for (const Timeline::Event& event : timeline) {
     events.push_back({{"name", event.name}, {"begin", event.begin}, {"end", event.end}, {"depth", event.depth}});
   }
-  const Json data = {
-      {"program", "tessera-solve"},
+  Json data = provenance("tessera-solve");
+  data.update({
       {"rank", s.timeline_rank},
       {"ranks", ranks},
       {"grid", {{"rows", grid.rows}, {"cols", grid.cols}}},
@@ -100,7 +99,7 @@ std::string Report::timeline_json() const {
       {"scalar", s.scalar},
       {"execution_space", execution_space},
       {"events", events},
-  };
+  });
   return data.dump() + "\n";
 }
 

@@ -1,10 +1,10 @@
 // tessera-compare: Tessera beside LAPACK, on one rank, or ScaLAPACK, on several, over the same BLAS in the same run.
 
 #include "perf/compare_host/contenders.hpp"
-#include "perf/compare_host/machine.hpp"
 #include "perf/compare_host/ours.hpp"
 #include "perf/compare_host/ours_gram.hpp"
 #include "perf/compare_host/summary.hpp"
+#include "perf/machine.hpp"
 #include "perf/output_file.hpp"
 #include "perf/program.hpp"
 #include "perf/progress_bar.hpp"
@@ -30,9 +30,17 @@ struct Options {
   std::vector<std::int64_t> tiles{0};
   std::vector<GridShape> grids;
   std::int64_t slab = 0;
+  std::string large_pages = "both";
   std::vector<std::string> only;
   std::string json;
 };
+
+/// body(large_pages) for how the others are to have their arrays; Tessera's own are always in large pages.
+template <class Body>
+void for_each_pages(const Options& options, const Body& body) {
+  if (options.large_pages != "yes") body(false);
+  if (options.large_pages != "no") body(true);
+}
 
 /// body(grid, block) for what ScaLAPACK is run with, where there are several ranks; without it `body` is not compiled.
 template <class Body>
@@ -54,12 +62,14 @@ std::vector<Contender> line_up_grams(MPI_Comm comm, const Options& options) {
   const GramProblem<> gram{{comm, options.n, {1}, {options.n, 1}}, options.parameters};
   const int ranks = size_of(comm);
   std::vector<Contender> contenders;
-  if (ranks == 1) {
-    contenders.push_back(gemm_contender(gram.problem));
-    contenders.push_back(lapack_gram_contender(gram));
-  }
-  for_each_scalapack(
-      ranks, [&](GridShape grid, int block) { contenders.push_back(scalapack_gram_contender(gram, grid, block)); });
+  for_each_pages(options, [&](bool large_pages) {
+    GramProblem<> theirs = gram;
+    theirs.problem.large_pages = large_pages;
+    contenders.push_back(gemm_contender(theirs.problem));
+    if (ranks == 1) contenders.push_back(lapack_gram_contender(theirs));
+    for_each_scalapack(
+        ranks, [&](GridShape grid, int block) { contenders.push_back(scalapack_gram_contender(theirs, grid, block)); });
+  });
   for (const GridShape grid : grids_of(options, ranks)) {
     for (const std::int64_t tile : options.tiles) contenders.push_back(tessera_gram_contender(gram, grid, tile));
   }
@@ -71,12 +81,14 @@ std::vector<Contender> line_up(MPI_Comm comm, const Options& options) {
   const Problem<T> problem{comm, options.n, options.nrhs, {options.n, 1}};
   const int ranks = size_of(comm);
   std::vector<Contender> contenders;
-  if (ranks == 1) {
-    contenders.push_back(gemm_contender(problem));
-    contenders.push_back(lapack_contender(problem));
-  }
-  for_each_scalapack(
-      ranks, [&](GridShape grid, int block) { contenders.push_back(scalapack_contender(problem, grid, block)); });
+  for_each_pages(options, [&](bool large_pages) {
+    Problem<T> theirs = problem;
+    theirs.large_pages = large_pages;
+    contenders.push_back(gemm_contender(theirs));
+    if (ranks == 1) contenders.push_back(lapack_contender(theirs));
+    for_each_scalapack(
+        ranks, [&](GridShape grid, int block) { contenders.push_back(scalapack_contender(theirs, grid, block)); });
+  });
   for (const GridShape grid : grids_of(options, ranks)) {
     for (const std::int64_t tile : options.tiles) {
       contenders.push_back(tessera_contender(problem, grid, tile, options.slab));
@@ -95,6 +107,7 @@ void run(MPI_Comm comm, const Options& options) {
   Summary summary;
   summary.scalar = options.scalar;
   summary.n = options.n;
+  summary.parameters = options.parameters;
   summary.ranks = size_of(comm);
   summary.repetitions = options.repetitions;
   summary.machine = this_machine();
@@ -162,6 +175,13 @@ int main(int argc, char** argv) {
   app.add_option("--grid", grids, "Tessera's process grids, as RxC [nearly square]")->type_name("RxC...");
   app.add_option("--slab", options.slab, "Tessera's slab; 0: the library's choice")
       ->type_name("COLUMNS")
+      ->capture_default_str();
+  app.add_option(
+         "--large-pages", options.large_pages,
+         "whether the system is asked for large pages for the others' arrays, as Tessera asks for its own: yes, "
+         "no, or both, one after the other")
+      ->check(CLI::IsMember({"both", "yes", "no"}))
+      ->type_name("CHOICE")
       ->capture_default_str();
   app.add_option("--only", options.only, "measure those of these names alone")->type_name("NAME...");
   app.add_option("--json", options.json, "write everything to this file as well, as JSON")->type_name("FILE");

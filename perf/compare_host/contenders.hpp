@@ -10,7 +10,10 @@
 
 namespace tessera::perf {
 
-/// gemm on one rank, which bounds everything else: square, and as in a left-looking update.
+/// Where gemm's rate no longer grows on a few cores.
+inline constexpr int gemm_order = 3000;
+
+/// gemm, which bounds everything else: C -= A B of order gemm_order, on each rank at once, their rates together.
 template <class T>
 Contender gemm_contender(const Problem<T>& problem);
 

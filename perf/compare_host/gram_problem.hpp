@@ -91,6 +91,7 @@ struct GramProblem {
   Samples make_samples(std::int64_t first, std::int64_t last) const {
     const Samples j(Kokkos::view_alloc("tessera::compare::jacobian", Kokkos::WithoutInitializing),
                     static_cast<std::size_t>(last - first), static_cast<std::size_t>(parameters));
+    problem.ask_for_pages(j);
     using Policy = Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2>, Kokkos::IndexType<std::int64_t>>;
     Kokkos::parallel_for("tessera::compare::fill", Policy(problem.exec, {0, 0}, {last - first, parameters}),
                          FillSamples<Samples>{j, {parameters}, first});

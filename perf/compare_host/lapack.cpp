@@ -1,8 +1,8 @@
 #include "perf/compare_host/contenders.hpp"
 #include "perf/compare_host/fortran.hpp"
 
-#include <algorithm>
 #include <memory>
+#include <string>
 
 namespace tessera::perf {
 
@@ -13,35 +13,28 @@ Contender gemm_contender(const Problem<T>& problem) {
     Matrix a, b, c;
   };
   const auto state = std::make_shared<State>();
-  const std::int64_t square = std::min<std::int64_t>(problem.n, 3000);
-  const std::int64_t half = std::max<std::int64_t>(1, problem.n / 2);
-  const std::int64_t panel = std::min<std::int64_t>(half, 512);
+  constexpr int n = gemm_order;
+  int ranks = 0;
+  MPI_Comm_size(problem.comm, &ranks);
 
   Contender contender;
   contender.name = "gemm";
-  contender.detail = "C(m x 512) -= A(m x k) B(512 x k)^H, m = k = n / 2";
+  contender.detail = "square, n = " + std::to_string(n) + ", " + describe_pages(problem.large_pages);
   contender.prepare = [=] {
-    const std::int64_t rows = std::max(square, half);
-    state->a = problem.make_b(rows);
-    state->b = problem.make_b(rows);
-    state->c = problem.make_b(rows);
+    Problem<T> square = problem;
+    square.n = n;
+    state->a = square.make_b(n);
+    state->b = square.make_b(n);
+    state->c = square.make_b(n);
   };
   contender.clear = [=] { *state = State{}; };
-  const auto multiply = [=](bool adjoint, std::int64_t m, std::int64_t n, std::int64_t k) {
-    const auto ld = static_cast<int>(problem.n);
-    gemm(adjoint, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), T(-1), state->a.data(), ld,
-         state->b.data(), ld, T(1), state->c.data(), ld);
-  };
-  const auto flops = [](std::int64_t m, std::int64_t n, std::int64_t k) {
-    return 2 * Problem<T>::flop_factor * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  };
-  contender.steps.push_back({"gemm " + std::to_string(square),
-                             flops(square, square, square),
-                             {},
-                             [=] { multiply(false, square, square, square); },
-                             {}});
+  const double flops = 2 * Problem<T>::flop_factor * n * n * n * ranks;
   contender.steps.push_back(
-      {"panel gemm", flops(half, panel, half), {}, [=] { multiply(true, half, panel, half); }, {}});
+      {"gemm",
+       flops,
+       {},
+       [=] { gemm(false, n, n, n, T(-1), state->a.data(), n, state->b.data(), n, T(1), state->c.data(), n); },
+       {}});
   return contender;
 }
 
@@ -56,6 +49,7 @@ Contender lapack_contender(const Problem<T>& problem) {
 
   Contender contender;
   contender.name = "LAPACK";
+  contender.detail = describe_pages(problem.large_pages);
   contender.prepare = [=] { state->a = problem.make_part(problem.n, problem.n, FromIndex{}, FromIndex{}); };
   contender.clear = [=] { *state = State{}; };
   contender.steps.push_back(

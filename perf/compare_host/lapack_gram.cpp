@@ -16,14 +16,14 @@ Contender lapack_gram_contender(const GramProblem<>& gram) {
 
   Contender contender;
   contender.name = "LAPACK";
-  contender.detail = "dsyrk, dpotrf, dpotrs";
+  contender.detail = "dsyrk, dpotrf, dpotrs, " + describe_pages(gram.problem.large_pages);
   const auto assemble = [=] {
     const double alpha = 1 / static_cast<double>(p);
     const double beta = 1;
     dsyrk_("L", "T", &n, &p, &alpha, state->j.data(), &p, &beta, state->a.data(), &n, 1, 1);
   };
   const auto shift = [=] {
-    state->a = Problem<double>::make(n, n);
+    state->a = gram.problem.make(n, n);
     for (int i = 0; i < n; ++i) state->a(i, i) = 1;
     state->x = gram.problem.make_b(1);
   };

@@ -3,6 +3,8 @@
 #include "perf/backward_error.hpp"
 #include "perf/random.hpp"
 
+#include <tessera/detail/memory.hpp>
+
 #include <mpi.h>
 #include <Kokkos_Core.hpp>
 
@@ -70,6 +72,7 @@ struct Problem {
   RandomMatrix<T> a;
 
   Exec exec{};
+  bool large_pages = false;  ///< whether the system is asked for them, as Tessera asks for its own arrays
 
   /// Multiplications of real numbers and additions in one of T, per multiplication and addition of real ones.
   static constexpr double flop_factor = is_complex<T> ? 4 : 1;
@@ -80,8 +83,20 @@ struct Problem {
   }
   double cube() const { return static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n); }
 
-  static Matrix make(std::int64_t rows, std::int64_t columns) {
-    return Matrix("tessera::compare::matrix", static_cast<std::size_t>(rows), static_cast<std::size_t>(columns));
+  /// A matrix of zeros.
+  Matrix make(std::int64_t rows, std::int64_t columns) const {
+    const Matrix matrix(Kokkos::view_alloc("tessera::compare::matrix", Kokkos::WithoutInitializing),
+                        static_cast<std::size_t>(rows), static_cast<std::size_t>(columns));
+    ask_for_pages(matrix);
+    Kokkos::deep_copy(matrix, T{});
+    return matrix;
+  }
+
+  /// Of an array that has not been written yet.
+  template <class View>
+  void ask_for_pages(const View& view) const {
+    using Value = typename View::non_const_value_type;
+    if (large_pages) detail::prefer_large_pages(view.data(), static_cast<std::int64_t>(view.size() * sizeof(Value)));
   }
 
   /// The right-hand sides: the same on every rank.
@@ -126,6 +141,9 @@ struct Problem {
 inline void require_success(const char* routine, int info) {
   if (info != 0) throw std::runtime_error(std::string(routine) + " failed: info = " + std::to_string(info));
 }
+
+/// What a contender says of its arrays.
+inline std::string describe_pages(bool large_pages) { return large_pages ? "large pages" : "default pages"; }
 
 inline std::string solve_name(std::int64_t columns) { return "solve " + std::to_string(columns); }
 

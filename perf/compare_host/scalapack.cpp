@@ -19,7 +19,8 @@ Contender scalapack_contender(const Problem<T>& problem, GridShape grid, int blo
 
   Contender contender;
   contender.name = "ScaLAPACK";
-  contender.detail = std::to_string(grid.rows) + " x " + std::to_string(grid.cols) + ", block " + std::to_string(block);
+  contender.detail = std::to_string(grid.rows) + " x " + std::to_string(grid.cols) + ", block " +
+                     std::to_string(block) + ", " + describe_pages(problem.large_pages);
   contender.prepare = [=] {
     Cblacs_get(0, 0, &state->context);
     Cblacs_gridinit(&state->context, "R", grid.rows, grid.cols);
@@ -43,7 +44,7 @@ Contender scalapack_contender(const Problem<T>& problem, GridShape grid, int blo
          [=] {
            const Matrix b = problem.make_b(columns);
            Distributed<T>& x = state->x = Distributed<T>(grid, rank, state->context, problem.n, columns, block);
-           x.local = Problem<T>::make(x.rows.local_extent(), x.columns.local_extent());
+           x.local = problem.make(x.rows.local_extent(), x.columns.local_extent());
            x.for_each([&](auto r, auto c, auto i, auto j) { x.local(r, c) = b(i, j); });
          },
          [=] {
@@ -52,7 +53,7 @@ Contender scalapack_contender(const Problem<T>& problem, GridShape grid, int blo
          },
          [=] {
            const Distributed<T>& x = state->x;
-           const Matrix whole = Problem<T>::make(problem.n, columns);
+           const Matrix whole = problem.make(problem.n, columns);
            x.for_each([&](auto r, auto c, auto i, auto j) { whole(i, j) = x.local(r, c); });
            const MPI_Datatype real = sizeof(detail::RealOf<T>) == sizeof(float) ? MPI_FLOAT : MPI_DOUBLE;
            MPI_Allreduce(MPI_IN_PLACE, whole.data(), static_cast<int>(whole.size()) * (is_complex<T> ? 2 : 1), real,

@@ -19,10 +19,11 @@ Contender scalapack_gram_contender(const GramProblem<>& gram, GridShape grid, in
 
   Contender contender;
   contender.name = "ScaLAPACK";
-  contender.detail = std::to_string(grid.rows) + " x " + std::to_string(grid.cols) + ", block " + std::to_string(block);
+  contender.detail = std::to_string(grid.rows) + " x " + std::to_string(grid.cols) + ", block " +
+                     std::to_string(block) + ", " + describe_pages(gram.problem.large_pages);
   const auto make = [=](std::int64_t rows, std::int64_t columns) {
     Distributed<double> matrix(grid, rank, state->context, rows, columns, block);
-    matrix.local = Problem<double>::make(matrix.rows.local_extent(), matrix.columns.local_extent());
+    matrix.local = gram.problem.make(matrix.rows.local_extent(), matrix.columns.local_extent());
     return matrix;
   };
   const auto shift = [=] {
@@ -62,7 +63,7 @@ Contender scalapack_gram_contender(const GramProblem<>& gram, GridShape grid, in
                                                                 state->x.local.data(), state->x.desc.data()));
                              },
                              [=] {
-                               const auto whole = Problem<double>::make(n, 1);
+                               const auto whole = gram.problem.make(n, 1);
                                state->x.for_each(
                                    [&](auto r, auto c, auto i, auto j) { whole(i, j) = state->x.local(r, c); });
                                MPI_Allreduce(MPI_IN_PLACE, whole.data(), n, MPI_DOUBLE, MPI_SUM, gram.problem.comm);

@@ -1,6 +1,7 @@
 #include "perf/compare_host/summary.hpp"
 
 #include "perf/compare_host/json.hpp"
+#include "perf/provenance.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -22,14 +23,16 @@ std::string full_name(const Contender& c) { return c.detail.empty() ? c.name : c
 
 std::vector<Ratio> ratios(const std::vector<Contender>& contenders) {
   std::vector<Ratio> found;
-  const Contender* gemm = best(contenders, "gemm", "panel gemm");
+  const Contender* gemm = best(contenders, "gemm", "gemm");
   for (const Contender& ours : contenders) {
     const Step* factorize = ours.find("factorize");
-    if (factorize && gemm) {
-      const Step& bound = *gemm->find("panel gemm");
-      const double flops = factorize->flops / bound.flops;
-      found.push_back({full_name(ours), "panel gemm, in GF/s", "factorize",
-                       flops * bound.median() / factorize->median(), flops * bound.least() / factorize->least()});
+    for (const char* name : {"factorize", "assemble"}) {
+      const Step* step = ours.find(name);
+      if (!step || !gemm) continue;
+      const Step& bound = *gemm->find("gemm");
+      const double flops = step->flops / bound.flops;
+      found.push_back({full_name(ours), full_name(*gemm) + ", in GF/s", name, flops * bound.median() / step->median(),
+                       flops * bound.least() / step->least()});
     }
     if (ours.name == "Tessera") {
       for (const Step& step : ours.steps) {
@@ -97,22 +100,15 @@ std::string Summary::json() const {
                         {"speedup", ratio.medians},
                         {"speedup_by_least", ratio.least}});
   }
-  const Json data = {{"program", "tessera-compare"},
-                     {"date", machine.date},
-                     {"cpu", machine.cpu},
-                     {"cores", machine.cores},
-                     {"ranks", ranks},
-                     {"blas_threads", machine.blas_threads},
-                     {"blas", machine.blas},
-                     {"gemm_from", machine.gemm_from},
-                     {"potrf_from", machine.potrf_from},
-                     {"mpi", machine.mpi},
-                     {"load_average", {{"before", load_before}, {"after", load_after}}},
-                     {"scalar", scalar},
-                     {"n", n},
-                     {"repetitions", repetitions},
-                     {"contenders", to_json(contenders)},
-                     {"ratios", compared}};
+  Json data = provenance("tessera-compare", machine);
+  data.update({{"ranks", ranks},
+               {"load_average", {{"before", load_before}, {"after", load_after}}},
+               {"scalar", scalar},
+               {"n", n},
+               {"parameters", parameters},
+               {"repetitions", repetitions},
+               {"contenders", to_json(contenders)},
+               {"ratios", compared}});
   return data.dump(2) + "\n";
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "perf/compare_host/contender.hpp"
-#include "perf/compare_host/machine.hpp"
+#include "perf/machine.hpp"
 
 #include <cstdint>
 #include <string>
@@ -13,6 +13,7 @@ namespace tessera::perf {
 struct Summary {
   std::string scalar;
   std::int64_t n = 0;
+  std::int64_t parameters = 0;  ///< of a natural-gradient step; 0: none
   int ranks = 1;
   int repetitions = 0;
   Machine machine;
