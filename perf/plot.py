@@ -169,12 +169,13 @@ def best_step(data, names, step):
 
 
 def machine(data):
-    blas = " ".join(data["blas"].split()[:2])
-    return f"{data['cpu']}, {count(data['cores'], 'core')}, {blas}, {data['mpi']}, {data['date'][:10]}"
+    m = data["machine"]
+    blas = " ".join(m["blas"].split()[:2])
+    return f"{m['cpu']}, {count(m['cores'], 'core')}, {blas}, {m['mpi']}, {data['date'][:10]}, {data['commit'][:7]}"
 
 
 def layout(data):
-    threads = data["blas_threads"]
+    threads = data["machine"].get("blas_threads", 0)
     return count(data["ranks"], "rank") + (f" x {count(threads, 'BLAS thread')}" if threads else "")
 
 
@@ -234,14 +235,14 @@ def draw_growth(args):
     for path in args.runs:
         data = load(path, "tessera-compare")
         lines = panels.setdefault((data["scalar"], data["ranks"]), {"data": data, "lines": {}})["lines"]
-        for names, step in ((("Tessera",), "factorize"), (OTHERS, "factorize"), (("gemm",), "panel gemm")):
+        for names, step in ((("Tessera",), "factorize"), (OTHERS, "factorize"), (("gemm",), "gemm")):
             fastest = best_step(data, names, step)
             if fastest:
                 lines.setdefault(fastest[1], {})[data["n"]] = fastest[2]["gflops"]
     plt = pyplot()
     from matplotlib.ticker import NullLocator
 
-    styles = {"gemm": (GREY, "^", "--", "gemm, n / 2 x 512 x n / 2"), "LAPACK": (VERMILION, "s", "-", "LAPACK"),
+    styles = {"gemm": (GREY, "^", "--", "gemm, square"), "LAPACK": (VERMILION, "s", "-", "LAPACK"),
               "ScaLAPACK": (VERMILION, "s", "-", "best ScaLAPACK"), "Tessera": (BLUE, "o", "-", "Tessera")}
     figure, axes = plt.subplots(1, len(panels), sharey=True, squeeze=False, figsize=(1 + 4.5 * len(panels), 3.8))
     for ax, ((scalar, _), panel) in zip(axes[0], sorted(panels.items())):

@@ -14,8 +14,8 @@ PARTS = {"potrf_kernel": "potrf", "trsm_kernel": "trsm", "invert": "inverses", "
 
 
 def made_with(data):
-    kokkos = f"{data['kokkos'] // 10000}.{data['kokkos'] // 100 % 100}"
-    return f"{data['card']}, Kokkos {kokkos}, CUDA {data['cuda_runtime'] // 1000}, {data['date'][:10]}"
+    m = data["machine"]
+    return f"{m['card']}, Kokkos {m['kokkos']}, CUDA {m['cuda']}, {data['date'][:10]}, {data['commit'][:7]}"
 
 
 # ---- beside cuSOLVER
@@ -25,15 +25,16 @@ def draw_compare(args):
     runs = [load(path, "tessera-compare-device") for path in args.runs]
     if len({run["scalar"] for run in runs}) > 1:
         raise Complaint("the runs are of different scalars")
-    rates, ratios = {"cuSOLVER": {}, "Tessera": {}}, {}
+    rates, ratios, others = {"cuSOLVER": {}, "Tessera": {}}, {}, set()
     for size in (size for run in runs for size in run["sizes"]):
         for name, line in rates.items():
             fastest = best_step(size, (name,), "factorize")
             if fastest:
                 line[size["n"]] = fastest[2]["gflops"] / 1000
         for step in (s["name"] for c in size["contenders"] if c["name"] == "Tessera" for s in c["steps"]):
-            theirs = best_step(size, ("cuSOLVER",), step)
+            theirs = best_step(size, ("cuSOLVER", "cuBLAS"), step)
             if theirs and step != "factorize":
+                others.update(c["name"] for c in size["contenders"] if c["name"] in ("cuSOLVER", "cuBLAS"))
                 ratio = theirs[0] / best_step(size, ("Tessera",), step)[0]
                 ratios.setdefault(title_of_step(step).split("\n")[-1], {})[size["n"]] = ratio
     if not ratios:
@@ -48,7 +49,7 @@ def draw_compare(args):
         right.plot(*zip(*sorted(line.items())), color=color, marker=marker, markersize=5, label=name)
     right.axhline(1, color=DARK, linewidth=1.2)
     left.set_ylabel("TF/s of the factorisation")
-    right.set_ylabel("times as fast as cuSOLVER's potrs")
+    right.set_ylabel("solves: times as fast as\n" + " or ".join(sorted(others)))
     sizes = sorted({size["n"] for run in runs for size in run["sizes"]})
     for ax in (left, right):
         ax.set_xscale("log")
@@ -161,7 +162,7 @@ def draw_timeline(args):
     axes[1].set_title("a part of it", fontsize=8.5)
     grid = " x ".join(map(str, data["grid"]))
     footnote(figure, f"Rank {data['rank']} of {data['ranks']} ({grid} grid), n = {data['n']}, {data['scalar']}, "
-                     f"{data['card']}, {data['date'][:10]}")
+                     f"{made_with(data)}")
     save(figure, args.out)
 
 

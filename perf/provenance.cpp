@@ -18,14 +18,15 @@ std::string commit() {
   return given == nullptr ? "unknown" : given;
 }
 
-/// With what of the environment changes the library.
+/// With what of the environment changes the speed.
 std::string command() {
   int ranks = 0;
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-  std::string text = "mpirun -n " + std::to_string(ranks);
-  if (const char* const buffers = std::getenv("TESSERA_MPI_BUFFERS")) {
-    text.insert(0, std::string("TESSERA_MPI_BUFFERS=") + buffers + " ");
+  std::string text;
+  for (const char* name : {"TESSERA_MPI_BUFFERS", "OPENBLAS_CORETYPE"}) {
+    if (const char* const value = std::getenv(name)) text += std::string(name) + "=" + value + " ";
   }
+  text += "mpirun -n " + std::to_string(ranks);
   std::ifstream words("/proc/self/cmdline");
   for (std::string word; std::getline(words, word, '\0');) text += " " + word;
   return text;

@@ -26,12 +26,14 @@ struct Traffic {
   Load all;      ///< the ranks' together
   Load busiest;  ///< the most of any rank: of each number for itself
 
+  /// As JSON, one line for all ranks and one for the busiest.
   void print(const std::string& name) const {
     if (std::getenv("TESSERA_TEST_VERBOSE") == nullptr || rank_in(MPI_COMM_WORLD) != 0) return;
-    for (const auto& [who, load] : {std::pair("all ranks", all), std::pair("the busiest", busiest)}) {
-      std::printf("%-22s %-12s %9.3f MB, %5.0f messages, and %3.0f collectives: at least %3.0f more\n", name.c_str(),
-                  who, 1e-6 * static_cast<double>(load.bytes), static_cast<double>(load.messages),
-                  static_cast<double>(load.collectives), static_cast<double>(load.collective_messages));
+    for (const auto& [who, load] : {std::pair("all", all), std::pair("busiest", busiest)}) {
+      std::printf(R"({"name": "%s", "ranks": "%s", "bytes": %lld, "messages": %lld, "collectives": %lld})"
+                  "\n",
+                  name.c_str(), who, static_cast<long long>(load.bytes), static_cast<long long>(load.messages),
+                  static_cast<long long>(load.collectives));
     }
   }
 };
@@ -66,14 +68,16 @@ struct MessageCountTest : ::testing::Test {
     const std::int64_t tile = detail::tile_size_for<double, Kokkos::HostSpace>(0, size, shape);
     ShardedMatrix<double, Kokkos::HostSpace> a(ProcessGrid(MPI_COMM_WORLD, shape), size, tile);
     a.fill(problem.exec, problem.a);
-    return traffic_of("Tessera, tile " + std::to_string(tile), [&] { factorize<double>(problem.exec, std::move(a)); });
+    return traffic_of("Tessera, n = " + std::to_string(size) + ", tile " + std::to_string(tile),
+                      [&] { factorize<double>(problem.exec, std::move(a)); });
   }
 
   Traffic scalapack(int block) const {
     const perf::Problem<double> problem{MPI_COMM_WORLD, n, {}, {n, 1}};
     perf::Contender contender = perf::scalapack_contender(problem, shape, block);
     contender.prepare();
-    const Traffic traffic = traffic_of("ScaLAPACK, block " + std::to_string(block), contender.steps.front().run);
+    const Traffic traffic = traffic_of("ScaLAPACK, n = " + std::to_string(n) + ", block " + std::to_string(block),
+                                       contender.steps.front().run);
     contender.clear();
     return traffic;
   }

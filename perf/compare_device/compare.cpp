@@ -1,15 +1,15 @@
 // tessera-compare-device: Tessera on a GPU, or on several, beside cuSOLVER on one, in the same run.
 
 #include "perf/compare_device/activity.hpp"
-#include "perf/compare_device/cusolver.hpp"
+#include "perf/compare_device/contenders.hpp"
 #include "perf/compare_host/contender.hpp"
 #include "perf/compare_host/json.hpp"
 #include "perf/compare_host/ours.hpp"
 #include "perf/compare_host/ours_gram.hpp"
-#include "perf/date.hpp"
 #include "perf/output_file.hpp"
 #include "perf/print.hpp"
 #include "perf/program.hpp"
+#include "perf/provenance.hpp"
 
 #include <tessera/tessera.hpp>
 
@@ -26,8 +26,6 @@
 namespace tessera::perf {
 namespace {
 
-using Exec = Kokkos::Cuda;
-
 struct Options {
   std::vector<std::int64_t> sizes{8192, 16384, 32768};
   std::string scalar = "double";
@@ -41,54 +39,6 @@ struct Options {
   std::string json;
   std::string timeline;
 };
-
-template <class T>
-using System = Problem<T, Exec>;
-
-template <class T>
-Contender cusolver_contender(const System<T>& system) {
-  struct State {
-    explicit State(const Exec& exec) : solver(exec) {}
-    CuSolver solver;
-    typename System<T>::Matrix a, x;
-  };
-  const auto state = std::make_shared<State>(system.exec);
-  Contender contender;
-  contender.name = "cuSOLVER";
-  contender.prepare = [=] {
-    state->a = system.make_part(system.n, system.n, FromIndex{}, FromIndex{});
-    state->solver.reserve(system.n, state->a.data());
-  };
-  contender.clear = [=] {
-    state->a = state->x = {};
-    state->solver.clear();
-  };
-  contender.steps.push_back({"factorize",
-                             system.factor_flops(),
-                             {},
-                             [=] {
-                               state->solver.potrf(system.n, state->a.data());
-                               system.exec.fence();
-                             },
-                             {}});
-  for (const std::int64_t columns : system.nrhs) {
-    contender.steps.push_back({solve_name(columns), system.solve_flops(columns),
-                               [=] { state->x = system.make_b(columns); },
-                               [=] {
-                                 state->solver.potrs(system.n, columns, state->a.data(), state->x.data());
-                                 system.exec.fence();
-                               },
-                               [=] { return system.error(state->x); }});
-  }
-  return contender;
-}
-
-std::string card() {
-  cudaDeviceProp properties{};
-  int device = 0;
-  if (cudaGetDevice(&device) != cudaSuccess || cudaGetDeviceProperties(&properties, device) != cudaSuccess) return "?";
-  return properties.name;
-}
 
 /// What this rank's GPU does while Tessera factorises and solves once.
 std::vector<Activity::Event> record(MPI_Comm comm, Contender& ours) {
@@ -107,30 +57,47 @@ std::vector<Activity::Event> record(MPI_Comm comm, Contender& ours) {
 template <class T>
 std::vector<Contender> line_up(MPI_Comm comm, const Options& options, GridShape shape, std::int64_t n) {
   std::vector<Contender> contenders;
+  const System<T> system{comm, n, options.nrhs, {n, 1}};
+  contenders.push_back(device_gemm_contender(system));
   if (options.parameters > 0) {
-    contenders.push_back(
-        tessera_gram_contender(GramProblem<Exec>{{comm, n, {1}, {n, 1}}, options.parameters}, shape, options.tile));
+    contenders.push_back(tessera_gram_contender(GramProblem<Kokkos::Cuda>{{comm, n, {1}, {n, 1}}, options.parameters},
+                                                shape, options.tile));
     return contenders;
   }
-  const System<T> system{comm, n, options.nrhs, {n, 1}};
-  if (size_of(comm) == 1 && !options.alone) contenders.push_back(cusolver_contender(system));
+  if (size_of(comm) == 1 && !options.alone) {
+    contenders.push_back(cusolver_contender(system));
+    contenders.push_back(trsm_contender(system));
+  }
   contenders.push_back(tessera_contender(system, shape, options.tile, options.slab));
   contenders.push_back(one_call_contender(system, shape, options.tile));
   return contenders;
 }
 
+/// Of Tessera's step: what is fastest of the others at it, or null.
+const Step* best_of_others(const std::vector<Contender>& contenders, const Contender& ours, const Step& step) {
+  const Step* fastest = nullptr;
+  if (ours.name != "Tessera") return nullptr;
+  for (const char* name : {"cuSOLVER", "cuBLAS"}) {
+    const Contender* other = best(contenders, name, step.name);
+    if (other == nullptr) continue;
+    if (fastest == nullptr || other->find(step.name)->median() < fastest->median()) fastest = other->find(step.name);
+  }
+  return fastest;
+}
+
 /// Appends one size's figures to `text`, and returns them.
 nlohmann::ordered_json tell(std::string& text, const Options& options, std::int64_t n,
                             const std::vector<Contender>& contenders) {
-  print(text, "%s, n = %lld: median seconds (least, most), TF/s, times as fast as\n", options.scalar.c_str(),
-        static_cast<long long>(n));
+  print(text, "%s, n = %lld: median seconds (least, most), TF/s, times as fast as the best of the others\n",
+        options.scalar.c_str(), static_cast<long long>(n));
   for (const Contender& contender : contenders) {
     for (const Step& step : contender.steps) {
       const auto [least, most] = std::minmax_element(step.seconds.begin(), step.seconds.end());
       print(text, "  %-22s%-10s %9.5f (%9.5f %9.5f) %7.2f", contender.name.c_str(), step.name.c_str(), step.median(),
             *least, *most, step.gflops() * 1e-3);
-      const Step* other = contenders.front().find(step.name);
-      if (other != nullptr && other != &step) print(text, "  %6.3f", other->median() / step.median());
+      if (const Step* other = best_of_others(contenders, contender, step)) {
+        print(text, "  %6.3f", other->median() / step.median());
+      }
       if (step.error) print(text, "  error %.1e", step.worst_error);
       text += "\n";
     }
@@ -177,26 +144,17 @@ void run(MPI_Comm comm, const Options& options, OutputFile* json, OutputFile* ti
   everywhere(comm, [&] {
     if (!wrong.empty()) throw std::runtime_error("wrong results: " + wrong);
   });
-  int runtime = 0;
-  int driver = 0;
-  cudaRuntimeGetVersion(&runtime);
-  cudaDriverGetVersion(&driver);
   const char* const buffers = std::getenv("TESSERA_MPI_BUFFERS");
   everywhere(comm, [&] {
     if (json == nullptr || !first) return;
-    const Json data = {{"program", "tessera-compare-device"},
-                       {"date", utc_now()},
-                       {"card", card()},
-                       {"kokkos", KOKKOS_VERSION},
-                       {"cuda_runtime", runtime},
-                       {"cuda_driver", driver},
-                       {"ranks", size_of(comm)},
-                       {"grid", {shape.rows, shape.cols}},
-                       {"mpi_buffers", buffers == nullptr ? "automatic" : buffers},
-                       {"scalar", options.scalar},
-                       {"parameters", options.parameters},
-                       {"repetitions", options.repetitions},
-                       {"sizes", all}};
+    Json data = provenance("tessera-compare-device");
+    data.update({{"ranks", size_of(comm)},
+                 {"grid", {shape.rows, shape.cols}},
+                 {"mpi_buffers", buffers == nullptr ? "automatic" : buffers},
+                 {"scalar", options.scalar},
+                 {"parameters", options.parameters},
+                 {"repetitions", options.repetitions},
+                 {"sizes", all}});
     json->write(data.dump(2) + "\n");
   });
   everywhere(comm, [&] {
@@ -208,16 +166,14 @@ void run(MPI_Comm comm, const Options& options, OutputFile* json, OutputFile* ti
       all_events.push_back({name - names.begin(), e.stream, e.begin, e.end});
       if (name == names.end()) names.push_back(e.name);
     }
-    const Json data = {{"program", "tessera-compare-device --timeline"},
-                       {"date", utc_now()},
-                       {"card", card()},
-                       {"rank", 0},
-                       {"ranks", size_of(comm)},
-                       {"grid", {shape.rows, shape.cols}},
-                       {"scalar", options.scalar},
-                       {"n", options.sizes.back()},
-                       {"names", names},
-                       {"events", all_events}};
+    Json data = provenance("tessera-compare-device --timeline");
+    data.update({{"rank", 0},
+                 {"ranks", size_of(comm)},
+                 {"grid", {shape.rows, shape.cols}},
+                 {"scalar", options.scalar},
+                 {"n", options.sizes.back()},
+                 {"names", names},
+                 {"events", all_events}});
     timeline->write(data.dump() + "\n");
   });
 }
@@ -229,7 +185,7 @@ int main(int argc, char** argv) {
   using namespace tessera::perf;
   Options options;
   std::vector<std::string> grid;
-  CLI::App app("Measures Tessera on GPUs, beside cuSOLVER where there is one rank, interleaved.",
+  CLI::App app("Measures Tessera on GPUs, beside cuSOLVER and cuBLAS where there is one rank, interleaved.",
                "tessera-compare-device");
   app.add_option("--n", options.sizes, "orders of the matrix")->check(more_than_zero())->type_name("N...");
   add_scalar_option(app, options.scalar);
@@ -242,7 +198,7 @@ int main(int argc, char** argv) {
   app.add_option("--tile", options.tile, "Tessera's tile size; 0: the library's choice");
   app.add_option("--slab", options.slab, "Tessera's slab, but for the one call; 0: the library's choice");
   app.add_option("--grid", grid, "Tessera's process grid, as RxC [nearly square]");
-  app.add_flag("--alone", options.alone, "without cuSOLVER");
+  app.add_flag("--alone", options.alone, "without cuSOLVER and cuBLAS");
   app.add_option("--json", options.json, "write everything to this file as well, as JSON")->type_name("FILE");
   app.add_option("--timeline", options.timeline,
                  "write what the GPU of rank 0 does in one more run of the last size, kernel by kernel, as JSON")
