@@ -15,7 +15,7 @@ def table(head, rows):
     if not rows:
         return ""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines).replace("|  |", "| |")
+    return "\n".join("".join(f"| {cell} " if cell else "| " for cell in cells) + "|" for cells in lines)
 
 
 def below(text, rows):
@@ -44,6 +44,10 @@ def ratio(number):
 
 def scalar(run):
     return run["scalar"].replace("-", " ")
+
+
+def cell(run, step):
+    return ratio(run.ratio(step)) if run.ratio(step) else ""
 
 
 def measured(files):
@@ -88,7 +92,7 @@ def host_machine(results):
     blas = " ".join(m["blas"].split()[:2])
     kernels = m["blas"].split()[-2]
     return (f"{m['cpu']}, {words(m['cores'], 'core')}, {blas} (kernels: {kernels}), {m['mpi']}; n = {runs[0]['n']}, "
-            f"medians of {runs[0]['repetitions']} runs, {measured(runs)}.")
+            f"medians of {words(runs[0]['repetitions'], 'run')}, {measured(runs)}.")
 
 
 def host_rates(results):
@@ -192,21 +196,21 @@ def gram_rates(results):
 def device_machine(results):
     runs = results.get(f"{CARD}-double", f"{CARD}-double-65536")
     m = runs[0]["machine"]
-    return (f"{m['card']}, Kokkos {m['kokkos']}, CUDA {m['cuda']}, medians of {runs[0]['repetitions']} runs (n = 65536: "
-            f"{runs[1]['repetitions']}), {measured(runs)}.")
+    return (f"{m['card']}, Kokkos {m['kokkos']}, CUDA {m['cuda']}, medians of {words(runs[0]['repetitions'], 'run')} "
+            f"(n = 65536: {runs[1]['repetitions']}), {measured(runs)}.")
 
 
 def device_ratios(results):
     runs = results.runs(f"{CARD}-double", f"{CARD}-double-65536")
     steps = dict.fromkeys(step for run in runs for step in run.steps())
-    rows = [[title(step), *(ratio(run.ratio(step)) if run.ratio(step) else "" for run in runs)] for step in steps]
+    rows = [[title(step), *(cell(run, step) for run in runs)] for step in steps]
     return table(["n", *(str(run["n"]) for run in runs)], rows)
 
 
 def device_scalars(results):
     runs = results.runs(f"{CARD}-float", f"{CARD}-complex-float", f"{CARD}-complex-double")
     steps = dict.fromkeys(step for run in runs for step in run.steps())
-    rows = [[title(step), *(ratio(run.ratio(step)) for run in runs)] for step in steps]
+    rows = [[title(step), *(cell(run, step) for run in runs)] for step in steps]
     return table([f"n = {runs[0]['n']}", *(scalar(run) for run in runs)], rows)
 
 

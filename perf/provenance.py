@@ -71,7 +71,8 @@ def main():
     lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     if not lines:
         sys.exit(f"provenance.py: {shlex.join(command)} has printed no JSON")
-    write(out, {**provenance(os.path.basename(command[-1]), command), "lines": lines})
+    program = [word for word in command if not word.startswith("-")][-1]
+    write(out, {**provenance(os.path.basename(program), command), "lines": lines})
 
 
 if __name__ == "__main__":
