@@ -7,20 +7,37 @@
 
 namespace tessera::kernels {
 
+namespace {
+
+/// Columns that are solved for at once; what is between them is gemm, at which a host's BLAS is faster than at trsm.
+template <class T, class Exec>
+constexpr std::int64_t columns_at_once() {
+  if constexpr (is_host<Exec>) {
+    return 64;
+  } else {
+    return TileKernels<Exec>::template columns<T>;
+  }
+}
+
+}  // namespace
+
 template <class T, class Exec>
 void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
                 const MatrixView<T, typename Exec::memory_space>& b) {
   if (b.size() == 0) return;
-  if constexpr (is_host<Exec>) {
-    compat::trsm<T>(queue.exec(), "R", "C", l, b);
-  } else {
-    using Tile = TileKernels<Exec>;
-    const auto n = static_cast<std::int64_t>(l.extent(0));
-    const auto m = static_cast<std::int64_t>(b.extent(0));
-    for (std::int64_t j = 0; j < n; j += Tile::template columns<T>) {
-      const std::int64_t end = std::min(j + Tile::template columns<T>, n);
-      const auto w = block(b, 0, m, j, end);
-      Tile::template trsm_right<T>(queue.exec(), block(l, j, end, j, end), w);
+  constexpr std::int64_t step = columns_at_once<T, Exec>();
+  const auto n = static_cast<std::int64_t>(l.extent(0));
+  const auto m = static_cast<std::int64_t>(b.extent(0));
+  for (std::int64_t j = 0; j < n; j += step) {
+    const std::int64_t end = std::min(j + step, n);
+    const auto diagonal = block(l, j, end, j, end);
+    const auto w = block(b, 0, m, j, end);
+    if constexpr (is_host<Exec>) {
+      compat::trsm<T>(queue.exec(), "R", "C", diagonal, w);
+    } else {
+      TileKernels<Exec>::template trsm_right<T>(queue.exec(), diagonal, w);
+    }
+    if (end < n) {
       gemm<T>(queue, T(-1), Op::none, w, Op::conj_transpose, block(l, end, n, j, end), T(1), block(b, 0, m, end, n));
     }
   }
