@@ -165,8 +165,8 @@ def tiles_guide(results):
     """Where a tile costs more than 2 %."""
     slow = [f"{speed} of the default's speed with a tile of {tile} on {where}"
             for where, _, tile, speed in tile_rows(results) if float(speed) < 0.98]
-    return ("On the host another tile than the default can be slower, as a step of the factorisation works on whole "
-            f"tiles: {', '.join(slow)}. Choose one only where the distribution must be another library's." if slow else "")
+    return ("On the host another tile than the default can be slower, as a diagonal tile is factored in one piece: "
+            f"{', '.join(slow)}. Choose one only where the distribution must be another library's." if slow else "")
 
 
 def gram_host(results):

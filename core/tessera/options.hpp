@@ -32,7 +32,7 @@ struct ShiftLadder {
 /// Options of cholesky_distributed. All ranks pass the same.
 struct CholeskyOptions {
   /// Rows and columns of a tile, cut to n; 0: default_tile_size, with the cap that is fastest for the memory space and
-  /// the grid. A step of the factorisation works on whole tiles, so that a wider tile can be slower.
+  /// the grid. A diagonal tile is factored in one piece, so that a wider tile can be slower.
   std::int64_t local_tile_size = 0;
   std::optional<GridShape> grid = std::nullopt;    ///< rows * cols = ranks; unset: nearly_square
   double diag_shift = 0;                           ///< added to the diagonal of A; finite
