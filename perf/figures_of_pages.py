@@ -83,6 +83,15 @@ def overview(results):
     return table(["ratio", *(name for name, *_ in columns)], rows) + "\n\n" + text
 
 
+def gemm_words(results):
+    """The orders of the products that gemm's rate is of."""
+    found = []
+    for place_of_it, runs in (" on the host", results.runs("double-1")), (" on a GPU", results.runs(f"{CARD}-double")):
+        details = [c["detail"] for run in runs for c in run["contenders"] if c["name"] == "gemm"]
+        found += [re.search(r"n = \d+", detail)[0] + place_of_it for detail in details[:1]]
+    return f" ({', '.join(found)})"
+
+
 # ---- two CPU cores
 
 
@@ -91,8 +100,9 @@ def host_machine(results):
     m = runs[0]["machine"]
     blas = " ".join(m["blas"].split()[:2])
     kernels = m["blas"].split()[-2]
+    complex_runs = "".join(f" (complex: {run['repetitions']})" for run in results.get("complex-double-1"))
     return (f"{m['cpu']}, {words(m['cores'], 'core')}, {blas} (kernels: {kernels}), {m['mpi']}; n = {runs[0]['n']}, "
-            f"medians of {words(runs[0]['repetitions'], 'run')}, {measured(runs)}.")
+            f"medians of {words(runs[0]['repetitions'], 'run')}{complex_runs}, {measured(runs)}.")
 
 
 def host_rates(results):
@@ -110,8 +120,9 @@ def host_rates(results):
 
 
 def growth_runs_words(results):
-    largest = results.get("double-1-n12000")
-    return "".join(f"At n = {run['n']} the medians are of {words(run['repetitions'], 'run')}." for run in largest)
+    fewer = " and ".join(f"{words(run['repetitions'], 'run')} on {place(run)}"
+                         for run in results.get("double-1-n12000", "double-2-n12000"))
+    return f"At n = 12000 there were {fewer}."
 
 
 def faster(runs):

@@ -17,16 +17,18 @@ compare=build/host/perf/tessera-compare
 solve=build/host/perf/tessera-solve
 
 for ranks in 1 2; do run $ranks "double-$ranks" $compare --n "$n" --repetitions "$repetitions"; done
-for scalar in float complex-float complex-double; do
-  run 1 "$scalar-1" $compare --n "$n" --scalar $scalar --rhs 1 --repetitions "$repetitions"
+run 1 float-1 $compare --n "$n" --scalar float --rhs 1 --repetitions "$repetitions"
+for scalar in complex-float complex-double; do
+  run 1 $scalar-1 $compare --n "$n" --scalar $scalar --rhs 1 --repetitions "$(at_most 2)"
 done
-for size in $((n / 8)) $((n / 4)) $((n / 2)) $((n + n / 2)); do
-  times=$repetitions
-  [ "$size" -lt "$n" ] || times=$(at_most 2)
+for size in $((n / 8)) $((n / 4)) $((n / 2)); do
   for ranks in 1 2; do
-    run $ranks "double-$ranks-n$size" $compare --n $size --rhs 1 --repetitions "$times"
+    run $ranks "double-$ranks-n$size" $compare --n $size --rhs 1 --repetitions "$repetitions"
   done
 done
+largest=$((n + n / 2))  # which takes minutes
+run 1 "double-1-n$largest" $compare --n $largest --rhs 1 --repetitions "$(at_most 2)"
+run 2 "double-2-n$largest" $compare --n $largest --rhs 1 --repetitions 1
 for ranks in 1 2; do
   run $ranks "tiles-$ranks" $compare --n "$n" --rhs 1 --tile 0 64 256 --only Tessera --repetitions "$repetitions"
 done
