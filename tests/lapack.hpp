@@ -2,6 +2,7 @@
 
 #include "matrices.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -33,13 +34,13 @@ class Lapack {
       for (std::int64_t i = j; i < n; ++i) l_[static_cast<std::size_t>(i + j * n)] = f(i, j);
     }
     if constexpr (std::is_same_v<T, float>) {
-      spotrf_("L", &n_, l_.data(), &n_, &info_);
+      spotrf_("L", &n_, l_.data(), &ld_, &info_);
     } else if constexpr (std::is_same_v<T, double>) {
-      dpotrf_("L", &n_, l_.data(), &n_, &info_);
+      dpotrf_("L", &n_, l_.data(), &ld_, &info_);
     } else if constexpr (std::is_same_v<T, Kokkos::complex<float>>) {
-      cpotrf_("L", &n_, l_.data(), &n_, &info_);
+      cpotrf_("L", &n_, l_.data(), &ld_, &info_);
     } else {
-      zpotrf_("L", &n_, l_.data(), &n_, &info_);
+      zpotrf_("L", &n_, l_.data(), &ld_, &info_);
     }
   }
 
@@ -53,18 +54,19 @@ class Lapack {
     const int one = 1;
     int info = 0;
     if constexpr (std::is_same_v<T, float>) {
-      spotrs_("L", &n_, &one, l_.data(), &n_, b, &n_, &info);
+      spotrs_("L", &n_, &one, l_.data(), &ld_, b, &ld_, &info);
     } else if constexpr (std::is_same_v<T, double>) {
-      dpotrs_("L", &n_, &one, l_.data(), &n_, b, &n_, &info);
+      dpotrs_("L", &n_, &one, l_.data(), &ld_, b, &ld_, &info);
     } else if constexpr (std::is_same_v<T, Kokkos::complex<float>>) {
-      cpotrs_("L", &n_, &one, l_.data(), &n_, b, &n_, &info);
+      cpotrs_("L", &n_, &one, l_.data(), &ld_, b, &ld_, &info);
     } else {
-      zpotrs_("L", &n_, &one, l_.data(), &n_, b, &n_, &info);
+      zpotrs_("L", &n_, &one, l_.data(), &ld_, b, &ld_, &info);
     }
   }
 
  private:
   int n_;
+  int ld_ = std::max(1, n_);
   int info_ = 0;
   std::vector<T> l_;
 };

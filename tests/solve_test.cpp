@@ -183,6 +183,14 @@ TYPED_TEST(SolveTest, TheSameBitsFromCallToCall) {
   }
 }
 
+TYPED_TEST(SolveTest, AnswerOfNanHasNoSmallError) {
+  const HostMatrix<TypeParam> x("x", 2, 1);
+  const HostMatrix<TypeParam> b("b", 2, 1);
+  EXPECT_EQ(backward_error(2, Dominant<TypeParam>{2}, 0, x, b), 0);
+  x(1, 0) = scalar<TypeParam>(NAN, NAN);
+  EXPECT_TRUE(std::isnan(backward_error(2, Dominant<TypeParam>{2}, 0, x, b)));
+}
+
 /// Dominant without its diagonal: not positive definite, until a shift makes it so.
 template <class T>
 struct Hollow {

@@ -32,6 +32,7 @@ Wide wide(const T& x) {
     return {x, 0};
   }
 }
+inline Wide wide(const Wide& x) { return x; }
 
 inline int rank_in(MPI_Comm comm) {
   int rank = 0;
@@ -198,7 +199,7 @@ bool same_bits(const HostMatrix<T>& a, const HostMatrix<T>& b) {
 }
 
 /// ||b - A x|| / (||A|| ||x|| + ||b||) in the Frobenius norms, A(i, j) = f(i, j) with `shift` added to its diagonal,
-/// computed in long double. `x` and `b` are n x nrhs host Views.
+/// computed in long double; NaN, and so above every bound, where x is. `x` and `b` are n x nrhs host Views.
 template <class F, class X, class B>
 double backward_error(std::int64_t n, const F& f, double shift, const X& x, const B& b) {
   const auto nrhs = static_cast<std::int64_t>(x.extent(1));

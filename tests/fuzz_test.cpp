@@ -1,0 +1,296 @@
+#include "environment.hpp"
+#include "fuzz_case.hpp"
+#include "fuzz_data.hpp"
+#include "jacobians.hpp"
+#include "lapack.hpp"
+#include "mpi_profile.hpp"
+#include "operators.hpp"
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// Random systems, each from a seed, beside LAPACK and the backward error in long double.
+namespace tessera::testing {
+namespace {
+
+using Exec = Kokkos::DefaultExecutionSpace;
+using Space = Exec::memory_space;
+
+template <class T>
+class Fuzz {
+ public:
+  explicit Fuzz(const FuzzCase& fuzz_case) : c_(fuzz_case) {}
+
+  void run() const {
+    const Variable setting(largest_message,
+                           c_.largest_message > 0 ? std::optional(std::to_string(c_.largest_message)) : std::nullopt);
+    switch (c_.way) {
+      case Way::rows_left:
+        return with_rows<Way::rows_left, Kokkos::LayoutLeft>();
+      case Way::rows_right:
+        return with_rows<Way::rows_right, Kokkos::LayoutRight>();
+      case Way::rows_strided:
+        return with_rows<Way::rows_strided, Kokkos::LayoutStride>();
+      case Way::rows_operator: {
+        Operator<Passed<T>> a{passed_};
+        return run<Way::rows_operator>(a);
+      }
+      case Way::gram_view: {
+        const auto samples = shard<Kokkos::LayoutStride>(c_.parameters(), j_);
+        const Gram a{samples.view, c_.gram};
+        return run<Way::gram_view>(a);
+      }
+      case Way::gram_operator: {
+        Gram a{JacobianOperator<FuzzJacobian<T>>{j_, c_.shards, rank_, c_.parameters()}, c_.gram};
+        return run<Way::gram_operator>(a);
+      }
+      case Way::fill:
+        return in_pieces([&](ShardedMatrix<T>& matrix) {
+          matrix.fill(exec_, Shifted<Passed<T>, T>{passed_, scalar<T>(c_.diag_shift(), 0)});
+        });
+    }
+  }
+
+ private:
+  /// This rank's rows of f(i, j).
+  template <class Layout, class F>
+  Framed<Kokkos::View<T**, Layout, Space>> shard(std::int64_t columns, const F& f) const {
+    const std::int64_t begin = c_.shards[static_cast<std::size_t>(rank_)];
+    const std::int64_t end = c_.shards[static_cast<std::size_t>(rank_) + 1];
+    const Framed<Kokkos::View<T**, Layout, Space>> rows(end - begin, columns, c_.strides);
+    set(rows.view, [&](std::int64_t at) { return f(begin + at / columns, at % columns); });
+    return rows;
+  }
+
+  template <Way way, class Layout>
+  void with_rows() const {
+    const auto a = shard<Layout>(c_.n, passed_);
+    const auto before = a.all();
+    run<way>(a.view);
+    EXPECT_TRUE(same_bits(a.all(), before)) << "a was changed";
+  }
+
+  template <Way way, class A>
+  void run(A& a) const {
+    if (!c_.pieces) return in_one_call<beside(way)>(a);
+    in_pieces([&](ShardedMatrix<T>& matrix) {
+      if constexpr (way == Way::gram_view || way == Way::gram_operator) {
+        matrix.fill(exec_, Shifted<Zero<T>, T>{{}, scalar<T>(c_.diag_shift(), 0)});
+        add_gram(exec_, a, matrix);
+      } else {
+        redistribute(exec_, a, matrix, c_.diag_shift(), c_.triangle);
+      }
+    });
+  }
+
+  /// The right-hand sides of a kind, whose gaps must not change.
+  template <RightHandSides kind, class Call>
+  void with_b(const Call& call) const {
+    using Layout =
+        std::conditional_t<kind == RightHandSides::right, Kokkos::LayoutRight,
+                           std::conditional_t<kind == RightHandSides::strided || kind == RightHandSides::strided_vector,
+                                              Kokkos::LayoutStride, Kokkos::LayoutLeft>>;
+    using Numbers =
+        std::conditional_t<kind == RightHandSides::vector || kind == RightHandSides::strided_vector, T*, T**>;
+    const Framed<Kokkos::View<Numbers, Layout, Space>> b(c_.n, c_.nrhs, c_.strides);
+    const double scale = std::ldexp(1., c_.b_exponent);
+    const auto number = [&](std::int64_t k) {
+      return scalar<T>(scale * noise(k, 0, c_.seed), scale * noise(k, 1, c_.seed));
+    };
+    set(b.view, number);
+    const auto before = b.all();
+    call(b.view);
+    set(b.view, number);
+    EXPECT_TRUE(same_bits(b.all(), before)) << "something around or between the numbers of b was changed";
+  }
+
+  template <RightHandSides kind, class A>
+  void in_one_call(A& a) const {
+    with_b<kind>([&](const auto& b) {
+      const auto right = to_host(b);
+      const CholeskyDistributed solver{.comm = comm_,
+                                       .options = {.local_tile_size = c_.tile,
+                                                   .grid = c_.grid,
+                                                   .diag_shift = c_.diag_shift(),
+                                                   .on_failure = c_.fill_nan ? Failure::fill_nan : Failure::raise,
+                                                   .triangle = c_.triangle}};
+      HostMatrix<T> first;
+      for (const int delay : {c_.delay, 0}) {  // the second call works in the memory of the first
+        HostMatrix<T> x;
+        const std::int64_t minor = with_delay(delay, [&] {
+          const auto solution = solver(a, b);
+          x = to_host(solution.x);
+          EXPECT_EQ(solution.info.grid, c_.grid);
+          EXPECT_EQ(solution.info.diag_shift, c_.diag_shift());
+          return solution.info.leading_minor;
+        });
+        EXPECT_EQ(minor, c_.minor);
+        EXPECT_TRUE(same_bits(to_host(b), right)) << "b was changed";
+        if (delay == c_.delay) first = x;
+        EXPECT_TRUE(same_bits(x, first)) << "another call, other bits";
+      }
+      if (c_.minor == 0) return expect_solved(first, right);
+      for (std::size_t k = 0; k < first.size(); ++k) EXPECT_TRUE(std::isnan(detail::real(first.data()[k]))) << k;
+    });
+    if (rank_ == 0 && !c_.is_gram() && c_.is_finite()) {
+      EXPECT_EQ(lapack().info(), c_.minor);
+    }
+  }
+
+  template <class TakeIn>
+  void in_pieces(const TakeIn& take_in) const {
+    ShardedMatrix<T> matrix(ProcessGrid(comm_, c_.grid), c_.n, c_.tile, c_.slab);
+    std::optional<CholeskyFactor<T>> l;
+    const std::int64_t minor = with_delay(c_.delay, [&] {
+      take_in(matrix);
+      l.emplace(factorize(exec_, std::move(matrix)));
+      return 0;
+    });
+    EXPECT_EQ(minor, c_.minor);
+    if (rank_ == 0 && !c_.is_gram() && c_.is_finite()) expect_lapacks(l);
+    if (!l) return;
+    switch (c_.b) {
+      case RightHandSides::left:
+        return with_factor<RightHandSides::left>(*l);
+      case RightHandSides::right:
+        return with_factor<RightHandSides::right>(*l);
+      case RightHandSides::strided:
+        return with_factor<RightHandSides::strided>(*l);
+      case RightHandSides::vector:
+        return with_factor<RightHandSides::vector>(*l);
+      case RightHandSides::strided_vector:
+        return with_factor<RightHandSides::strided_vector>(*l);
+    }
+  }
+
+  template <RightHandSides kind>
+  void with_factor(const CholeskyFactor<T>& l) const {
+    const double log_determinant = l.log_determinant();
+    EXPECT_TRUE(same_on_all_ranks(comm_, &log_determinant, sizeof log_determinant));
+    with_b<kind>([&](const auto& b) {
+      const auto right = to_host(b);
+      HostMatrix<T> first;
+      for (const int delay : {c_.delay, 0}) {
+        copy_elements(right, b);
+        const std::int64_t minor = with_delay(delay, [&] {
+          l.solve(exec_, b);
+          return 0;
+        });
+        EXPECT_EQ(minor, 0);
+        const auto x = to_host(b);
+        if (delay == c_.delay) first = x;
+        EXPECT_TRUE(same_bits(x, first)) << "another solve, other bits";
+      }
+      expect_solved(first, right);
+    });
+  }
+
+  /// What `call` returns, or the order that it throws, while messages are late.
+  template <class Call>
+  std::int64_t with_delay(int microseconds, const Call& call) const {
+    profile::delay(microseconds > 0 ? c_.seed : 0, microseconds);
+    std::int64_t minor = -1;
+    try {
+      minor = call();
+    } catch (const NotPositiveDefinite& e) {
+      minor = e.leading_minor();
+      EXPECT_FALSE(c_.fill_nan && !c_.pieces) << "fill_nan does not throw";
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << e.what();
+    }
+    profile::delay(0, 0);
+    return minor;
+  }
+
+  Lapack<T> lapack() const { return Lapack<T>(c_.n, Shifted<Element<T>, T>{passed_.f, scalar<T>(c_.diag_shift(), 0)}); }
+
+  void expect_lapacks(const std::optional<CholeskyFactor<T>>& l) const {
+    const Lapack<T> theirs = lapack();
+    EXPECT_EQ(theirs.info(), c_.minor);
+    if (!l || theirs.info() > 0) return;
+    double log_determinant = 0;
+    for (std::int64_t i = 0; i < c_.n; ++i) {
+      log_determinant += 2 * std::log(static_cast<double>(detail::real(theirs.l(i, i))));
+    }
+    const double rounding_of_the_sum = 0x1p-52 * std::abs(log_determinant) * static_cast<double>(c_.n);
+    EXPECT_NEAR(l->log_determinant(), log_determinant,
+                8 * epsilon<T>() * static_cast<double>(c_.n + 4) + rounding_of_the_sum);
+  }
+
+  /// As large a backward error as rounding explains, and in a Gram matrix that of its elements.
+  void expect_solved(const HostMatrix<T>& x, const HostMatrix<T>& b) const {
+    EXPECT_EQ(x.extent(0), b.extent(0));
+    EXPECT_EQ(x.extent(1), b.extent(1));
+    EXPECT_TRUE(same_on_all_ranks(comm_, x));
+    if (rank_ != 0 || x.size() == 0) return;  // x is the same everywhere
+    const auto n = static_cast<double>(c_.n);
+    const double bound = (2 + 0.05 * n) * epsilon<T>();
+    if (c_.is_gram()) {
+      const GramReference reference(c_.samples(), c_.parameters(), j_, c_.gram);
+      const auto of_elements = static_cast<double>(reference.error(epsilon<T>())) * n / c_.diag_shift();
+      EXPECT_LE(backward_error(c_.n, reference, c_.diag_shift(), x, b), bound + of_elements);
+    } else {
+      EXPECT_LE(backward_error(c_.n, passed_.f, c_.diag_shift(), x, b), bound);
+    }
+  }
+
+  const FuzzCase& c_;
+  MPI_Comm comm_ = MPI_COMM_WORLD;
+  int rank_ = rank_in(comm_);
+  Exec exec_;
+  Passed<T> passed_{{{c_.n, c_.seed}, c_.scale(), c_.shift, c_.defect, c_.row, c_.left}, c_.triangle};
+  bool nan_in_sample_ = c_.gram.form == GramForm::j_jh;
+  FuzzJacobian<T> j_{{c_.offset},
+                     std::ldexp(1., c_.exponent / 2),
+                     nan_in_sample_ ? c_.row : c_.left,
+                     nan_in_sample_ ? c_.left : c_.row};
+};
+
+std::int64_t number_from(const char* variable, std::int64_t otherwise) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) return otherwise;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text, text + std::strlen(text), number);
+  if (error != std::errc{} || *end != '\0' || number < 0) {
+    throw std::invalid_argument(std::string(variable) + " is \"" + text + "\", not a number");
+  }
+  return number;
+}
+
+/// By default others for each number of ranks, and as many as take some seconds.
+std::vector<std::int64_t> seeds() {
+  const int ranks = size_of(MPI_COMM_WORLD);
+  const std::int64_t first = number_from("TESSERA_FUZZ_SEED", 1000 * ranks);
+  std::vector<std::int64_t> all(static_cast<std::size_t>(number_from("TESSERA_FUZZ_CASES", 400 / ranks)));
+  std::iota(all.begin(), all.end(), first);
+  return all;
+}
+
+struct FuzzTest : ::testing::TestWithParam<std::int64_t> {};
+INSTANTIATE_TEST_SUITE_P(Seed, FuzzTest, ::testing::ValuesIn(seeds()), ::testing::PrintToStringParamName());
+
+TEST_P(FuzzTest, IsSolvedAsByLapack) {
+  const FuzzCase fuzz_case(static_cast<std::uint64_t>(GetParam()), size_of(MPI_COMM_WORLD));
+  SCOPED_TRACE(fuzz_case);
+  switch (fuzz_case.scalar) {
+    case 0:
+      return Fuzz<float>(fuzz_case).run();
+    case 1:
+      return Fuzz<double>(fuzz_case).run();
+    case 2:
+      return Fuzz<Kokkos::complex<float>>(fuzz_case).run();
+    default:
+      return Fuzz<Kokkos::complex<double>>(fuzz_case).run();
+  }
+}
+
+}  // namespace
+}  // namespace tessera::testing
