@@ -11,7 +11,7 @@ packages=(
   libtrilinos-kokkos-dev libtrilinos-kokkos-kernels-dev
   libcli11-dev nlohmann-json3-dev libhdf5-openmpi-dev
 )
-[ "${1:-}" != test ] || packages+=(libgtest-dev libscalapack-openmpi-dev python3-h5py python3-numpy)
+[ "${1:-}" != test ] || packages+=(libgtest-dev libscalapack-openmpi-dev python3-h5py python3-numpy mpich libmpich-dev)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "This is no Debian. Install what these packages hold, then use CMake directly (cmake --preset host):" >&2

@@ -1,7 +1,7 @@
 # Every public header compiles alone: by the compiler of the build ...
 add_test(NAME headers.alone COMMAND ${CMAKE_COMMAND}
   --build "${PROJECT_BINARY_DIR}" --target tessera_verify_interface_header_sets)
-set_tests_properties(headers.alone PROPERTIES LABELS package RUN_SERIAL ON)
+set_tests_properties(headers.alone PROPERTIES LABELS package RESOURCE_LOCK build_directory)
 
 # ... and by nvcc where there is one, because a CUDA application's sources go through it. With a CUDA Kokkos the
 # compiler of the build is nvcc already.

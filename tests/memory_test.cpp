@@ -89,6 +89,7 @@ TYPED_TEST(MemoryTest, ThePlanOfThePiecesIsRight) {
     const ProcessGrid grid(this->comm, shape);
     for (const std::int64_t n : {0, 5, 203, 700}) {
       for (const auto [tile, slab, nrhs] : {std::array<std::int64_t, 3>{16, 0, 1}, {7, 30, 300}, {64, 64, 3}}) {
+        if (n > 50 * tile) continue;  // many steps, and nothing new
         SCOPED_TRACE(::testing::Message()
                      << "n " << n << ", " << shape.rows << " x " << shape.cols << ", tile " << tile);
         const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), static_cast<std::size_t>(nrhs));

@@ -5,7 +5,7 @@ function(tessera_compile_test name)
   target_link_libraries(${name} PRIVATE Tessera::tessera)
   target_compile_definitions(${name} PRIVATE ${ARGN})
   add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} --build "${PROJECT_BINARY_DIR}" --target ${name})
-  set_tests_properties(${name} PROPERTIES LABELS package RUN_SERIAL ON)
+  set_tests_properties(${name} PROPERTIES LABELS package RESOURCE_LOCK build_directory)
 endfunction()
 
 tessera_compile_test(no_backend.none)

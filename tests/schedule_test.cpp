@@ -31,6 +31,10 @@ struct Result {
   }
 };
 
+/// Of what does not depend on the scalar each of the four takes another part, as all of it for each takes minutes.
+template <class T>
+constexpr std::uint64_t scalar_number = (is_complex<T> ? 2 : 0) + (sizeof(Real<T>) == sizeof(double) ? 1 : 0);
+
 template <class T>
 struct ScheduleTest : ::testing::Test {
   MPI_Comm comm = MPI_COMM_WORLD;
@@ -62,12 +66,14 @@ struct ScheduleTest : ::testing::Test {
 TYPED_TEST_SUITE(ScheduleTest, Scalars);
 
 TYPED_TEST(ScheduleTest, SlotsAndChunksDoNotChangeTheBits) {
+  std::uint64_t pair = 0;  // five times five: every fourth has each number of slots, and each chunk
   for (const GridShape shape : all_grids(this->ranks)) {
     const ProcessGrid grid(this->comm, shape);
     const auto expected = this->run(grid, 131, 8, {});
     EXPECT_EQ(expected.leading_minor, 0);
     for (const int slots : {1, 2, 3, 4, 9}) {
-      for (const std::int64_t chunk_rows : {1, 7, 50, 8192}) {
+      for (const std::int64_t chunk_rows : {1, 7, 50, 8192, 23}) {
+        if (pair++ % 4 != scalar_number<TypeParam>) continue;
         SCOPED_TRACE(::testing::Message() << shape.rows << " x " << shape.cols << ", " << slots << " slots, chunks of "
                                           << chunk_rows << " rows");
         EXPECT_TRUE(this->run(grid, 131, 8, {.slots = slots, .chunk_rows = chunk_rows}).same_bits(expected));
@@ -85,14 +91,13 @@ TYPED_TEST(ScheduleTest, LateMessagesDoNotChangeTheBits) {
         {}, {.slots = 1, .chunk_rows = 11, .chunk_columns = 3}, {.slots = 4, .chunk_rows = 30, .chunk_columns = 2}};
     for (const detail::Schedule& schedule : schedules) {
       const auto expected = this->run(grid, 77, 5, schedule);
-      for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-        SCOPED_TRACE(::testing::Message()
-                     << shape.rows << " x " << shape.cols << ", " << schedule.slots << " slots, seed " << seed);
-        profile::delay(seed, 200);
-        const auto late = this->run(grid, 77, 5, schedule);
-        profile::delay(0, 0);
-        EXPECT_TRUE(late.same_bits(expected));
-      }
+      const std::uint64_t seed = 1 + scalar_number<TypeParam>;
+      SCOPED_TRACE(::testing::Message() << shape.rows << " x " << shape.cols << ", " << schedule.slots
+                                        << " slots, seed " << seed);
+      profile::delay(seed, 200);
+      const auto late = this->run(grid, 77, 5, schedule);
+      profile::delay(0, 0);
+      EXPECT_TRUE(late.same_bits(expected));
     }
   }
 }
@@ -103,13 +108,12 @@ TYPED_TEST(ScheduleTest, LargeMessages) {
   for (const GridShape shape : all_grids(this->ranks)) {
     const ProcessGrid grid(this->comm, shape);
     const auto expected = this->run(grid, 451, 150, {.slots = 9, .chunk_columns = 12}, 36);
-    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-      SCOPED_TRACE(::testing::Message() << shape.rows << " x " << shape.cols << ", seed " << seed);
-      profile::delay(seed, 2000);
-      const auto late = this->run(grid, 451, 150, {.slots = 1, .chunk_rows = 100, .chunk_columns = 12}, 36);
-      profile::delay(0, 0);
-      EXPECT_TRUE(late.same_bits(expected));
-    }
+    const std::uint64_t seed = 1 + scalar_number<TypeParam>;
+    SCOPED_TRACE(::testing::Message() << shape.rows << " x " << shape.cols << ", seed " << seed);
+    profile::delay(seed, 2000);
+    const auto late = this->run(grid, 451, 150, {.slots = 1, .chunk_rows = 100, .chunk_columns = 12}, 36);
+    profile::delay(0, 0);
+    EXPECT_TRUE(late.same_bits(expected));
   }
 }
 
