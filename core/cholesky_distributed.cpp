@@ -12,7 +12,6 @@ namespace tessera {
 std::int64_t default_tile_size(std::int64_t n, int ranks, std::int64_t cap) {
   if (n < 0) detail::throw_misuse("n", "must not be negative, got " + std::to_string(n));
   if (ranks < 1) detail::throw_misuse("ranks", "must be at least 1, got " + std::to_string(ranks));
-  if (cap < 1) detail::throw_misuse("cap", "must be at least 1, got " + std::to_string(cap));
   return std::min(n, std::clamp<std::int64_t>(n / ranks, 64, std::max<std::int64_t>(64, cap)));
 }
 

@@ -73,7 +73,7 @@ struct CholeskyInfo {
 };
 
 /// min(n, clamp(n / ranks, 64, max(64, cap))), as NetKet's cholesky_distributed has it.
-/// @throws std::invalid_argument unless n >= 0, ranks >= 1 and cap >= 1
+/// @throws std::invalid_argument unless n >= 0 and ranks >= 1
 std::int64_t default_tile_size(std::int64_t n, int ranks, std::int64_t cap);
 
 }  // namespace tessera

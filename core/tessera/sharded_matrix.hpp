@@ -122,14 +122,13 @@ class ShardedMatrix {
   }
 
   /// Local rows [row_begin, row_end) and columns [column_begin, column_end), in place. It must not outlive the storage.
-  /// No rows or no columns are an empty View, wherever they begin.
+  /// No columns are an empty View, wherever they begin.
   /// @pre the columns lie in one slab, and the rows among those that it has
   MatrixView<T, MemorySpace> view(LocalIndex row_begin, LocalIndex row_end, LocalIndex column_begin,
                                   LocalIndex column_end) const {
-    const std::int64_t rows = row_end - row_begin;
-    const std::int64_t columns = column_end - column_begin;
-    if (rows == 0 || columns == 0) {  // may be beyond the last slab
-      return make_matrix_view<MemorySpace>(static_cast<T*>(nullptr), rows, columns, std::max<std::int64_t>(1, rows));
+    if (column_begin == column_end) {  // may be beyond the last slab
+      const std::int64_t rows = row_end - row_begin;
+      return make_matrix_view<MemorySpace>(static_cast<T*>(nullptr), rows, 0, std::max<std::int64_t>(1, rows));
     }
     const std::int64_t s = layout_.slab_of(column_begin);
     const LocalIndex row = layout_.row_begin(s);
