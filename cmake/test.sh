@@ -18,4 +18,5 @@ ctest --preset sanitize --parallel "$(nproc)" "$@"
 cmake --preset mpich -DTESSERA_TEST_RANKS="1;3" -DCMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG" \
   -DTESSERA_TEST_PROGRAMS="communicator_test;fuzz_test;mpi_profile_test;schedule_test"
 cmake --build --preset mpich
-TESSERA_FUZZ_CASES=50 ctest --preset mpich --parallel "$(nproc)" "$@"  # it spins while it waits, on cores that others need
+# MPICH spins while it waits, on cores that other ranks need.
+TESSERA_FUZZ_CASES=50 ctest --preset mpich --parallel "$(nproc)" "$@"
