@@ -4,6 +4,8 @@
 #include "jacobians.hpp"
 #include "operators.hpp"
 
+#include "kernels/backend.hpp"
+
 #include <cstdint>
 #include <new>
 #include <optional>
@@ -115,6 +117,8 @@ struct AllocationTest : ::testing::Test {
       SCOPED_TRACE("kernels");
       each_fails_in_turn(kernel, Kind::runtime_error, call, check, stride);
     }
+    // Kokkos itself ends the program where its own part of a device's instance finds no memory.
+    if (!kernels::is_host<Exec>) return;
     SCOPED_TRACE("heap");
     each_fails_in_turn(heap, Kind::bad_alloc, call, check, stride);
   }

@@ -179,7 +179,7 @@ class Fuzz {
       const auto right = to_host(b);
       HostMatrix<T> first;
       for (const int delay : {c_.delay, 0}) {
-        copy_elements(right, b);
+        set(b, [&](std::int64_t k) { return right.data()[k]; });
         const std::int64_t minor = with_delay(delay, [&] {
           l.solve(exec_, b);
           return 0;
