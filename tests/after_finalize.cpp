@@ -33,12 +33,28 @@ void expect_misuse(const char* what, const Call& call) {
   ++faults;
 }
 
+struct NeverAsked {
+  template <class Rows>
+  void to_dense(const Exec&, std::int64_t, const Rows&) const {
+    ++faults;
+  }
+};
+
 /// Views without memory: all that can be had without Kokkos.
 void expect_no_solve(const char* when) {
   const Kokkos::View<double**> a;
   const Kokkos::View<double*> b;
+  expect_misuse(when, [&] { tessera::cholesky_distributed(MPI_COMM_WORLD, NeverAsked{}, b); });
+  expect_misuse(when, [&] { tessera::cholesky_distributed(MPI_COMM_WORLD, tessera::Gram{a}, b); });
   expect_misuse(when, [&] { tessera::cholesky_distributed(MPI_COMM_WORLD, a, b); });
   expect_misuse(when, [&] { tessera::CholeskyDistributed{.comm = MPI_COMM_WORLD}(a, b); });
+}
+
+/// A plan needs neither of them.
+void expect_plan(const char* when) {
+  if (tessera::memory_plan<double>(1000, 4).peak() >= 1000000) return;
+  std::fprintf(stderr, "memory_plan %s\n", when);
+  ++faults;
 }
 
 struct Identity {
@@ -76,6 +92,7 @@ void expect_no_pieces(const Left& left, tessera::ShardedMatrix<double>& matrix) 
 int main(int argc, char** argv) {
   const bool mpi_first = argc > 1 && std::strcmp(argv[1], "mpi") == 0;
   expect_no_solve("a call before MPI_Init");
+  expect_plan("before MPI_Init");
   expect_misuse("ProcessGrid before MPI_Init", [] { const tessera::ProcessGrid grid(MPI_COMM_WORLD); });
 
   int provided = 0;
@@ -102,5 +119,6 @@ int main(int argc, char** argv) {
     expect_no_solve("a call after both");
   }
   if (mpi_first) Kokkos::finalize();
+  expect_plan("after both");
   return faults;
 }

@@ -203,6 +203,10 @@ TEST(MemoryPlanTest, FitsWhatItCan) {
   const MemoryPlan named = memory_plan<double>(n, grid, {.tile_size = tight.tile_size, .slab = tight.slab});
   EXPECT_EQ(named.peak(), tight.peak());
 
+  const MemoryPlan without = memory_plan<double>(n, grid, {.nrhs = 0});
+  for (const RankMemory& rank : without.ranks) EXPECT_EQ(rank.right_hand_sides, 0);
+  EXPECT_LT(without.peak(), roomy.peak());
+
   const MemoryPlan hopeless = memory_plan<double>(n, grid, {.bytes_free = n * n / 2 * 8 / 4});
   EXPECT_FALSE(hopeless.fits);
   EXPECT_LT(hopeless.peak(), roomy.peak());
