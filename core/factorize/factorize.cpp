@@ -87,13 +87,12 @@ class Factorization {
     return tasks;
   }
 
-  /// On a rank that does not own a block column, a step may end before the one before it. What the callback throws waits
-  /// for the end, so that each rank whose callback throws has its own exception.
+  /// On a rank that does not own a block column, a step may end before the one before it. What the callback throws
+  /// waits for the end, so that each rank whose callback throws has its own exception.
   void report(TileRange k) {
     if (!progress_ || callback_exception_ || !(reported_ < k.end)) return;
     reported_ = k.end;
-    callback_exception_ =
-        exception_of([&] { progress_(columns_.columns().begin(k.end).value, columns_.columns().n); });
+    callback_exception_ = exception_of([&] { progress_(columns_.columns().begin(k.end).value, columns_.columns().n); });
   }
 
   BlockColumns<T, Exec>& columns_;

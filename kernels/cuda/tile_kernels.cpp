@@ -88,10 +88,10 @@ __device__ Real reciprocal_root_of_any(Real x) {
 }
 
 /// D = L L^H for one block, by one warp, in memory, for any pivots: as the host has it, a positive one may be infinite
-/// or denormal. `row` is that of A before this block.
+/// or denormal. `row` is that of A before this block. Not inlined, so that the usual way keeps its registers.
 template <class T>
-__device__ void factor_unusual_block(const Shared<T>& d, detail::RealOf<T>* reciprocals, std::int64_t row,
-                                     std::int64_t* failing) {
+__device__ __noinline__ void factor_unusual_block(const Shared<T>& d, detail::RealOf<T>* reciprocals, std::int64_t row,
+                                                  std::int64_t* failing) {
   using Real = detail::RealOf<T>;
   const int i = kernels::lane();
   bool failed = false;
