@@ -234,6 +234,8 @@ TEST_F(PiecesMisuseTest, MovedFrom) {
   wrong("b|n|factor", {"\\b0\\b", "\\b24\\b"},
         [&](bool is_wrong) { (is_wrong ? used_up_factor : l).solve(Exec{}, Kokkos::View<double*>("b", n)); });
   EXPECT_EQ(used_up.n(), 0);
+  EXPECT_EQ(used_up.view({0}, {0}, {0}, {0}).size(), 0U);
+  used_up.fill(Exec{}, Dominant<double>{0});
   const Factor empty = factorize(Exec{}, std::move(used_up));
   EXPECT_EQ(empty.log_determinant(), 0);
   expect_good(l);
