@@ -156,8 +156,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
     throw_misuse("grid",
                  "has more ranks than an int holds: " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols));
   }
-  const int ranks = grid.rows * grid.cols;
-  require_grid("grid", grid, ranks);
+  require_grid("grid", grid, std::max(1, grid.rows) * std::max(1, grid.cols));
   if (options.tile_size < 0) {
     throw_misuse("tile_size", "extent must not be negative, got " + std::to_string(options.tile_size));
   }

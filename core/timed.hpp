@@ -3,19 +3,18 @@
 #include <Kokkos_Core.hpp>
 
 #include <chrono>
-#include <new>
 
 namespace tessera::detail {
 
 /// A region that Kokkos's tools see, as long as the object lives: a host BLAS's calls are in no kernel. It does not
-/// throw, and may so surround what is collective: tools do without a region that there is no memory for.
+/// throw, and may so surround what is collective: tools do without a region that cannot be pushed.
 class Region {
  public:
   explicit Region(const char* label) noexcept {
     try {
       Kokkos::Profiling::pushRegion(label);
       is_pushed_ = true;
-    } catch (const std::bad_alloc&) {
+    } catch (...) {
     }
   }
   ~Region() {

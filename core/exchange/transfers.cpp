@@ -57,34 +57,37 @@ Transfers<Exec>::Transfers(const ProcessGrid& grid, Memory<MemorySpace>& memory)
   communicator_.attach(this);
 }
 
-// Messages are left here only if MPI itself has failed; what is sent it may then read for ever.
+// Messages are left here only if MPI itself has failed. Then it may read what it has to send for ever.
 template <class Exec>
 Transfers<Exec>::~Transfers() {
   if (requests_.empty()) return;
   communicator_.attach(nullptr);
-  try {
-    stop_receiving();
-  } catch (const MpiError&) {
-  }
-  for (MPI_Request& request : requests_) {
-    if (request != MPI_REQUEST_NULL) MPI_Request_free(&request);
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    if (requests_[i] == MPI_REQUEST_NULL) continue;
+    if (is_incoming(i) && exception_of([&] { stop_receiving(i); }) == nullptr) continue;
+    if (requests_[i] != MPI_REQUEST_NULL) MPI_Request_free(&requests_[i]);
+    exception_of([&] { new Buffer(std::move(packets_[i].staged)); });
   }
 }
 
 template <class Exec>
 void Transfers<Exec>::stop_receiving() {
   for (std::size_t i = 0; i < requests_.size(); ++i) {
-    if (requests_[i] == MPI_REQUEST_NULL || !is_incoming(i)) continue;
-    check(MPI_Cancel(&requests_[i]), "MPI_Cancel");
-    MPI_Status status;
-    check(MPI_Wait(&requests_[i], &status), "MPI_Wait");
-    int is_cancelled = 0;
-    check(MPI_Test_cancelled(&status, &is_cancelled), "MPI_Test_cancelled");
-    if (is_cancelled != 0) continue;
-    communicator_.has_received(status.MPI_SOURCE);
-    // Of the next phase, where another rank has got so far.
-    if (is_interruption(i)) communicator_.note_interruption();
+    if (requests_[i] != MPI_REQUEST_NULL && is_incoming(i)) stop_receiving(i);
   }
+}
+
+template <class Exec>
+void Transfers<Exec>::stop_receiving(std::size_t request) {
+  check(MPI_Cancel(&requests_[request]), "MPI_Cancel");
+  MPI_Status status;
+  check(MPI_Wait(&requests_[request], &status), "MPI_Wait");
+  int is_cancelled = 0;
+  check(MPI_Test_cancelled(&status, &is_cancelled), "MPI_Test_cancelled");
+  if (is_cancelled != 0) return;
+  communicator_.has_received(status.MPI_SOURCE);
+  // Of the next phase, where another rank has got so far.
+  if (is_interruption(request)) communicator_.note_interruption();
 }
 
 template <class Exec>
@@ -169,21 +172,30 @@ void Transfers<Exec>::wait_some() {
   if constexpr (kernels::is_host<Exec>) complete(MPI_Waitsome, "MPI_Waitsome");
 }
 
+/// Of the first `count` of completed_: those without an error.
+template <class Exec>
+void Transfers<Exec>::count_received(int code, int count) {
+  for (int i = 0; i < count; ++i) {
+    const MPI_Status& status = statuses_[static_cast<std::size_t>(i)];
+    const auto request = static_cast<std::size_t>(completed_[static_cast<std::size_t>(i)]);
+    if (!is_incoming(request) || (code != MPI_SUCCESS && status.MPI_ERROR != MPI_SUCCESS)) continue;
+    communicator_.has_received(status.MPI_SOURCE);
+    if (is_interruption(request)) communicator_.note_interruption();
+  }
+}
+
 template <class Exec>
 bool Transfers<Exec>::complete(SomeCall call, const char* name) {
   if (communicator_.is_interrupted()) throw Interrupted{};
   int count = 0;
   completed_.resize(requests_.size());
   statuses_.resize(requests_.size());
-  check(call(static_cast<int>(requests_.size()), requests_.data(), &count, completed_.data(), statuses_.data()), name);
+  const int code =
+      call(static_cast<int>(requests_.size()), requests_.data(), &count, completed_.data(), statuses_.data());
+  if (code == MPI_SUCCESS || code == MPI_ERR_IN_STATUS) count_received(code, count);
+  check(code, name);
   if (count <= 0) return false;
   completed_.resize(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < completed_.size(); ++i) {
-    const auto request = static_cast<std::size_t>(completed_[i]);
-    if (!is_incoming(request)) continue;
-    communicator_.has_received(statuses_[i].MPI_SOURCE);
-    if (is_interruption(request)) communicator_.note_interruption();
-  }
   if (communicator_.is_interrupted()) throw Interrupted{};
   for (const int request : completed_) {
     Packet packet = std::move(packets_[static_cast<std::size_t>(request)]);

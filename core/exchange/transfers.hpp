@@ -152,12 +152,14 @@ class Transfers final : private InFlight {
   /// MPI_Testsome or MPI_Waitsome, on all requests.
   using SomeCall = int (*)(int, MPI_Request*, int*, int*, MPI_Status*);
   bool complete(SomeCall call, const char* name);
+  void count_received(int code, int count);
   void land(Packet packet);
   void finish(Packet packet);
   void wait_in(std::deque<Waiting>& queue, const Exec& exec, Packet packet);
   template <class Go>
   bool release(std::deque<Waiting>& queue, const Go& go);
   void stop_receiving() override;
+  void stop_receiving(std::size_t request);
   void finish_sending() override;
 
   const Communicator& communicator_;

@@ -39,17 +39,16 @@ class Factorization {
       columns.emplace(exec, matrix, *buffers, memory, result.seconds);
       Factorization(*columns, schedule, progress, callback_exception).run(Steps<MemorySpace>(layout).all());
       result.leading_minor = columns->failing_minor();
-      if constexpr (Leaves<MemorySpace>::has_inverses) {
-        const Timed timed(result.seconds.panel, "tessera::factorize::invert");
-        invert_leaves(exec, matrix, Access::inverses(factor));
-      }
     });
     settle(grid.communicator(), callback_exception);
     grid.communicator().all_reduce_min(&result.leading_minor, 1);
-    if (result.leading_minor == kernels::no_failure) {
-      result.leading_minor = 0;
-      Access::set_log_determinant(factor, log_determinant(exec, matrix, buffers->diagonal_values));
+    if (result.leading_minor != kernels::no_failure) return result;
+    result.leading_minor = 0;
+    if constexpr (Leaves<MemorySpace>::has_inverses) {
+      const Timed timed(result.seconds.panel, "tessera::factorize::invert");
+      collectively(grid.communicator(), [&] { invert_leaves(exec, matrix, Access::inverses(factor)); });
     }
+    Access::set_log_determinant(factor, log_determinant(exec, matrix, buffers->diagonal_values));
     return result;
   }
 
