@@ -65,6 +65,15 @@ class Armed {
   Failing& what_;
 };
 
+/// Whether Kokkos frees a View without taking from the heap. Its version 5 does not.
+bool frees_without_heap() {
+  constexpr int many = 1000;
+  std::optional<Kokkos::View<char*>> freed(std::in_place, "a label that is too long to be part of its string", 8);
+  heap.left = many;
+  freed.reset();
+  return std::exchange(heap.left, 0) == many;
+}
+
 struct AllocationTest : ::testing::Test {
   MPI_Comm comm = MPI_COMM_WORLD;
   int rank = rank_in(comm);
@@ -117,8 +126,8 @@ struct AllocationTest : ::testing::Test {
       SCOPED_TRACE("kernels");
       each_fails_in_turn(kernel, Kind::runtime_error, call, check, stride);
     }
-    // Kokkos itself ends the program where its own part of a device's instance finds no memory.
-    if (!kernels::is_host<Exec>) return;
+    // Where a device's instance, or the freeing of a View, takes from the heap, Kokkos ends the program if that fails.
+    if (!kernels::is_host<Exec> || !frees_without_heap()) return;
     SCOPED_TRACE("heap");
     each_fails_in_turn(heap, Kind::bad_alloc, call, check, stride);
   }
