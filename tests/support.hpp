@@ -238,7 +238,7 @@ inline bool same_on_all_ranks(MPI_Comm comm, const void* data, std::size_t bytes
   std::vector<char> mine(static_cast<const char*>(data), static_cast<const char*>(data) + bytes);
   std::vector<char> first = mine;
   MPI_Bcast(first.data(), static_cast<int>(bytes), MPI_BYTE, 0, comm);
-  int same = std::memcmp(mine.data(), first.data(), bytes) == 0 ? 1 : 0;
+  int same = mine == first ? 1 : 0;
   MPI_Allreduce(MPI_IN_PLACE, &same, 1, MPI_INT, MPI_MIN, comm);
   return same == 1;
 }
