@@ -33,6 +33,16 @@ Report report(const std::exception_ptr& exception) {
   }
 }
 
+bool is_interruption(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const Interrupted&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 /// Collective. The text of `root`. It comes in pieces that need no memory: a rank that has none for the whole throws
 /// when all pieces have been passed on.
 std::string broadcast(const Communicator& communicator, std::string_view mine, int root) {
@@ -131,16 +141,9 @@ void settle(const Communicator& communicator, const std::exception_ptr& mine, co
 }
 
 void conclude(const Communicator& communicator, const std::exception_ptr& mine) {
-  try {
-    if (mine) std::rethrow_exception(mine);
-    settle(communicator, nullptr);
-  } catch (const Interrupted&) {
-    settle(communicator, nullptr);
-  } catch (...) {
-    if (!mine) throw;
-    communicator.interrupt_others();
-    settle(communicator, mine);
-  }
+  const bool is_own = mine && !is_interruption(mine);
+  if (is_own) communicator.interrupt_others();
+  settle(communicator, is_own ? mine : nullptr);
 }
 
 void Agreement::same(const char* argument, const std::string& value) {
