@@ -1,4 +1,5 @@
 #include "calls.hpp"
+#include "failing_messages.hpp"
 #include "kernels/backend.hpp"
 #include "mpi_profile.hpp"
 #include "operators.hpp"
@@ -254,22 +255,10 @@ TEST_F(CommunicatorTest, FailingMessageOfOneRankEndsTheCallOnAll) {
   const int stride = 1 + ranks * ranks / 3;
   for (const std::string name : {"MPI_Irecv", "MPI_Isend", host ? "MPI_Waitsome" : "MPI_Testsome"}) {
     for (int culprit = 0; culprit < ranks; ++culprit) {
-      int made = 1;
-      for (int skip = culprit % stride; made != 0; skip += stride) {
-        SCOPED_TRACE(name + " number " + std::to_string(skip) + " on rank " + std::to_string(culprit));
-        const profile::Open before = profile::open();
-        if (rank == culprit) profile::fail(name, skip);
-        const Thrown thrown = thrown_by([&] { system.solve({.local_tile_size = tile, .grid = GridShape{1, ranks}}); });
-        made = profile::has_failed() ? 1 : 0;
-        MPI_Bcast(&made, 1, MPI_INT, culprit, comm);
-        const Kind expected = made == 0 ? Kind::nothing : rank == culprit ? Kind::mpi_error : Kind::runtime_error;
-        EXPECT_EQ(thrown.kind, expected) << thrown;
-        EXPECT_TRUE(made == 0 || thrown.message.starts_with(name)) << thrown;
-        EXPECT_EQ(profile::open(), before);
-        if (made == 0) {
-          EXPECT_GE(skip, stride) << "not called at all";
-        }
-      }
+      int skip = culprit % stride;
+      const auto solve = [&] { system.solve({.local_tile_size = tile, .grid = GridShape{1, ranks}}); };
+      while (ends_everywhere(comm, culprit, name, skip, solve)) skip += stride;
+      EXPECT_GE(skip, stride) << name << " is not called at all on rank " << culprit;
     }
     EXPECT_TRUE(solves(comm));
   }

@@ -1,4 +1,5 @@
 #include "entries.hpp"
+#include "failing_messages.hpp"
 #include "misuse.hpp"
 #include "mpi_profile.hpp"
 
@@ -216,24 +217,12 @@ TEST_F(EntriesTest, MessagesThatFailOnOneRank) {
   if (ranks == 1) GTEST_SKIP() << "one rank sends none";
   for (const Way& way : ways()) {
     for (const std::string name : {"MPI_Irecv", "MPI_Isend"}) {
+      SCOPED_TRACE(way.name);
       int failed_in_all = 0;
-      int culprit = next_rank();
-      int made = 1;
-      for (int skip = 0; made != 0; skip += 1 + skip / 2) {
-        SCOPED_TRACE(way.name + ", " + name + " number " + std::to_string(skip) + " on rank " +
-                     std::to_string(culprit));
-        const profile::Open before = profile::open();
-        if (rank == culprit) profile::fail(name, skip);
-        const Thrown thrown = thrown_by([&] { way.call(question<double>(comm, n)); });
-        made = profile::has_failed() ? 1 : 0;
-        MPI_Bcast(&made, 1, MPI_INT, culprit, comm);
-        const Kind expected = made == 0 ? Kind::nothing : rank == culprit ? Kind::mpi_error : Kind::runtime_error;
-        EXPECT_EQ(thrown.kind, expected) << thrown;
-        EXPECT_TRUE(made == 0 || thrown.message.starts_with(name)) << thrown;
-        EXPECT_EQ(profile::open(), before);
-        failed_in_all += made;
-      }
-      EXPECT_GT(failed_in_all, 0) << way.name << ": " << name << " is not called at all";
+      const int culprit = next_rank();
+      const auto call = [&] { way.call(question<double>(comm, n)); };
+      for (int skip = 0; ends_everywhere(comm, culprit, name, skip, call); skip += 1 + skip / 2) ++failed_in_all;
+      EXPECT_GT(failed_in_all, 0) << name << " is not called at all";
     }
     EXPECT_TRUE(solves(comm));
   }

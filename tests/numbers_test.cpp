@@ -72,16 +72,12 @@ bool finite(const T& x) {
   return std::isfinite(w.real()) && std::isfinite(w.imag());
 }
 
-/// Each of the four scalars has its number: what takes long is dealt out among them.
-template <class T>
-constexpr std::size_t number_of_scalar = (is_complex<T> ? 2 : 0) + (sizeof(Real<T>) == sizeof(double) ? 1 : 0);
-
 template <class T>
 struct NumbersTest : ::testing::Test {
   MPI_Comm comm = MPI_COMM_WORLD;
   int ranks = size_of(comm);
   std::vector<GridShape> grids = all_grids(ranks);
-  std::size_t variant = number_of_scalar<T>;
+  std::size_t variant = scalar_number<T>;
 
   /// Another grid, and another way to fail, each time.
   Question<T> next_question(std::int64_t nrhs = 1) {

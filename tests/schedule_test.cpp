@@ -31,10 +31,6 @@ struct Result {
   }
 };
 
-/// Of what does not depend on the scalar each of the four takes another part, as all of it for each takes minutes.
-template <class T>
-constexpr std::uint64_t scalar_number = (is_complex<T> ? 2 : 0) + (sizeof(Real<T>) == sizeof(double) ? 1 : 0);
-
 template <class T>
 struct ScheduleTest : ::testing::Test {
   MPI_Comm comm = MPI_COMM_WORLD;

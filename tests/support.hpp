@@ -228,6 +228,10 @@ double backward_error(std::int64_t n, const F& f, double shift, const X& x, cons
   return static_cast<double>(std::sqrt(norm_r) / scale);
 }
 
+/// From 0 to 3: what does not depend on the scalar, and takes long, is dealt out among the four of them.
+template <class T>
+constexpr std::size_t scalar_number = (is_complex<T> ? 2 : 0) + (sizeof(Real<T>) == sizeof(double) ? 1 : 0);
+
 template <class T>
 double epsilon() {
   return static_cast<double>(std::numeric_limits<Real<T>>::epsilon());
