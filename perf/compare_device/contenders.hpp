@@ -50,6 +50,21 @@ Contender device_gemm_contender(const System<T>& system) {
   return contender;
 }
 
+/// Appends the solves that are asked for: solve(columns) in place of state->x.
+template <class T, class State, class Solve>
+void add_solves(Contender& contender, const System<T>& system, const std::shared_ptr<State>& state,
+                const Solve& solve) {
+  for (const std::int64_t columns : system.nrhs) {
+    contender.steps.push_back({solve_name(columns), system.solve_flops(columns),
+                               [=] { state->x = system.make_b(columns); },
+                               [=] {
+                                 solve(columns);
+                                 system.exec.fence();
+                               },
+                               [=] { return system.error(state->x); }});
+  }
+}
+
 /// cuSOLVER's Xpotrf and Xpotrs.
 template <class T>
 Contender cusolver_contender(const System<T>& system) {
@@ -78,15 +93,8 @@ Contender cusolver_contender(const System<T>& system) {
                                system.exec.fence();
                              },
                              {}});
-  for (const std::int64_t columns : system.nrhs) {
-    contender.steps.push_back({solve_name(columns), system.solve_flops(columns),
-                               [=] { state->x = system.make_b(columns); },
-                               [=] {
-                                 state->solver.potrs(system.n, columns, state->a.data(), state->x.data());
-                                 system.exec.fence();
-                               },
-                               [=] { return system.error(state->x); }});
-  }
+  add_solves(contender, system, state,
+             [=](std::int64_t columns) { state->solver.potrs(system.n, columns, state->a.data(), state->x.data()); });
   return contender;
 }
 
@@ -112,15 +120,9 @@ Contender trsm_contender(const System<T>& system) {
     state->solver.clear();
   };
   contender.clear = [=] { state->l = state->x = {}; };
-  for (const std::int64_t columns : system.nrhs) {
-    contender.steps.push_back(
-        {solve_name(columns), system.solve_flops(columns), [=] { state->x = system.make_b(columns); },
-         [=] {
-           state->blas.solve(static_cast<int>(system.n), static_cast<int>(columns), state->l.data(), state->x.data());
-           system.exec.fence();
-         },
-         [=] { return system.error(state->x); }});
-  }
+  add_solves(contender, system, state, [=](std::int64_t columns) {
+    state->blas.solve(static_cast<int>(system.n), static_cast<int>(columns), state->l.data(), state->x.data());
+  });
   return contender;
 }
 
