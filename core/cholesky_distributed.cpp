@@ -55,6 +55,7 @@ void describe_options(Agreement& agreement, const CholeskyOptions& options, int 
                  "must be raise or fill_nan, got " + std::to_string(static_cast<int>(options.on_failure)));
   }
   require_triangle(options.triangle);
+  require_arithmetic(options.arithmetic, options.moduli);
   require_mpi_buffers(options.mpi_buffers);
   agreement.same("local_tile_size", options.local_tile_size);
   agreement.same("grid rows", grid.rows);
@@ -66,6 +67,8 @@ void describe_options(Agreement& agreement, const CholeskyOptions& options, int 
   agreement.same("on_failure", static_cast<int>(options.on_failure));
   agreement.same("triangle", static_cast<int>(options.triangle));
   agreement.same("mpi_buffers", static_cast<int>(options.mpi_buffers));
+  agreement.same("arithmetic", static_cast<int>(options.arithmetic));
+  agreement.same("moduli", options.moduli);
 }
 
 #define TESSERA_INSTANTIATE_TILE(T, MemorySpace) \

@@ -64,7 +64,8 @@ class SystemMemory {
   RankMemory of_rank(int rank) {
     const SlabLayout layout = layout_of(rank);
     const Kind kind{layout.rows.local_extent(), layout.columns.local_extent(),
-                    detail::nesting_of(layout.rows, layout.columns), shard_of(rank)};
+                    detail::nesting_of(layout.rows, layout.columns), shard_of(rank),
+                    moduli_ > 0 ? detail::ResidueLayout<T, MemorySpace>(layout, moduli_).size() : 0};
     const auto [known, is_new] = by_kind_.try_emplace(kind);
     if (is_new) known->second = buffers_of(layout, rank);
     RankMemory memory = known->second;
@@ -78,9 +79,9 @@ class SystemMemory {
   }
 
  private:
-  /// All by which the buffers of ranks differ: rows and columns of the local matrix, how the strips of a Gram nest, and
-  /// rows or samples.
-  using Kind = std::tuple<std::int64_t, std::int64_t, detail::Nesting, std::int64_t>;
+  /// All by which the buffers of ranks differ: rows and columns of the local matrix, how the strips of a Gram nest,
+  /// rows or samples, and residues.
+  using Kind = std::tuple<std::int64_t, std::int64_t, detail::Nesting, std::int64_t, std::int64_t>;
 
   static constexpr std::int64_t size{sizeof(T)};
 
@@ -105,7 +106,7 @@ class SystemMemory {
       memory.redistribute = detail::bytes_of<detail::RedistributeBuffers<T, MemorySpace>, MemorySpace>(
           layout, options_.triangle == Triangle::upper, options_.source == Source::buffered_rows ? shard_of(rank) : 0);
     }
-    memory.factorize = detail::bytes_of<detail::FactorizeBuffers<T, Exec>, MemorySpace>(layout, schedule);
+    memory.factorize = detail::bytes_of<detail::FactorizeBuffers<T, Exec>, MemorySpace>(layout, moduli_, schedule);
     if (nrhs > 0) memory.solve = detail::bytes_of<detail::SolveBuffers<T, Exec>, MemorySpace>(layout, nrhs, schedule);
     return memory;
   }
@@ -114,6 +115,7 @@ class SystemMemory {
   GridShape grid_;
   int ranks_;
   const MemoryPlanOptions& options_;
+  int moduli_ = detail::moduli_for<T, Exec>(options_.arithmetic, options_.moduli, n_);
   std::int64_t shared_out_ = n_;  // rows or samples of all ranks
   std::optional<detail::GramChunks> chunks_;
   bool buffered_ = false;
@@ -167,6 +169,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   }
   require_gram_options(options.gram, largest_real<T>);
   require_triangle(options.triangle);
+  require_arithmetic(options.arithmetic, options.moduli);
 
   MemoryPlanOptions asked = options;
   asked.tile_size = tile_size_for<T, typename Exec::memory_space>(options.tile_size, n, grid);
@@ -186,7 +189,8 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   }
   const SlabLayout layout =
       make_layout<T, typename Exec::memory_space>(grid, 0, n, std::max<std::int64_t>(1, asked.tile_size), asked.slab);
-  plan.sent = traffic_of_ranks<T, typename Exec::memory_space>(layout, Schedule().chunk_rows);
+  const int moduli = moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
+  plan.sent = traffic_of_ranks<T, typename Exec::memory_space>(layout, moduli, Schedule().chunk_rows);
   return plan;
 }
 

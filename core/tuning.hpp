@@ -28,9 +28,19 @@ class Tuning {
   /// packing.
   static constexpr std::int64_t update_width = host ? 512 : 1024;
 
+  /// The same of an update by integers: a device multiplies bytes as fast in narrow ones, and the panel has less to do.
+  /// On the host, where they are not fast, they are to be seen at work in a small matrix.
+  static constexpr std::int64_t integer_update_width = host ? 32 : 512;
+
   /// From so many rows on, the lower half of them is updated beside the upper one: where a call has too few tiles left
   /// for all multiprocessors, one of the other half has some. With fewer the panels are what takes the time.
   static constexpr std::int64_t rows_in_halves = 16384;
+
+  /// Rows whose products of residues are in memory at a time, 4 bytes for each modulus.
+  static constexpr std::int64_t band_rows = host ? 128 : 8192;
+
+  /// Whether a factorisation by integers is faster than a native one.
+  static constexpr bool gains_by_integers(std::int64_t n) { return !host && n >= 24576; }
 
   /// Real multiplications and additions in one call on a rank that has others to talk to: about 10 ms on a core, as
   /// messages only make progress in between. A device works beside its host.

@@ -128,7 +128,7 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
       EXPECT_EQ(memory.inverses, bytes(detail::Leaves<Space>(layout).template inverses_size<T>()));
       EXPECT_EQ(memory.right_hand_sides, 2 * bytes(n * options.nrhs));
       const detail::Schedule schedule;
-      EXPECT_EQ(memory.factorize, (detail::bytes_of<detail::FactorizeBuffers<T, Exec>, Space>(layout, schedule)));
+      EXPECT_EQ(memory.factorize, (detail::bytes_of<detail::FactorizeBuffers<T, Exec>, Space>(layout, 0, schedule)));
       EXPECT_EQ(memory.solve, (detail::bytes_of<detail::SolveBuffers<T, Exec>, Space>(layout, options.nrhs, schedule)));
       if (options.source == Source::buffered_gram) {
         const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::order_of_blocks<Exec>);

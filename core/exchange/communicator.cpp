@@ -114,15 +114,29 @@ void Communicator::broadcast(void* data, std::int64_t bytes, int root) const {
   }
 }
 
-void Communicator::reduce_sum(std::vector<double>& values, int root) const {
+namespace {
+/// reduce(piece, count) for pieces of `values` that an int counts.
+template <class Reduce>
+void by_pieces(std::vector<double>& values, const Reduce& reduce) {
   constexpr std::int64_t most = std::int64_t{1} << 24;
   const auto size = static_cast<std::int64_t>(values.size());
   for (std::int64_t done = 0; done < size; done += most) {
-    const int count = static_cast<int>(std::min(most, size - done));
-    double* piece = values.data() + done;
+    reduce(values.data() + done, static_cast<int>(std::min(most, size - done)));
+  }
+}
+}  // namespace
+
+void Communicator::all_reduce_sum(std::vector<double>& values) const {
+  by_pieces(values, [this](double* piece, int count) {
+    check(MPI_Allreduce(MPI_IN_PLACE, piece, count, MPI_DOUBLE, MPI_SUM, comm_), "MPI_Allreduce");
+  });
+}
+
+void Communicator::reduce_sum(std::vector<double>& values, int root) const {
+  by_pieces(values, [this, root](double* piece, int count) {
     check(MPI_Reduce(rank_ == root ? MPI_IN_PLACE : piece, piece, count, MPI_DOUBLE, MPI_SUM, root, comm_),
           "MPI_Reduce");
-  }
+  });
 }
 
 void Communicator::interrupt_others() const noexcept {

@@ -55,6 +55,8 @@ class Communicator {
   /// `values`: room for one of each rank.
   void all_gather(std::int64_t value, std::int64_t* values) const;
   void broadcast(void* data, std::int64_t bytes, int root) const;
+  /// The sums of `values` over the ranks.
+  void all_reduce_sum(std::vector<double>& values) const;
   /// The sums of `values` over the ranks, on `root`; elsewhere `values` is left as it is.
   void reduce_sum(std::vector<double>& values, int root) const;
 

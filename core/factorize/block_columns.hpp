@@ -2,6 +2,7 @@
 
 #include "core/exchange/transfers.hpp"
 #include "core/factorize/buffers.hpp"
+#include "core/factorize/integer_updates.hpp"
 #include "core/factorize/lookahead.hpp"
 #include "core/factorize/messages.hpp"
 #include "core/factorize/step.hpp"
@@ -45,14 +46,16 @@ class BlockColumns {
   /// Which queues work. Ahead: on a device updates run on their own beside the panels. Panel: all else, in order.
   enum class Lane { ahead, panel };
 
+  /// `integers`: what subtracts ahead, or null.
   BlockColumns(const Exec& exec, Matrix& a, const FactorizeBuffers<T, Exec>& buffers, Memory<MemorySpace>& memory,
-               PhaseSeconds& seconds)
+               IntegerUpdates<T, Exec>* integers, PhaseSeconds& seconds)
       : a_(a),
         grid_(a.grid()),
         messages_(a.rows(), a.columns()),
         updates_(exec, buffers.blas.updates, memory.blas_handles.updates),
         transfers_(grid_, memory),
         failing_(buffers.failing),
+        integers_(integers),
         seconds_(seconds) {
     for (const auto& of_slot : buffers.slots) {
       Slot<T, Exec>& slot = slots_.emplace_back();
@@ -61,8 +64,9 @@ class BlockColumns {
     }
     fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
     if constexpr (!kernels::is_host<Exec>) {
-      lookahead_.emplace(exec, buffers.blas, memory.blas_handles, grid_.rows() > 1);
+      lookahead_.emplace(exec, buffers.blas, memory.blas_handles, grid_.rows() > 1 || integers != nullptr);
     }
+    if (buffers.residues) products_ = buffers.residues->products;
   }
 
   const Matrix& matrix() const { return a_; }
@@ -90,21 +94,24 @@ class BlockColumns {
 
   /// Lets the updates have this rank's columns before tile `end`.
   void take_over(GlobalTile end) {
-    for (; taken_over_ < factored_steps_.size() && factored_steps_[taken_over_] < end; ++taken_over_) {
+    for (; taken_over_ < factored_steps_.size() && factored_steps_[taken_over_].begin < end; ++taken_over_) {
       lookahead_->take_over(static_cast<std::int64_t>(taken_over_));
+      if (integers_ == nullptr) continue;
+      keep(lookahead_->packing(), factored_steps_[taken_over_]);
+      lookahead_->packed();
     }
   }
 
   /// How the rows of an update are cut. A device is not filled by a block on the diagonal alone: there it goes with
-  /// those below.
-  UpdateCut cut(Lane lane, TileRange k, std::int64_t depth) const {
-    return {kernels::is_host<Exec>, lane == Lane::ahead && lookahead_->has_lower_updates(),
+  /// those below; integers have no herk.
+  UpdateCut cut(Lane lane, TileRange k, std::int64_t depth, bool by_integers) const {
+    return {kernels::is_host<Exec> && !by_integers, lane == Lane::ahead && lookahead_->has_lower_updates(),
             rows_of_a_call<T, MemorySpace>(grid_.size(), rows().extent_of(k) * depth)};
   }
 
   void subtract(Lane lane, const Update<T, MemorySpace>& update, const UpdatePart& part) {
     const Timed timed(seconds_.update, "tessera::factorize::update");
-    auto& queue = lane == Lane::panel ? panels() : part.in_lower_half ? lookahead_->lower_updates() : updates_;
+    auto& queue = queue_of(lane, part);
     const LocalIndex top = rows().local_begin(update.k.begin);
     const View l = a_.view(part.begin, part.end, update.from, update.to);
     const auto target = [&](std::int64_t begin, std::int64_t end) {
@@ -120,6 +127,23 @@ class BlockColumns {
     if (part.triangle == 0) return;
     kernels::herk<T>(queue, T(-1), kernels::Op::none, l, update.beta,
                      target(part.columns, part.columns + part.triangle));
+  }
+
+  /// What updates by integers, or null.
+  IntegerUpdates<T, Exec>* integers() { return integers_; }
+
+  /// Right operands of `update` from `row`, see IntegerUpdates::make_right.
+  void make_right(Lane lane, const IntegerUpdate<T, MemorySpace>& update, const View& row) {
+    if (update.right.data == nullptr) return;
+    const Timed timed(seconds_.update, "tessera::factorize::update");
+    integers_->make_right(packer(lane), update.k, update.to, row, update.right);
+    if (lane == Lane::ahead) lookahead_->packed();
+  }
+
+  void subtract(Lane lane, const IntegerUpdate<T, MemorySpace>& update, const UpdatePart& part) {
+    const Timed timed(seconds_.update, "tessera::factorize::update");
+    integers_->subtract(queue_of(lane, part), part.in_lower_half ? products_.lower_updates : products_.updates, update,
+                        part);
   }
 
   /// Holds back the panels until the device has done the updates that are enqueued, which have events in the slot.
@@ -176,9 +200,12 @@ class BlockColumns {
 
   /// All tiles of a step of this process column are factored, by what has been enqueued so far.
   void finish_step(const Step& step) {
-    if (!lookahead_) return;
+    if (!lookahead_) {
+      if (integers_ != nullptr) keep(panel_exec(), step.k);
+      return;
+    }
     lookahead_->factored(static_cast<std::int64_t>(factored_steps_.size()));
-    factored_steps_.push_back(step.k.begin);
+    factored_steps_.push_back(step.k);
   }
 
   /// This rank's rows from tile `top` on, in the block column `k`, which it owns.
@@ -200,7 +227,16 @@ class BlockColumns {
   }
 
  private:
+  /// Of columns that are factored, what updates by integers want of them.
+  void keep(const Exec& exec, TileRange k) {
+    const Timed timed(seconds_.update, "tessera::factorize::update");
+    integers_->keep(exec, k, a_);
+  }
+
   kernels::Queue<Exec>& panels() { return lookahead_ ? lookahead_->panels() : updates_; }
+  kernels::Queue<Exec>& queue_of(Lane lane, const UpdatePart& part) {
+    return lane == Lane::panel ? panels() : part.in_lower_half ? lookahead_->lower_updates() : updates_;
+  }
 
   void send_down(const Exec& exec, Slot<T, Exec>& slot, GlobalTile top, const T* data, std::int64_t count,
                  Tag::Kind kind) {
@@ -216,12 +252,14 @@ class BlockColumns {
   std::optional<Lookahead<Exec>> lookahead_;  // only a device has two things at hand
   Transfers<Exec> transfers_;
   kernels::FailingMinor<Exec> failing_;
+  IntegerUpdates<T, Exec>* integers_;
+  OfQueues<std::int32_t*> products_ = {};  // of residues
   PhaseSeconds& seconds_;
   std::deque<Slot<T, Exec>> slots_;
 
-  LocalIndex factored_{0};                  // of this rank's columns, those that are columns of L
-  std::vector<GlobalTile> factored_steps_;  // where those of this process column begin
-  std::size_t taken_over_ = 0;              // of them, by the updates
+  LocalIndex factored_{0};                 // of this rank's columns, those that are columns of L
+  std::vector<TileRange> factored_steps_;  // those of this process column
+  std::size_t taken_over_ = 0;             // of them, by the updates
 };
 
 }  // namespace tessera::detail

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "core/matrix/steps.hpp"
+#include "core/factorize/residue_buffers.hpp"
+#include "core/factorize/step.hpp"
 #include "core/matrix/workspace.hpp"
 #include "core/tuning.hpp"
 #include "kernels/queue.hpp"
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace tessera::detail {
@@ -27,17 +29,20 @@ struct FactorizeBuffers {
     T* chunks[2] = {};      // of the sum, on their way
   };
 
-  FactorizeBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, const Schedule& schedule)
+  /// `moduli`: of updates by integers, or 0.
+  FactorizeBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, int moduli, const Schedule& schedule)
       : slots(static_cast<std::size_t>(schedule.slots_on(layout.rows.processes, layout.columns.processes))) {
     const std::int64_t tile = layout.rows.tile;
     const std::int64_t height = layout.rows.local_extent();
-    const std::int64_t width = Steps<MemorySpace>(layout).width();
+    const std::int64_t width = steps_of<MemorySpace>(layout, moduli).width();
     failing = workspace.template take<std::int64_t>(1);
     const auto blas_workspace = [&] { return workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes); };
     blas.updates = blas_workspace();
-    if constexpr (!kernels::is_host<Exec>) {
-      blas.panels = blas_workspace();
-      if (height >= Tuning<MemorySpace>::rows_in_halves) blas.lower_updates = blas_workspace();
+    const bool halves = !kernels::is_host<Exec> && height >= Tuning<MemorySpace>::rows_in_halves;
+    if (!kernels::is_host<Exec>) blas.panels = blas_workspace();
+    if (halves) blas.lower_updates = blas_workspace();
+    if (moduli > 0) {
+      residues.emplace(workspace, layout, moduli, static_cast<int>(slots.size()), halves);
     }
     diagonal_values = workspace.template take<double>(layout.rows.n);
     for (OfSlot& slot : slots) {
@@ -56,8 +61,9 @@ struct FactorizeBuffers {
 
   std::int64_t* failing;
   OfQueues<char*> blas;     // workspaces
-  double* diagonal_values;  // of log_determinant, which comes after all else
+  double* diagonal_values;  // of log_determinant, which comes after all else, and before all else of integer products
   std::vector<OfSlot> slots;
+  std::optional<ResidueBuffers<T, Exec>> residues;
 };
 
 }  // namespace tessera::detail

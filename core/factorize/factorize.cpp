@@ -1,8 +1,7 @@
 #include "core/factorize/block_columns.hpp"
+#include "core/factorize/diagonal.hpp"
 #include "core/factorize/leaf_inverses.hpp"
-#include "core/factorize/log_determinant.hpp"
 #include "core/factorize/step_writer.hpp"
-#include "core/matrix/steps.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
 
@@ -19,8 +18,9 @@ class Factorization {
  public:
   using MemorySpace = typename Exec::memory_space;
 
-  static Factored<T, MemorySpace> run(const Exec& exec, ShardedMatrix<T, MemorySpace>&& a, const Progress& progress,
-                                      Memory<MemorySpace>& memory, const Schedule& schedule) {
+  static Factored<T, MemorySpace> run(const Exec& exec, ShardedMatrix<T, MemorySpace>&& a,
+                                      const FactorizeOptions& options, Memory<MemorySpace>& memory,
+                                      const Schedule& schedule) {
     const Region region("tessera::factorize");
     const ProcessGrid grid = a.grid();
     const SlabLayout layout = a.layout();
@@ -29,15 +29,24 @@ class Factorization {
     CholeskyFactor<T, MemorySpace>& factor = result.factor;
     ShardedMatrix<T, MemorySpace>& matrix = Access::matrix(factor);
     std::optional<FactorizeBuffers<T, Exec>> buffers;
+    std::optional<IntegerUpdates<T, Exec>> integers;
     std::optional<BlockColumns<T, Exec>> columns;
     std::exception_ptr callback_exception;
+    result.moduli = moduli_for<T, Exec>(options.arithmetic, options.moduli, layout.rows.n);
     collectively(grid.communicator(), [&] {
       const std::int64_t bytes = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
       Access::set_inverses(factor,
                            Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes));
-      buffers = buffers_in<FactorizeBuffers<T, Exec>>(memory, layout, schedule);
-      columns.emplace(exec, matrix, *buffers, memory, result.seconds);
-      Factorization(*columns, schedule, progress, callback_exception).run(Steps<MemorySpace>(layout).all());
+      buffers = buffers_in<FactorizeBuffers<T, Exec>>(memory, layout, result.moduli, schedule);
+    });
+    if (result.moduli > 0) gather_diagonal(exec, matrix, buffers->diagonal_values);
+    collectively(grid.communicator(), [&] {
+      if (result.moduli > 0) {
+        integers.emplace(exec, layout, result.moduli, *buffers->residues, buffers->diagonal_values);
+      }
+      columns.emplace(exec, matrix, *buffers, memory, integers ? &*integers : nullptr, result.seconds);
+      Factorization(*columns, schedule, options.progress, callback_exception)
+          .run(steps_of<MemorySpace>(layout, result.moduli).all());
       result.leading_minor = columns->failing_minor();
     });
     settle(grid.communicator(), callback_exception);
@@ -104,15 +113,15 @@ class Factorization {
 template <class T, class Exec>
 Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        ShardedMatrix<T, typename Exec::memory_space>&& a,
-                                                       const Progress& progress,
+                                                       const FactorizeOptions& options,
                                                        Memory<typename Exec::memory_space>& memory,
                                                        const Schedule& schedule) {
-  return Factorization<T, Exec>::run(exec, std::move(a), progress, memory, schedule);
+  return Factorization<T, Exec>::run(exec, std::move(a), options, memory, schedule);
 }
 
-#define TESSERA_INSTANTIATE_FACTORIZE(T, Exec)                                       \
-  template Factored<T, typename Exec::memory_space> try_factorize<T, Exec>(          \
-      const Exec&, ShardedMatrix<T, typename Exec::memory_space>&&, const Progress&, \
+#define TESSERA_INSTANTIATE_FACTORIZE(T, Exec)                                               \
+  template Factored<T, typename Exec::memory_space> try_factorize<T, Exec>(                  \
+      const Exec&, ShardedMatrix<T, typename Exec::memory_space>&&, const FactorizeOptions&, \
       Memory<typename Exec::memory_space>&, const Schedule&);
 #define TESSERA_INSTANTIATE_FACTORIZES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_FACTORIZE, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_FACTORIZES)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/matrix/steps.hpp"
+#include "core/tuning.hpp"
 #include "tessera/distribution.hpp"
 
 namespace tessera::detail {
@@ -9,6 +11,13 @@ struct Step {
   TileRange k;
   TileRange previous;
 };
+
+/// The steps of a factorisation by integers of so many moduli, or by native products if there are none.
+template <class MemorySpace>
+Steps<MemorySpace> steps_of(const SlabLayout& layout, int moduli) {
+  using Tuned = Tuning<MemorySpace>;
+  return Steps<MemorySpace>(layout, moduli > 0 ? Tuned::integer_update_width : Tuned::update_width);
+}
 
 /// The block column before a step's, where this process column owns it, or an empty range: it may still be in work
 /// while those before it are subtracted.

@@ -41,13 +41,14 @@ class StepWriter {
   }
 
   /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share, for the block columns that are left of the newest one, while
-  /// that is still being factored.
+  /// that is still being factored. By integers, where they are asked for: the newest one is too narrow to gain by them,
+  /// and their residues would hold up the panel.
   void subtract_ahead(TileRange left) {
-    if (!a_.looks_ahead()) return subtract(step_.k, left);
+    if (!a_.looks_ahead()) return subtract_old(Lane::panel, left);
     if (left.empty()) return;
     const LocalIndex end = columns().local_begin(left.end);
     tasks_.when([&a = a_, end] { return a.are_factored(end); }, [&a = a_, left] { a.take_over(left.end); });
-    subtract(Lane::ahead, step_.k, left);
+    subtract_old(Lane::ahead, left);
     tasks_.then([&a = a_, &slot = slot_] { a.updated_ahead(slot); });
     if (a_.waits_for_device()) {
       tasks_.wait_for([&slot = slot_] { return slot.update.done() && slot.lower_update.done(); });
@@ -125,6 +126,20 @@ class StepWriter {
   const BlockCyclic& rows() const { return a_.rows(); }
   const BlockCyclic& columns() const { return a_.columns(); }
 
+  void subtract_old(Lane lane, TileRange left) {
+    if (a_.integers() == nullptr) return subtract(lane, step_.k, left);
+    const TileRange k = step_.k;
+    const LocalIndex end = columns().local_begin(left.end);
+    if (end == LocalIndex{0} || rows().local_extent_from(k.begin) == 0) return;
+    const View row = bring_row(lane, k, left);
+    const bool is_new = !columns().is_mine(k.begin) && std::exchange(sum_is_new_, false);
+    const IntegerUpdate<T, MemorySpace> update{k, end, a_.integers()->take_right(k), T(is_new ? 0 : 1), share(k)};
+    tasks_.then([&a = a_, lane, update, row] { a.make_right(lane, update, row); });
+    for (const UpdatePart& part : a_.cut(lane, k, end.value, true).parts(rows(), k)) {
+      tasks_.then([&a = a_, lane, update, part] { a.subtract(lane, update, part); });
+    }
+  }
+
   void subtract(Lane lane, TileRange k, TileRange left) {
     const LocalIndex begin = columns().local_begin(left.begin);
     const LocalIndex end = columns().local_begin(left.end);
@@ -140,7 +155,7 @@ class StepWriter {
           row.size() == 0 ? row : block(row, from - begin, to - begin, 0, columns().extent_of(k)),
           T(is_new ? 0 : 1),
           target};
-      for (const UpdatePart& part : a_.cut(lane, k, to - from).parts(rows(), k)) {
+      for (const UpdatePart& part : a_.cut(lane, k, to - from, false).parts(rows(), k)) {
         tasks_.then([&a = a_, lane, update, part] { a.subtract(lane, update, part); });
       }
     });

@@ -2,7 +2,6 @@
 
 #include "core/factorize/messages.hpp"
 #include "core/factorize/step.hpp"
-#include "core/matrix/steps.hpp"
 #include "tessera/distribution.hpp"
 #include "tessera/memory_plan.hpp"
 
@@ -89,13 +88,13 @@ void count_sums(const FactorizeMessages& messages, const BlockCyclic& columns, c
   }
 }
 
-/// By rank. `layout` is that of any rank.
+/// By rank. `layout` is that of any rank, `moduli` those of integer products.
 template <class T, class MemorySpace>
-std::vector<RankTraffic> traffic_of_ranks(const SlabLayout& layout, std::int64_t chunk_rows) {
+std::vector<RankTraffic> traffic_of_ranks(const SlabLayout& layout, int moduli, std::int64_t chunk_rows) {
   const int process_rows = layout.rows.processes;
   const int process_columns = layout.columns.processes;
   std::vector<RankTraffic> sent(static_cast<std::size_t>(process_rows) * static_cast<std::size_t>(process_columns));
-  const std::vector<TileRange> steps = Steps<MemorySpace>(layout).all();
+  const std::vector<TileRange> steps = steps_of<MemorySpace>(layout, moduli).all();
   for (int column = 0; process_rows > 1 && column < process_columns; ++column) {
     TileRange previous;
     for (const TileRange k : steps) {

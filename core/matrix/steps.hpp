@@ -14,8 +14,9 @@ namespace tessera::detail {
 template <class MemorySpace>
 class Steps {
  public:
-  explicit Steps(const SlabLayout& layout)
-      : layout_(layout), tiles_(tiles_per_step(layout)), slab_tiles_((layout.slab + tile() - 1) / tile()) {}
+  /// `most`: columns of a step, unless a tile has more.
+  explicit Steps(const SlabLayout& layout, std::int64_t most = Tuning<MemorySpace>::update_width)
+      : layout_(layout), tiles_(tiles_per_step(layout, most)), slab_tiles_((layout.slab + tile() - 1) / tile()) {}
 
   std::vector<TileRange> all() const {
     std::vector<TileRange> result;
@@ -33,8 +34,7 @@ class Steps {
  private:
   std::int64_t tile() const { return layout_.columns.tile; }
 
-  static std::int64_t tiles_per_step(const SlabLayout& layout) {
-    constexpr std::int64_t most = Tuning<MemorySpace>::update_width;
+  static std::int64_t tiles_per_step(const SlabLayout& layout, std::int64_t most) {
     if (layout.columns.processes > 1) return 1;
     const std::int64_t ranks = layout.rows.processes;
     // The rows of L that a step brings in are kept in slots: a small part of the matrix.

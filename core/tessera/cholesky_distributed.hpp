@@ -118,13 +118,16 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, std::max<std::int64_t>(1, info.tile_size), 0, memory);
     MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);
     info.seconds.redistribute += lap();
-    factored.emplace(try_factorize<T>(exec, std::move(matrix), {}, memory));
+    factored.emplace(try_factorize<T>(exec, std::move(matrix),
+                                      {.arithmetic = options.arithmetic, .moduli = options.moduli}, memory));
     info.seconds.factorize += lap();
     info.seconds.update += factored->seconds.update;
     info.seconds.panel += factored->seconds.panel;
     info.seconds.exchange += factored->seconds.exchange;
     info.seconds.waiting += factored->seconds.waiting;
     info.leading_minor = factored->leading_minor;
+    info.arithmetic = factored->moduli > 0 ? Arithmetic::integer : Arithmetic::native;
+    info.moduli = factored->moduli;
     info.tries.push_back({info.diag_shift, info.leading_minor});
   } while (info.leading_minor > 0 && static_cast<int>(info.tries.size()) < options.shifts.tries);
   const auto deliver = [&] {

@@ -12,6 +12,7 @@
 #include <Kokkos_Core.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -22,6 +23,13 @@ namespace tessera {
 
 /// Called during factorize as progress(done, all): the columns that are factored, and n.
 using Progress = std::function<void(std::int64_t done, std::int64_t all)>;
+
+/// Options of factorize. All ranks pass the same but for `progress`.
+struct FactorizeOptions {
+  Progress progress = {};                      ///< as for the factorize that takes it alone
+  Arithmetic arithmetic = Arithmetic::native;  ///< what the products are made of
+  int moduli = 0;                              ///< as CholeskyOptions::moduli
+};
 
 namespace detail {
 template <class T, class MemorySpace>
@@ -100,14 +108,22 @@ template <class T, class MemorySpace>
 struct Factored {
   CholeskyFactor<T, MemorySpace> factor;
   std::int64_t leading_minor = 0;
+  int moduli = 0;             ///< of integer products; 0: the products were native
   PhaseSeconds seconds = {};  ///< update, panel, exchange and waiting
 };
+
+/// Throws Misuse for what no factorisation computes with.
+void require_arithmetic(Arithmetic arithmetic, int moduli);
+
+/// The moduli of an n x n factorisation's products; 0: they are native.
+template <class T, class Exec>
+int moduli_for(Arithmetic arithmetic, int moduli, std::int64_t n);
 
 /// Collective. factorize, except that it returns a failure instead of throwing, and takes its memory from `memory`.
 template <class T, class Exec>
 Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        ShardedMatrix<T, typename Exec::memory_space>&& a,
-                                                       const Progress& progress,
+                                                       const FactorizeOptions& options,
                                                        Memory<typename Exec::memory_space>& memory,
                                                        const Schedule& schedule = {});
 
@@ -144,6 +160,17 @@ template <Scalar T, class Exec>
 CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
                                                          ShardedMatrix<T, typename Exec::memory_space>&& a,
                                                          const Progress& progress = {}) {
+  return factorize(exec, std::move(a), FactorizeOptions{.progress = progress});
+}
+
+/// The same with other options than `progress`.
+/// @throws std::invalid_argument on every rank, also if an option is invalid or the ranks disagree; `a` is then
+/// unchanged
+/// @throws NotPositiveDefinite, std::bad_alloc and std::runtime_error as above
+template <Scalar T, class Exec, std::same_as<FactorizeOptions> Options>
+CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
+                                                         ShardedMatrix<T, typename Exec::memory_space>&& a,
+                                                         const Options& options) {
   detail::require_backend<Exec>();
   detail::agree(a.grid().communicator(), "factorize", [&](detail::Agreement& agreement) {
     detail::require_kokkos();
@@ -152,9 +179,12 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
     agreement.same("n", std::to_string(a.n()) + " rows");
     agreement.same("tile", a.tile_size());
     agreement.same("slab", a.slab());
+    detail::require_arithmetic(options.arithmetic, options.moduli);
+    agreement.same("arithmetic", static_cast<int>(options.arithmetic));
+    agreement.same("moduli", options.moduli);
   });
   detail::Memory<typename Exec::memory_space> memory;
-  auto factored = detail::try_factorize<T>(exec, std::move(a), progress, memory);
+  auto factored = detail::try_factorize<T>(exec, std::move(a), options, memory);
   if (factored.leading_minor > 0) throw NotPositiveDefinite(factored.leading_minor);
   detail::FactorAccess<T, typename Exec::memory_space>::keep(factored.factor, std::move(memory));
   return std::move(factored.factor);

@@ -35,6 +35,8 @@ struct MemoryPlanOptions {
   /// Free memory of each rank. If it is too little, the slab (for Source::fill) and then the tile are halved until the
   /// plan fits; a size that was given stays.
   std::optional<std::int64_t> bytes_free = std::nullopt;
+  Arithmetic arithmetic = Arithmetic::native;  ///< as CholeskyOptions::arithmetic
+  int moduli = 0;                              ///< as CholeskyOptions::moduli
 };
 
 /// Bytes that one rank allocates. The buffers of the three phases share one allocation.

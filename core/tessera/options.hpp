@@ -20,6 +20,17 @@ enum class Triangle {
   upper   ///< A(i, j) with i <= j
 };
 
+/// What the products are made of by which a factorisation subtracts the columns of L that it has.
+enum class Arithmetic {
+  native,  ///< the scalar's own
+  /// Exact products of integers, by their residues modulo small numbers, which fit a byte (Ozaki scheme II: Ozaki,
+  /// Uchino, Imamura, arXiv 2504.08009): row i of L is scaled by a power of two for A(i, i) and rounded, once. The
+  /// error |A - L L^H|(i, j) / sqrt(A(i, i) A(j, j)) is about that of `native`, whatever the condition of A and the
+  /// scaling of its rows. Panels, and the products of the newest block column, stay native.
+  integer,
+  fastest  ///< `integer` where this kind of device gains by it for the scalar and n; `native` on hosts
+};
+
 /// Larger shifts to try if A + diag_shift I is not positive definite: try t = 2, 3, ... has the shift
 /// diag_shift + first * factor^(t - 2). Each try reads A again, or assembles it again, from the caller's argument;
 /// one whose shift is the same as before when rounded to the scalar of A fails as before without that.
@@ -40,6 +51,10 @@ struct CholeskyOptions {
   Triangle triangle = Triangle::lower;             ///< which triangle of A is read; a Gram ignores it
   ShiftLadder shifts = {};                         ///< larger shifts to try
   MpiBuffers mpi_buffers = MpiBuffers::automatic;  ///< how messages in device memory reach MPI
+  Arithmetic arithmetic = Arithmetic::native;      ///< what the products of the factorisation are made of
+  /// Moduli of Arithmetic::integer, from 4 to 15; 0: as many as keep native accuracy for the scalar and n. In double 13
+  /// round L to about 2^-50 of its rows' norms, and each one more to 2^-4 of that.
+  int moduli = 0;
 };
 
 /// Wall-clock seconds of this rank: in the three phases of a call, and in the four kinds of work of a factorisation,
@@ -64,12 +79,14 @@ struct ShiftTry {
 
 /// What a call did; all but the seconds is the same on every rank.
 struct CholeskyInfo {
-  std::int64_t leading_minor = 0;    ///< ShiftTry::leading_minor of the last try
-  std::int64_t tile_size = 0;        ///< rows and columns of a tile
-  GridShape grid = {};               ///< the process grid
-  double diag_shift = 0;             ///< the shift of the last try
-  PhaseSeconds seconds = {};         ///< of all tries together
-  std::vector<ShiftTry> tries = {};  ///< in order
+  std::int64_t leading_minor = 0;              ///< ShiftTry::leading_minor of the last try
+  std::int64_t tile_size = 0;                  ///< rows and columns of a tile
+  GridShape grid = {};                         ///< the process grid
+  double diag_shift = 0;                       ///< the shift of the last try
+  PhaseSeconds seconds = {};                   ///< of all tries together
+  std::vector<ShiftTry> tries = {};            ///< in order
+  Arithmetic arithmetic = Arithmetic::native;  ///< `native` or `integer`: what the last try used
+  int moduli = 0;                              ///< of `integer`
 };
 
 /// min(n, clamp(n / ranks, 64, max(64, cap))), as NetKet's cholesky_distributed has it.

@@ -96,6 +96,18 @@ void Cublas::gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int
   }
 }
 
+void Cublas::multiply_bytes(int planes, std::int64_t m, std::int64_t n, std::int64_t k, const std::int8_t* a,
+                            std::int64_t lda, std::int64_t a_plane, const std::int8_t* b, std::int64_t ldb,
+                            std::int64_t b_plane, std::int32_t* c, std::int64_t ldc, std::int64_t c_plane) const {
+  const auto as_int = [](std::int64_t x) { return static_cast<int>(x); };
+  const std::int32_t one = 1;
+  const std::int32_t zero = 0;
+  check(cublasGemmStridedBatchedEx(handle_, CUBLAS_OP_T, CUBLAS_OP_N, as_int(m), as_int(n), as_int(k), &one, a,
+                                   CUDA_R_8I, as_int(lda), a_plane, b, CUDA_R_8I, as_int(ldb), b_plane, &zero, c,
+                                   CUDA_R_32I, as_int(ldc), c_plane, planes, CUBLAS_COMPUTE_32I, CUBLAS_GEMM_DEFAULT),
+        "cublasGemmStridedBatchedEx");
+}
+
 /// The first of m rows of C that go into one call. cuBLAS's fast kernels work on 128 x 128 tiles, one a multiprocessor
 /// at a time: as many as give all of them the same number of tiles, at most `most_rounds`; short products, which gain
 /// less than a call takes, are only kept from having more. With other numbers it picks kernels that are slower by a

@@ -34,6 +34,7 @@ struct Options {
   std::vector<std::int64_t> nrhs{1, 16, 256};
   std::int64_t tile = 0;
   std::int64_t slab = 0;
+  std::vector<int> moduli;
   std::optional<GridShape> grid;
   bool alone = false;
   std::string json;
@@ -69,13 +70,17 @@ std::vector<Contender> line_up(MPI_Comm comm, const Options& options, GridShape 
   }
   contenders.push_back(tessera_contender(system, shape, options.tile, options.slab));
   contenders.push_back(one_call_contender(system, shape, options.tile));
+  for (const int moduli : options.moduli) {
+    contenders.push_back(tessera_contender(system, shape, options.tile, options.slab, {moduli}));
+    contenders.push_back(one_call_contender(system, shape, options.tile, {moduli}));
+  }
   return contenders;
 }
 
 /// Of Tessera's step: what is fastest of the others at it, or null.
 const Step* best_of_others(const std::vector<Contender>& contenders, const Contender& ours, const Step& step) {
   const Step* fastest = nullptr;
-  if (ours.name != "Tessera") return nullptr;
+  if (!ours.name.starts_with("Tessera")) return nullptr;
   for (const char* name : {"cuSOLVER", "cuBLAS"}) {
     const Contender* other = best(contenders, name, step.name);
     if (other == nullptr) continue;
@@ -102,10 +107,10 @@ nlohmann::ordered_json tell(std::string& text, const Options& options, std::int6
     }
   }
   const Contender* ours = best(contenders, "Tessera", "solve 1");
-  if (ours != nullptr) {
+  const Contender* one_call = best(contenders, "cholesky_distributed", "one call");
+  if (ours != nullptr && one_call != nullptr) {
     print(text, "  one call / (factorize + solve 1): %.3f\n",
-          contenders.back().steps.front().median() /
-              (ours->find("factorize")->median() + ours->find("solve 1")->median()));
+          one_call->find("one call")->median() / (ours->find("factorize")->median() + ours->find("solve 1")->median()));
   }
   return {{"n", n}, {"contenders", to_json(contenders)}};
 }
@@ -139,8 +144,8 @@ void run(MPI_Comm comm, const Options& options, OutputFile* json, OutputFile* ti
     if (first) std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
     if (!options.timeline.empty() && n == options.sizes.back()) {
-      const auto ours =
-          std::find_if(contenders.begin(), contenders.end(), [](const Contender& c) { return c.name == "Tessera"; });
+      const auto ours = std::find_if(contenders.rbegin(), contenders.rend(),
+                                     [](const Contender& c) { return c.name.starts_with("Tessera"); });
       events = record(comm, *ours);
     }
   }
@@ -200,11 +205,16 @@ int main(int argc, char** argv) {
   app.add_option("--rhs", options.nrhs, "numbers of right-hand sides to solve for")->check(more_than_zero());
   app.add_option("--tile", options.tile, "Tessera's tile size; 0: the library's choice");
   app.add_option("--slab", options.slab, "Tessera's slab, but for the one call; 0: the library's choice");
+  app.add_option("--moduli", options.moduli,
+                 "factorise by integers as well, with so many moduli; 0: the library's choice")
+      ->check(CLI::Range(0, 15));
   app.add_option("--grid", grid, "Tessera's process grid, as RxC [nearly square]");
   app.add_flag("--alone", options.alone, "without cuSOLVER and cuBLAS");
   app.add_option("--json", options.json, "write everything to this file as well, as JSON")->type_name("FILE");
-  app.add_option("--timeline", options.timeline,
-                 "write what the GPU of rank 0 does in one more run of the last size, kernel by kernel, as JSON")
+  app.add_option(
+         "--timeline", options.timeline,
+         "write what the GPU of rank 0 does in one more run of the last size, and the last number of moduli, kernel "
+         "by kernel, as JSON")
       ->type_name("FILE");
   return run_program(app, argc, argv, [&](MPI_Comm comm) {
     if (!grid.empty()) options.grid = parse_grids(grid).front();

@@ -17,10 +17,21 @@ inline std::string describe_grid(GridShape grid, std::int64_t tile) {
   return std::to_string(grid.rows) + " x " + std::to_string(grid.cols) + ", tile " + std::to_string(tile);
 }
 
+/// Arithmetic::integer with so many moduli, or Arithmetic::native.
+struct Products {
+  std::optional<int> moduli = std::nullopt;
+
+  Arithmetic arithmetic() const { return moduli ? Arithmetic::integer : Arithmetic::native; }
+  std::string describe() const {
+    if (!moduli) return "";
+    return ", by integers" + (*moduli == 0 ? "" : " of " + std::to_string(*moduli) + " moduli");
+  }
+};
+
 /// factorize and solve.
 template <class T, class Exec>
 Contender tessera_contender(const Problem<T, Exec>& problem, GridShape shape, std::int64_t wished_tile,
-                            std::int64_t slab) {
+                            std::int64_t slab, Products products = {}) {
   using Space = typename Exec::memory_space;
   struct State {
     ProcessGrid grid;
@@ -32,7 +43,7 @@ Contender tessera_contender(const Problem<T, Exec>& problem, GridShape shape, st
   const std::int64_t tile = detail::tile_size_for<T, Space>(wished_tile, problem.n, shape);
 
   Contender contender;
-  contender.name = "Tessera";
+  contender.name = "Tessera" + products.describe();
   contender.detail = describe_grid(shape, tile) + (slab == 0 ? "" : ", slab " + std::to_string(slab));
   contender.prepare = [=] {
     state->matrix.emplace(state->grid, problem.n, tile, slab);
@@ -47,7 +58,11 @@ Contender tessera_contender(const Problem<T, Exec>& problem, GridShape shape, st
   contender.steps.push_back({"factorize",
                              problem.factor_flops(),
                              {},
-                             [=] { state->factor.emplace(factorize<T>(problem.exec, std::move(*state->matrix))); },
+                             [=] {
+                               const FactorizeOptions options{.arithmetic = products.arithmetic(),
+                                                              .moduli = products.moduli.value_or(0)};
+                               state->factor.emplace(factorize(problem.exec, std::move(*state->matrix), options));
+                             },
                              {}});
   for (const std::int64_t columns : problem.nrhs) {
     contender.steps.push_back({solve_name(columns), problem.solve_flops(columns),
@@ -63,7 +78,8 @@ Contender tessera_contender(const Problem<T, Exec>& problem, GridShape shape, st
 
 /// The whole of cholesky_distributed, from rows to one solution.
 template <class T, class Exec>
-Contender one_call_contender(const Problem<T, Exec>& problem, GridShape shape, std::int64_t tile) {
+Contender one_call_contender(const Problem<T, Exec>& problem, GridShape shape, std::int64_t tile,
+                             Products products = {}) {
   using Matrix = typename Problem<T, Exec>::Matrix;
   struct State {
     Matrix rows, b, x;
@@ -71,7 +87,7 @@ Contender one_call_contender(const Problem<T, Exec>& problem, GridShape shape, s
   const auto state = std::make_shared<State>();
 
   Contender contender;
-  contender.name = "cholesky_distributed";
+  contender.name = "cholesky_distributed" + products.describe();
   contender.detail =
       describe_grid(shape, detail::tile_size_for<T, typename Exec::memory_space>(tile, problem.n, shape));
   contender.prepare = [=] {
@@ -91,6 +107,8 @@ Contender one_call_contender(const Problem<T, Exec>& problem, GridShape shape, s
                                CholeskyOptions options;
                                options.grid = shape;
                                options.local_tile_size = tile;
+                               options.arithmetic = products.arithmetic();
+                               options.moduli = products.moduli.value_or(0);
                                state->x =
                                    cholesky_distributed(problem.exec, problem.comm, state->rows, state->b, options).x;
                              },

@@ -1,0 +1,36 @@
+#include "core/tuning.hpp"
+#include "kernels/instantiate.hpp"
+#include "kernels/moduli.hpp"
+#include "tessera/cholesky_factor.hpp"
+
+#include <string>
+#include <type_traits>
+
+namespace tessera::detail {
+
+void require_arithmetic(Arithmetic arithmetic, int moduli) {
+  if (arithmetic != Arithmetic::native && arithmetic != Arithmetic::integer && arithmetic != Arithmetic::fastest) {
+    throw_misuse("arithmetic",
+                 "must be native, integer or fastest, got " + std::to_string(static_cast<int>(arithmetic)));
+  }
+  if (moduli != 0 && (moduli < kernels::Moduli::least || moduli > kernels::Moduli::most)) {
+    throw_misuse("moduli", "must be 0 or from 4 to 15, got " + std::to_string(moduli));
+  }
+}
+
+template <class T, class Exec>
+int moduli_for(Arithmetic arithmetic, int moduli, std::int64_t n) {
+  if (arithmetic == Arithmetic::fastest) {
+    arithmetic = Tuning<typename Exec::memory_space>::gains_by_integers(n) ? Arithmetic::integer : Arithmetic::native;
+  }
+  if (arithmetic == Arithmetic::native) return 0;
+  if (moduli != 0) return moduli;
+  if (std::is_same_v<RealOf<T>, float>) return 7;
+  return n > 1024 ? 13 : 14;  // the rounding of L stays where it is, while that of native sums grows with n
+}
+
+#define TESSERA_INSTANTIATE_MODULI(T, Exec) template int moduli_for<T, Exec>(Arithmetic, int, std::int64_t);
+#define TESSERA_INSTANTIATE_ALL_MODULI(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_MODULI, Exec)
+TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_ALL_MODULI)
+
+}  // namespace tessera::detail

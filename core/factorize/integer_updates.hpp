@@ -1,0 +1,164 @@
+#pragma once
+
+#include "core/factorize/residue_buffers.hpp"
+#include "core/factorize/update.hpp"
+#include "kernels/residues.hpp"
+#include "tessera/detail/strided.hpp"
+#include "tessera/distribution.hpp"
+#include "tessera/matrix_view.hpp"
+#include "tessera/sharded_matrix.hpp"
+
+#include <Kokkos_Core.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+namespace tessera::detail {
+
+/// C = beta C - L(k:,0:to) L(k,0:to)^H for block column k and a rank's local columns before `to`.
+template <class T, class MemorySpace>
+struct IntegerUpdate {
+  TileRange k;
+  LocalIndex to;
+  kernels::Residues right;  ///< of the conjugates of rows k; not used where those are left operands, too
+  T beta;
+  MatrixView<T, MemorySpace> target;  ///< C, from this rank's first row of k on
+};
+
+/// What is known of all rows, for this rank's.
+struct ScalesOfMyRows {
+  BlockCyclic rows;
+  kernels::RowScales of_all;
+  kernels::RowScales mine;
+  KOKKOS_FUNCTION void operator()(std::int64_t i) const {
+    const std::int64_t row = rows.to_global(LocalIndex{i}).value;
+    mine.up[i] = of_all.up[row];
+    mine.down[i] = of_all.down[row];
+  }
+};
+
+/// Updates by exact products of integers. Row i of L, whose squares add up to A(i,i), is scaled by a power of two and
+/// rounded to integers once, when a block column is factored; their residues serve all later updates. By Cauchy and
+/// Schwarz no sum can leave (-P / 2, P / 2), P the product of the moduli, so that the Chinese remainder theorem gives
+/// it back exactly. A row in which that does not hold, as some leading minor up to its own is not positive definite,
+/// gets NaNs, and its pivot with it.
+template <class T, class Exec>
+class IntegerUpdates {
+ public:
+  using MemorySpace = typename Exec::memory_space;
+  using View = MatrixView<T, MemorySpace>;
+  using Buffers = ResidueBuffers<T, Exec>;
+
+  /// `diagonal`: all of A's, in the memory of `exec`.
+  IntegerUpdates(const Exec& exec, const SlabLayout& layout, int moduli, const Buffers& buffers, const double* diagonal)
+      : rows_(layout.rows), columns_(layout.columns), count_(moduli), bands_(layout, moduli), buffers_(buffers) {
+    const kernels::Moduli on_host = kernels::make_moduli(moduli);
+    using Unmanaged = Kokkos::MemoryTraits<Kokkos::Unmanaged>;
+    Kokkos::deep_copy(exec, Kokkos::View<kernels::Moduli, MemorySpace, Unmanaged>(buffers.moduli),
+                      Kokkos::View<const kernels::Moduli, Kokkos::HostSpace, Unmanaged>(&on_host));
+    kernels::make_row_scales(exec, diagonal, rows_.n, kernels::largest_norm(on_host, rows_.n), buffers.of_all_rows);
+    Kokkos::parallel_for("tessera::factorize::scales_of_my_rows",
+                         Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, rows_.local_extent()),
+                         ScalesOfMyRows{rows_, buffers.of_all_rows, buffers.of_my_rows});
+    fill("tessera::factorize::no_squares", exec, buffers.sums.squares, rows_.local_extent(), 0.0);
+    fill("tessera::factorize::all_exact", exec, buffers.sums.exact_until, rows_.local_extent(),
+         std::numeric_limits<std::int64_t>::max());
+    exec.fence();  // on_host ends here
+  }
+
+  /// Keeps the residues of the rows below step k, in which this process column has all columns of `k`.
+  void keep(const Exec& exec, TileRange k, const ShardedMatrix<T, MemorySpace>& l) {
+    const LocalIndex from = columns_.local_begin(k.begin);
+    const LocalIndex to = columns_.local_begin(k.end);
+    for_each_band(rows_.local_begin(k.end), LocalIndex{rows_.local_extent()}, [&](LocalIndex begin, LocalIndex end) {
+      kernels::left_residues<T>(exec, buffers_.moduli, count_, l.view(begin, end, from, to), bands_.padding(),
+                                buffers_.of_my_rows.up + begin.value, bands_.at(buffers_.left, begin, from),
+                                {buffers_.sums.squares + begin.value, buffers_.sums.exact_until + begin.value},
+                                from.value);
+    });
+  }
+
+  /// Memory for the right operands of an update of block column k, which is free again when the step is over; none
+  /// where left ones serve.
+  kernels::Residues take_right(TileRange k) {
+    if (buffers_.right.empty()) return {};
+    std::int8_t* const data = buffers_.right[taken_++ % buffers_.right.size()];
+    const std::int64_t row = bands_.padding().position(columns_.local_extent());
+    return {data, row, row * rows_.extent_of(k)};
+  }
+
+  /// Right operands of rows k, of this rank's columns before `to`: from `row`, where it is not empty, L(k, :to)^H.
+  void make_right(const Exec& exec, TileRange k, LocalIndex to, const View& row, const kernels::Residues& right) {
+    if (row.size() > 0) {
+      kernels::right_residues<T>(exec, buffers_.moduli, count_, row, bands_.padding(),
+                                 buffers_.of_all_rows.up + rows_.begin(k.begin).value, right);
+      return;
+    }
+    const LocalIndex first = rows_.local_begin(k.begin);
+    for_each_band(first, rows_.local_begin(k.end), [&](LocalIndex begin, LocalIndex end) {
+      kernels::conjugate_residues(exec, buffers_.moduli, count_, end - begin, bands_.padding().position(to.value),
+                                  bands_.at(buffers_.left, begin, LocalIndex{0}),
+                                  {right.data + (begin - first) * right.row, right.row, right.plane});
+    });
+  }
+
+  /// `products`: the memory of this queue's.
+  void subtract(kernels::Queue<Exec>& queue, std::int32_t* products, const IntegerUpdate<T, MemorySpace>& update,
+                const UpdatePart& part) {
+    const LocalIndex top = rows_.local_begin(update.k.begin);
+    for_each_band(part.begin, part.end, [&](LocalIndex begin, LocalIndex end) {
+      if (!buffers_.right.empty()) {
+        subtract_product(queue, products, update, begin, end, update.right, 0, part.columns,
+                         block(update.target, begin - top, end - top, 0, part.columns));
+        return;
+      }
+      for_each_band(top, top + part.columns, [&](LocalIndex from, LocalIndex to) {
+        subtract_product(queue, products, update, begin, end, bands_.at(buffers_.left, from, LocalIndex{0}), from - top,
+                         to - from, block(update.target, begin - top, end - top, from - top, to - top));
+      });
+    });
+  }
+
+ private:
+  /// body(begin, end) for each part of the local rows [begin, end) that lies in one band.
+  template <class Body>
+  void for_each_band(LocalIndex begin, LocalIndex end, const Body& body) const {
+    while (begin < end) {
+      const LocalIndex to = std::min(end, bands_.row_begin(bands_.band_of(begin) + 1));
+      body(begin, to);
+      begin = to;
+    }
+  }
+
+  /// For rows [begin, end) of one band, and `columns` of k from number `first` on.
+  void subtract_product(kernels::Queue<Exec>& queue, std::int32_t* products,
+                        const IntegerUpdate<T, MemorySpace>& update, LocalIndex begin, LocalIndex end,
+                        kernels::Residues right, std::int64_t first, std::int64_t columns, const View& target) {
+    kernels::Residues left = bands_.at(buffers_.left, begin, LocalIndex{0});
+    const std::int64_t leading_dimension = kernels::PaddedColumns::padded(end - begin);
+    const kernels::ResidueProducts of_planes{products, leading_dimension, leading_dimension * columns};
+    const kernels::Unscale unscale{buffers_.of_my_rows.down + begin.value,
+                                   buffers_.of_all_rows.down + rows_.begin(update.k.begin).value + first,
+                                   buffers_.sums.exact_until + begin.value, update.to.value};
+    T beta = update.beta;
+    for (std::int64_t depth = bands_.padding().position(update.to.value); depth > 0;) {
+      const std::int64_t piece = std::min(depth, kernels::most_depth);
+      kernels::multiply_residues(queue, bands_.planes(), end - begin, columns, piece, left, right, of_planes);
+      kernels::subtract_products<T>(queue.exec(), buffers_.moduli, count_, of_planes, unscale, beta, target);
+      left.data += piece;
+      right.data += piece;
+      depth -= piece;
+      beta = T(1);
+    }
+  }
+
+  BlockCyclic rows_;
+  BlockCyclic columns_;
+  int count_;
+  ResidueLayout<T, MemorySpace> bands_;
+  Buffers buffers_;
+  std::size_t taken_ = 0;
+};
+
+}  // namespace tessera::detail

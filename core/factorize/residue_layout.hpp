@@ -1,0 +1,67 @@
+#pragma once
+
+#include "core/tuning.hpp"
+#include "kernels/residues.hpp"
+#include "tessera/distribution.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace tessera::detail {
+
+/// Where a rank keeps the residues of its part of L: by bands of consecutive local rows, each as wide as its last row
+/// is in L without its tile on the diagonal, as only what is left of a step updates it.
+template <class T, class MemorySpace>
+class ResidueLayout {
+ public:
+  /// Rows of a band, and of the products that are in memory at a time.
+  static constexpr std::int64_t band_rows = Tuning<MemorySpace>::band_rows;
+
+  ResidueLayout(const SlabLayout& layout, int moduli)
+      : rows_(layout.rows),
+        columns_(layout.columns),
+        planes_(moduli * kernels::planes_per_modulus<T>),
+        padding_{layout.columns.tile} {
+    for (std::int64_t begin = 0; begin < rows_.local_extent(); begin += band_rows) {
+      bands_.push_back(size_);
+      const std::int64_t number = count() - 1;
+      size_ += planes_ * plane(number);
+    }
+  }
+
+  int planes() const { return planes_; }
+  const kernels::PaddedColumns& padding() const { return padding_; }
+  std::int64_t size() const { return size_; }  ///< bytes of all bands
+
+  std::int64_t count() const { return static_cast<std::int64_t>(bands_.size()); }
+  std::int64_t band_of(LocalIndex row) const { return row.value / band_rows; }
+  LocalIndex row_begin(std::int64_t band) const { return {std::min(band * band_rows, rows_.local_extent())}; }
+
+  /// The residues from `row` and `column` on, of rows of one band.
+  kernels::Residues at(std::int8_t* all, LocalIndex row, LocalIndex column) const {
+    const std::int64_t band = band_of(row);
+    return {all + bands_[static_cast<std::size_t>(band)] + (row - row_begin(band)) * width(band) +
+                padding_.position(column.value),
+            width(band), plane(band)};
+  }
+
+ private:
+  std::int64_t width(std::int64_t band) const {
+    const LocalIndex last = row_begin(band + 1) + -1;
+    return padding_.position(columns_.local_begin(rows_.tile_of(rows_.to_global(last))).value);
+  }
+  /// With rows beyond the last one that multiply_residues may read.
+  std::int64_t plane(std::int64_t band) const {
+    return kernels::PaddedColumns::padded(row_begin(band + 1) - row_begin(band)) * width(band);
+  }
+
+  BlockCyclic rows_;
+  BlockCyclic columns_;
+  int planes_;
+  kernels::PaddedColumns padding_;
+  std::vector<std::int64_t> bands_;  // where each begins
+  std::int64_t size_ = 0;
+};
+
+}  // namespace tessera::detail

@@ -1,0 +1,50 @@
+#include "kernels/moduli.hpp"
+
+#include <cmath>
+
+namespace tessera::kernels {
+namespace {
+
+__extension__ using Wide = unsigned __int128;
+
+constexpr int numbers[Moduli::most] = {256, 255, 253, 251, 247, 241, 239, 233, 229, 227, 223, 217, 211, 199, 197};
+
+void write_parts(Wide x, double (&parts)[Moduli::parts]) {
+  constexpr int bits = 40;
+  for (int i = Moduli::parts; i-- > 0; x >>= bits) {
+    const auto low = static_cast<std::uint64_t>(x & ((Wide{1} << bits) - 1));
+    parts[i] = std::ldexp(static_cast<double>(low), bits * (Moduli::parts - 1 - i));
+  }
+}
+
+}  // namespace
+
+Moduli make_moduli(int count) {
+  Moduli moduli;
+  moduli.count = count;
+  Wide product = 1;
+  for (int t = 0; t < count; ++t) product *= static_cast<Wide>(numbers[t]);
+  for (int t = 0; t < count; ++t) {
+    const auto p = static_cast<unsigned>(numbers[t]);
+    moduli.modulus[t] = p;
+    moduli.inverse[t] = 1. / p;
+    const Wide others = product / p;
+    const auto rest = static_cast<unsigned>(others % p);
+    unsigned inverse = 1;
+    while (rest * inverse % p != 1) ++inverse;
+    double parts[Moduli::parts];
+    write_parts(others * inverse, parts);
+    for (int i = 0; i < Moduli::parts; ++i) moduli.weight[i][t] = parts[i];
+  }
+  write_parts(product, moduli.product);
+  moduli.product_inverse = 1 / static_cast<double>(product);
+  moduli.largest_square_sum = 0.99 * (static_cast<double>(product) / 2);
+  return moduli;
+}
+
+double largest_norm(const Moduli& moduli, std::int64_t n) {
+  const double rounding = std::sqrt(static_cast<double>(n)) / 2;
+  return std::sqrt(moduli.largest_square_sum) * 0.99 - rounding;
+}
+
+}  // namespace tessera::kernels

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+// Exact products of integers by their residues modulo small numbers (Ozaki scheme II: Ozaki, Uchino, Imamura, arXiv
+// 2504.08009).
+namespace tessera::kernels {
+
+/// Pairwise coprime numbers p_t, and what makes a number V of its residues r_t: V = sum over t of r_t w_t (mod P),
+/// where P is the product of the moduli, and |V| < P / 2 (Chinese remainder theorem).
+struct Moduli {
+  static constexpr int least = 4;
+  static constexpr int most = 15;
+  /// Numbers up to P are held in as many doubles of 40 bits: a sum of such parts, each times a residue, is exact.
+  static constexpr int parts = 3;
+
+  int count = 0;
+  double modulus[most] = {};        ///< p_t, at most 256: residues from -p_t / 2 to (p_t - 1) / 2 fit a byte
+  double inverse[most] = {};        ///< 1 / p_t
+  double weight[parts][most] = {};  ///< w_t = (P / p_t) ((P / p_t)^-1 mod p_t), from its highest part on
+  double product[parts] = {};       ///< P
+  double product_inverse = 0;       ///< 1 / P
+  double largest_square_sum = 0;    ///< less than P / 2: no product of rows with smaller sums of squares is beyond it
+};
+
+/// The `count` largest ones, from Moduli::least to Moduli::most.
+Moduli make_moduli(int count);
+
+/// How large a row of n integers may be: if a row of numbers has a smaller 2-norm, its numbers rounded to integers have
+/// a sum of squares below largest_square_sum, even if its norm errs by a hundredth.
+double largest_norm(const Moduli& moduli, std::int64_t n);
+
+}  // namespace tessera::kernels

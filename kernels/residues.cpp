@@ -1,0 +1,379 @@
+#include "kernels/residues.hpp"
+
+#include "kernels/elementwise.hpp"
+#include "kernels/instantiate.hpp"
+
+#include <cmath>
+
+namespace tessera::kernels {
+namespace {
+
+struct MakeRowScales {
+  const double* square_sums;
+  double norm;
+  RowScales scales;
+
+  KOKKOS_FUNCTION void operator()(std::int64_t i) const {
+    const double sum = square_sums[i];
+    scales.up[i] = scales.down[i] = 0;
+    if (!(sum > 0) || std::isinf(sum)) return;
+    const double row = std::sqrt(sum);
+    int exponent = std::ilogb(norm) - std::ilogb(row);
+    if (std::ldexp(row, exponent) > norm) --exponent;
+    scales.up[i] = std::ldexp(1., exponent);
+    scales.down[i] = std::ldexp(1., -exponent);
+  }
+};
+
+/// Neighbours in a row of residues, which are written together.
+struct alignas(4) Quad {
+  static constexpr int size = 4;
+  std::int8_t residue[size];
+};
+
+/// x modulo p for an integer |x| < 2^60, at most about p / 2 in magnitude.
+KOKKOS_INLINE_FUNCTION double small_residue(double x, double p, double inverse) {
+  return std::fma(-p, std::rint(x * inverse), x);
+}
+
+/// The same from -p / 2 to (p - 1) / 2, which fits a byte.
+KOKKOS_INLINE_FUNCTION double residue(double x, double p, double inverse) {
+  const double r = small_residue(x, p, inverse);
+  return 2 * r >= p ? r - p : 2 * r < -p ? r + p : r;
+}
+
+/// The integers of four neighbours, by real and imaginary part.
+template <class T>
+struct Integers {
+  static constexpr bool is_complex = planes_per_modulus<T> == 3;
+  double re[Quad::size] = {};
+  double im[Quad::size] = {};
+
+  /// Number k is rint(scale x), or 0 where that is too large for any row. Returns its square.
+  KOKKOS_INLINE_FUNCTION double set(int k, const T& x, double scale, double largest_square) {
+    re[k] = std::rint(static_cast<double>(detail::real(x)) * scale);
+    double square = re[k] * re[k];
+    if constexpr (is_complex) {
+      im[k] = std::rint(static_cast<double>(x.imag()) * scale);
+      square += im[k] * im[k];
+    }
+    if (!(square < largest_square)) re[k] = im[k] = 0;
+    return square;
+  }
+
+  /// Residues of the two parts, and of their sum where there are two, for all moduli: of four bytes of a row, `at`.
+  KOKKOS_INLINE_FUNCTION void write(const Moduli& moduli, int count, std::int8_t* at, std::int64_t plane) const {
+    for (int t = 0; t < count; ++t) {
+      const double p = moduli.modulus[t];
+      const double inverse = moduli.inverse[t];
+      Quad quads[planes_per_modulus<T>];
+      for (int k = 0; k < Quad::size; ++k) {
+        const double a = residue(re[k], p, inverse);
+        quads[0].residue[k] = static_cast<std::int8_t>(a);
+        if constexpr (is_complex) {
+          const double b = residue(im[k], p, inverse);
+          quads[1].residue[k] = static_cast<std::int8_t>(b);
+          quads[2].residue[k] = static_cast<std::int8_t>(residue(a + b, p, inverse));
+        }
+      }
+      for (const Quad& quad : quads) {
+        *reinterpret_cast<Quad*>(at) = quad;
+        at += plane;
+      }
+    }
+  }
+};
+
+/// A team takes 32 rows, and of them 32 columns at a time through scratch memory, as the columns of `a` stand apart.
+template <class T, class Exec>
+struct LeftResidues {
+  using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
+  static constexpr int side = 32;
+  static constexpr int quads = side / Quad::size;
+  static constexpr int threads = side * quads;
+  static constexpr int stride = side + 1;  // free of bank conflicts
+  static constexpr int scratch_bytes = side * stride * static_cast<int>(sizeof(T)) + threads * 8 + 16;
+
+  const Moduli* moduli;
+  int count;
+  MatrixView<const T, typename Exec::memory_space> a;
+  PaddedColumns columns;
+  const double* scale;
+  Residues residues;
+  RowSums sums;
+  std::int64_t first;
+
+  KOKKOS_FUNCTION void operator()(const Member& team) const {
+    double* const squares = static_cast<double*>(team.team_scratch(0).get_shmem_aligned(threads * 8, 8));
+    T* const block = static_cast<T*>(team.team_scratch(0).get_shmem_aligned(side * stride * sizeof(T), sizeof(T)));
+    const auto rows = static_cast<std::int64_t>(a.extent(0));
+    const std::int64_t row0 = std::int64_t{team.league_rank()} * side;
+    const std::int64_t end = columns.position(static_cast<std::int64_t>(a.extent(1)));
+    const double largest_square = moduli->largest_square_sum;
+    Kokkos::parallel_for(Kokkos::TeamThreadRange(team, threads), [&](int k) { squares[k] = 0; });
+    for (std::int64_t at = 0; at < end; at += side) {
+      team.team_barrier();
+      Kokkos::parallel_for(Kokkos::TeamThreadRange(team, side * side), [&](int k) {
+        const std::int64_t i = row0 + k % side;
+        const std::int64_t j = columns.column_at(at + k / side);
+        const bool is_there = i < rows && j >= 0 && j < static_cast<std::int64_t>(a.extent(1));
+        block[k / side * stride + k % side] = is_there ? a(i, j) : T(0);
+      });
+      team.team_barrier();
+      Kokkos::parallel_for(Kokkos::TeamThreadRange(team, threads), [&](int k) {
+        const int i = k / quads;
+        const int quad = k % quads * Quad::size;
+        if (row0 + i >= rows || at + quad >= end) return;
+        Integers<T> integers;
+        for (int q = 0; q < Quad::size; ++q) {
+          squares[k] += integers.set(q, block[(quad + q) * stride + i], scale[row0 + i], largest_square);
+        }
+        integers.write(*moduli, count, residues.data + (row0 + i) * residues.row + at + quad, residues.plane);
+      });
+    }
+    team.team_barrier();
+    Kokkos::parallel_for(Kokkos::TeamThreadRange(team, side), [&](int i) {
+      const std::int64_t row = row0 + i;
+      if (row >= rows) return;
+      double sum = sums.squares[row];
+      for (int k = 0; k < quads; ++k) sum += squares[i * quads + k];
+      sums.squares[row] = sum;
+      if (!(sum < largest_square) && sums.exact_until[row] > first) sums.exact_until[row] = first;
+    });
+  }
+};
+
+template <class T, class Space>
+struct RightResidues {
+  const Moduli* moduli;
+  int count;
+  MatrixView<const T, Space> b;
+  PaddedColumns columns;
+  const double* scale;
+  Residues residues;
+
+  KOKKOS_FUNCTION void operator()(std::int64_t quad, std::int64_t row) const {
+    Integers<T> integers;
+    for (int q = 0; q < Quad::size; ++q) {
+      const std::int64_t i = columns.column_at(quad * Quad::size + q);
+      if (i < 0 || i >= static_cast<std::int64_t>(b.extent(0))) continue;
+      integers.set(q, b(i, row), scale[row], moduli->largest_square_sum);
+    }
+    integers.write(*moduli, count, residues.data + row * residues.row + quad * Quad::size, residues.plane);
+  }
+};
+
+/// Of complex numbers the conjugates' residues.
+struct Conjugate {
+  const Moduli* moduli;
+  int count;
+  Residues from;
+  Residues to;
+
+  KOKKOS_FUNCTION void operator()(std::int64_t quad, std::int64_t row) const {
+    const auto at = [&](const Residues& residues, std::int64_t plane) {
+      return reinterpret_cast<Quad*>(residues.data + plane * residues.plane + row * residues.row + quad * Quad::size);
+    };
+    for (int t = 0; t < count; ++t) {
+      const Quad re = *at(from, 3 * t);
+      const Quad im = *at(from, 3 * t + 1);
+      Quad minus_im;
+      Quad sum;
+      for (int k = 0; k < Quad::size; ++k) {
+        const auto of = [&](int x) {
+          return static_cast<std::int8_t>(residue(x, moduli->modulus[t], moduli->inverse[t]));
+        };
+        minus_im.residue[k] = of(-im.residue[k]);
+        sum.residue[k] = of(re.residue[k] - im.residue[k]);
+      }
+      *at(to, 3 * t) = re;
+      *at(to, 3 * t + 1) = minus_im;
+      *at(to, 3 * t + 2) = sum;
+    }
+  }
+};
+
+/// A dot product for each plane, which a host's compiler makes vectors of.
+struct MultiplyResidues {
+  int planes;
+  std::int64_t depth;
+  Residues left;
+  Residues right;
+  ResidueProducts products;
+
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const {
+    for (int t = 0; t < planes; ++t) {
+      const std::int8_t* const a = left.data + t * left.plane + i * left.row;
+      const std::int8_t* const b = right.data + t * right.plane + j * right.row;
+      std::int32_t sum = 0;
+      for (std::int64_t k = 0; k < depth; ++k) sum += std::int32_t{a[k]} * std::int32_t{b[k]};
+      products.data[t * products.plane + j * products.leading_dimension + i] = sum;
+    }
+  }
+};
+
+/// The number that has given residues: sums of parts, each of which a double holds exactly.
+struct FromResidues {
+  double parts[Moduli::parts] = {};
+
+  KOKKOS_INLINE_FUNCTION void add(const Moduli& moduli, int t, double residue) {
+    for (int i = 0; i < Moduli::parts; ++i) parts[i] += residue * moduli.weight[i][t];
+  }
+  /// Rounded to a double.
+  KOKKOS_INLINE_FUNCTION double value(const Moduli& moduli) const {
+    static_assert(Moduli::parts == 3);
+    const double multiple = std::rint((parts[0] + (parts[1] + parts[2])) * moduli.product_inverse);
+    double rest[Moduli::parts];
+    for (int i = 0; i < Moduli::parts; ++i) rest[i] = parts[i] - multiple * moduli.product[i];
+    return rest[0] + (rest[1] + rest[2]);
+  }
+};
+
+/// A thread takes one row and some columns, for which it reads a modulus once.
+template <class T, class Space>
+struct SubtractProducts {
+  static constexpr int columns = 4;
+  static constexpr int parts = planes_per_modulus<T> == 1 ? 1 : 2;  // real and imaginary
+
+  const Moduli* moduli;
+  int count;
+  ResidueProducts products;
+  Unscale unscale;
+  bool adds_to_zero;
+  MatrixView<T, Space> c;
+
+  KOKKOS_FUNCTION void operator()(std::int64_t index) const {
+    const auto rows = static_cast<std::int64_t>(c.extent(0));
+    const std::int64_t i = index % rows;
+    const std::int64_t begin = index / rows * columns;
+    const std::int64_t rest = static_cast<std::int64_t>(c.extent(1)) - begin;
+    const std::int32_t* at = products.data + begin * products.leading_dimension + i;
+    FromResidues sums[columns][parts];
+    for (int t = 0; t < count; ++t, at += planes_per_modulus<T> * products.plane) {
+      for (int j = 0; j < columns && j < rest; ++j) add(t, at + j * products.leading_dimension, sums[j]);
+    }
+    const bool is_exact = unscale.exact_until[i] >= unscale.end;
+    for (int j = 0; j < columns && j < rest; ++j) {
+      // One after the other, as their product may be beyond a double's exponents.
+      const auto number = [&](const FromResidues& sum) {
+        return is_exact ? sum.value(*moduli) * unscale.rows[i] * unscale.columns[begin + j] : NAN;
+      };
+      using Real = detail::RealOf<T>;
+      T& element = c(i, begin + j);
+      const T before = adds_to_zero ? T(0) : element;
+      if constexpr (parts == 1) {
+        element = static_cast<Real>(static_cast<double>(before) - number(sums[j][0]));
+      } else {
+        element = T(static_cast<Real>(static_cast<double>(before.real()) - number(sums[j][0])),
+                    static_cast<Real>(static_cast<double>(before.imag()) - number(sums[j][1])));
+      }
+    }
+  }
+
+ private:
+  KOKKOS_INLINE_FUNCTION void add(int t, const std::int32_t* at, FromResidues (&sums)[parts]) const {
+    const auto product = [&](std::int64_t plane) {
+      return small_residue(at[plane * products.plane], moduli->modulus[t], moduli->inverse[t]);
+    };
+    const double first = product(0);
+    if constexpr (parts == 1) {
+      sums[0].add(*moduli, t, first);
+    } else {
+      const double second = product(1);
+      sums[0].add(*moduli, t, first - second);
+      sums[1].add(*moduli, t, product(2) - first - second);
+    }
+  }
+};
+
+/// What for_each goes over, of which only the sizes count.
+template <class Space>
+MatrixView<const char, Space> indices(std::int64_t rows, std::int64_t columns) {
+  return make_matrix_view<Space>(static_cast<const char*>(nullptr), rows, columns, rows);
+}
+
+}  // namespace
+
+template <class Exec>
+void make_row_scales(const Exec& exec, const double* square_sums, std::int64_t count, double norm,
+                     const RowScales& scales) {
+  Kokkos::parallel_for("tessera::residues::scales",
+                       Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, count),
+                       MakeRowScales{square_sums, norm, scales});
+}
+
+template <class T, class Exec>
+void left_residues(const Exec& exec, const Moduli* moduli, int count,
+                   const MatrixView<const T, typename Exec::memory_space>& a, PaddedColumns columns,
+                   const double* scale, const Residues& residues, const RowSums& sums, std::int64_t first) {
+  if (a.size() == 0) return;
+  using Kernel = LeftResidues<T, Exec>;
+  const auto teams = static_cast<int>((a.extent(0) + Kernel::side - 1) / Kernel::side);
+  Kokkos::parallel_for("tessera::residues::left",
+                       Kokkos::TeamPolicy<Exec>(exec, teams, is_host<Exec> ? 1 : Kernel::threads)
+                           .set_scratch_size(0, Kokkos::PerTeam(int{Kernel::scratch_bytes})),
+                       Kernel{moduli, count, a, columns, scale, residues, sums, first});
+}
+
+template <class T, class Exec>
+void right_residues(const Exec& exec, const Moduli* moduli, int count,
+                    const MatrixView<const T, typename Exec::memory_space>& b, PaddedColumns columns,
+                    const double* scale, const Residues& residues) {
+  using Space = typename Exec::memory_space;
+  const std::int64_t quads = columns.position(static_cast<std::int64_t>(b.extent(0))) / Quad::size;
+  for_each<const char>("tessera::residues::right", exec, indices<Space>(quads, static_cast<std::int64_t>(b.extent(1))),
+                       RightResidues<T, Space>{moduli, count, b, columns, scale, residues});
+}
+
+template <class Exec>
+void conjugate_residues(const Exec& exec, const Moduli* moduli, int count, std::int64_t rows, std::int64_t length,
+                        const Residues& from, const Residues& to) {
+  for_each<const char>("tessera::residues::conjugate", exec,
+                       indices<typename Exec::memory_space>(length / Quad::size, rows),
+                       Conjugate{moduli, count, from, to});
+}
+
+template <class Exec>
+void multiply_residues(Queue<Exec>& queue, int planes, std::int64_t rows, std::int64_t columns, std::int64_t depth,
+                       const Residues& left, const Residues& right, const ResidueProducts& products) {
+  if constexpr (is_host<Exec>) {
+    for_each<const char>("tessera::residues::multiply", queue.exec(),
+                         indices<typename Exec::memory_space>(rows, columns),
+                         MultiplyResidues{planes, depth, left, right, products});
+  } else {
+    const std::int64_t padded_rows = (rows + Quad::size - 1) / Quad::size * Quad::size;
+    queue.blas().multiply_bytes(planes, padded_rows, columns, depth, left.data, left.row, left.plane, right.data,
+                                right.row, right.plane, products.data, products.leading_dimension, products.plane);
+  }
+}
+
+template <class T, class Exec>
+void subtract_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
+                       const Unscale& unscale, T beta, const MatrixView<T, typename Exec::memory_space>& c) {
+  using Kernel = SubtractProducts<T, typename Exec::memory_space>;
+  const auto groups = (static_cast<std::int64_t>(c.extent(1)) + Kernel::columns - 1) / Kernel::columns;
+  Kokkos::parallel_for("tessera::residues::subtract",
+                       Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(
+                           exec, 0, static_cast<std::int64_t>(c.extent(0)) * groups),
+                       Kernel{moduli, count, products, unscale, beta == T(0), c});
+}
+
+#define TESSERA_INSTANTIATE_RESIDUES(T, Exec)                                                                          \
+  template void left_residues<T, Exec>(const Exec&, const Moduli*, int,                                                \
+                                       const MatrixView<const T, typename Exec::memory_space>&, PaddedColumns,         \
+                                       const double*, const Residues&, const RowSums&, std::int64_t);                  \
+  template void right_residues<T, Exec>(const Exec&, const Moduli*, int,                                               \
+                                        const MatrixView<const T, typename Exec::memory_space>&, PaddedColumns,        \
+                                        const double*, const Residues&);                                               \
+  template void subtract_products<T, Exec>(const Exec&, const Moduli*, int, const ResidueProducts&, const Unscale&, T, \
+                                           const MatrixView<T, typename Exec::memory_space>&);
+#define TESSERA_INSTANTIATE_OF_EXEC(Exec)                                                                              \
+  TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_RESIDUES, Exec)                                                          \
+  template void make_row_scales<Exec>(const Exec&, const double*, std::int64_t, double, const RowScales&);             \
+  template void conjugate_residues<Exec>(const Exec&, const Moduli*, int, std::int64_t, std::int64_t, const Residues&, \
+                                         const Residues&);                                                             \
+  template void multiply_residues<Exec>(Queue<Exec>&, int, std::int64_t, std::int64_t, std::int64_t, const Residues&,  \
+                                        const Residues&, const ResidueProducts&);
+TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_OF_EXEC)
+
+}  // namespace tessera::kernels

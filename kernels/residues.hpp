@@ -1,0 +1,117 @@
+#pragma once
+
+#include "kernels/moduli.hpp"
+#include "kernels/queue.hpp"
+#include "tessera/matrix_view.hpp"
+#include "tessera/scalar.hpp"
+
+#include <cstdint>
+#include <type_traits>
+
+// An update C -= A B^H of which the rows of A and B have been scaled and rounded to integers: residues of these, their
+// products modulo each modulus, and the way back.
+namespace tessera::kernels {
+
+/// Products for each modulus. Complex: (a + b i) (u + v i) by three, a u, b v and (a + b) (u + v), whose sums and
+/// differences modulo p cancel nothing.
+template <class T>
+inline constexpr int planes_per_modulus = std::is_same_v<T, detail::RealOf<T>> ? 1 : 3;
+
+/// Residues of rows of integers. Plane t n_p + q, for modulus t and the product q of n_p = planes_per_modulus<T>, has
+/// the bytes of a row side by side.
+struct Residues {
+  std::int8_t* data = nullptr;
+  std::int64_t row = 0;    ///< bytes from a row to the next
+  std::int64_t plane = 0;  ///< and from a plane to the next
+};
+
+/// For each row, a power of two by which it is multiplied before it is rounded to integers, and its inverse.
+struct RowScales {
+  double* up = nullptr;
+  double* down = nullptr;
+};
+
+/// Of `count` rows, whose squares add up to square_sums: the largest ones with which their 2-norms are at most `norm`.
+/// 0, and so the integers, where a sum is not positive and finite.
+template <class Exec>
+void make_row_scales(const Exec& exec, const double* square_sums, std::int64_t count, double norm,
+                     const RowScales& scales);
+
+/// Columns as rows of residues have them: the integers of a tile's columns, and zeros up to a multiple of `alignment`,
+/// which products of bytes want.
+struct PaddedColumns {
+  static constexpr std::int64_t alignment = 16;
+
+  std::int64_t tile = 1;
+
+  KOKKOS_FUNCTION static constexpr std::int64_t padded(std::int64_t columns) {
+    return (columns + alignment - 1) / alignment * alignment;
+  }
+  /// Where the column is, or, if it is one after the last, where the padding ends.
+  KOKKOS_FUNCTION constexpr std::int64_t position(std::int64_t column) const {
+    return column / tile * padded(tile) + padded(column % tile);
+  }
+  /// The column there, or -1.
+  KOKKOS_FUNCTION constexpr std::int64_t column_at(std::int64_t position) const {
+    const std::int64_t in_tile = position % padded(tile);
+    return in_tile < tile ? position / padded(tile) * tile + in_tile : -1;
+  }
+};
+
+/// For each row, the squares of its integers so far, and the first column from which on they are not all represented:
+/// the sum has come to Moduli::largest_square_sum, or something is not finite.
+struct RowSums {
+  double* squares = nullptr;
+  std::int64_t* exact_until = nullptr;
+};
+
+/// Residues of rint(scale(i) a(i, j)), where a(:, 0), column `first`, is the first one of a tile. Adds to the rows'
+/// sums.
+/// @param moduli in the memory of `exec`, as all that pointers point to
+template <class T, class Exec>
+void left_residues(const Exec& exec, const Moduli* moduli, int count,
+                   const MatrixView<const T, typename Exec::memory_space>& a, PaddedColumns columns,
+                   const double* scale, const Residues& residues, const RowSums& sums, std::int64_t first);
+
+/// Residues of rint(scale(j) b(i, j)), i along a row of residues. A number that no row within largest_square_sum has
+/// counts as 0.
+template <class T, class Exec>
+void right_residues(const Exec& exec, const Moduli* moduli, int count,
+                    const MatrixView<const T, typename Exec::memory_space>& b, PaddedColumns columns,
+                    const double* scale, const Residues& residues);
+
+/// The residues of complex numbers' conjugates, `length` bytes of each row.
+template <class Exec>
+void conjugate_residues(const Exec& exec, const Moduli* moduli, int count, std::int64_t rows, std::int64_t length,
+                        const Residues& from, const Residues& to);
+
+/// The dot products of rows of residues, column-major for each plane.
+struct ResidueProducts {
+  std::int32_t* data = nullptr;
+  std::int64_t leading_dimension = 0;
+  std::int64_t plane = 0;
+};
+
+/// The most bytes of a row whose products, each up to 2^14, an int32 holds.
+inline constexpr std::int64_t most_depth = (std::int64_t{1} << 17) - PaddedColumns::alignment;
+
+/// products(i, j) = left(i) . right(j) in each of `planes` planes; exact for depth <= most_depth. A device works on
+/// multiples of 4 rows: beyond the last row, what is in `left` is read and `products` is written.
+template <class Exec>
+void multiply_residues(Queue<Exec>& queue, int planes, std::int64_t rows, std::int64_t columns, std::int64_t depth,
+                       const Residues& left, const Residues& right, const ResidueProducts& products);
+
+/// How integers of rows and columns become numbers again.
+struct Unscale {
+  const double* rows = nullptr;  ///< 1 / scale
+  const double* columns = nullptr;
+  const std::int64_t* exact_until = nullptr;  ///< of the rows
+  std::int64_t end = 0;                       ///< the column after the last one of the products
+};
+
+/// C = beta C - products / scales; NaN in rows that are exact only until a column before `end`.
+template <class T, class Exec>
+void subtract_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
+                       const Unscale& unscale, T beta, const MatrixView<T, typename Exec::memory_space>& c);
+
+}  // namespace tessera::kernels
