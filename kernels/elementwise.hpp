@@ -28,13 +28,11 @@ struct ForBlock {
   }
 };
 
-/// functor(i, j) for each element of `over`, column by column.
-template <class T, class Exec, class Functor>
-void for_each(const char* label, const Exec& exec, const MatrixView<T, typename Exec::memory_space>& over,
-              const Functor& functor) {
-  if (over.size() == 0) return;
-  const auto rows = static_cast<std::int64_t>(over.extent(0));
-  const auto columns = static_cast<std::int64_t>(over.extent(1));
+/// functor(i, j) for i < rows and j < columns, column by column.
+template <class Exec, class Functor>
+void for_each_index(const char* label, const Exec& exec, std::int64_t rows, std::int64_t columns,
+                    const Functor& functor) {
+  if (rows == 0 || columns == 0) return;
   if constexpr (is_host<Exec>) {
     using Policy = Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2, Kokkos::Iterate::Left, Kokkos::Iterate::Left>,
                                          Kokkos::IndexType<std::int64_t>>;
@@ -46,6 +44,14 @@ void for_each(const char* label, const Exec& exec, const MatrixView<T, typename 
         label, Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(block.blocks()), static_cast<int>(Block::height)),
         block);
   }
+}
+
+/// functor(i, j) for each element of `over`, column by column.
+template <class T, class Exec, class Functor>
+void for_each(const char* label, const Exec& exec, const MatrixView<T, typename Exec::memory_space>& over,
+              const Functor& functor) {
+  for_each_index(label, exec, static_cast<std::int64_t>(over.extent(0)), static_cast<std::int64_t>(over.extent(1)),
+                 functor);
 }
 
 /// A = 0

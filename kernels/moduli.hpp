@@ -14,9 +14,15 @@ struct Moduli {
   /// Numbers up to P are held in as many doubles of 40 bits: a sum of such parts, each times a residue, is exact.
   static constexpr int parts = 3;
 
+  /// Integers below 2^59 are split into as many signed digits of 12 bits, and sums of products of bytes into two of 16:
+  /// a sum of digits, each times a power of two modulo p_t, is exact in single precision.
+  static constexpr int digits = 5;
+
   int count = 0;
-  double modulus[most] = {};        ///< p_t, at most 256: residues from -p_t / 2 to (p_t - 1) / 2 fit a byte
-  double inverse[most] = {};        ///< 1 / p_t
+  float modulus[most] = {};         ///< p_t, at most 256: residues from -p_t / 2 to (p_t - 1) / 2 fit a byte
+  float inverse[most] = {};         ///< 1 / p_t
+  float power[digits][most] = {};   ///< 2^(12 k) modulo p_t
+  float power_of_sum[most] = {};    ///< 2^16 modulo p_t
   double weight[parts][most] = {};  ///< w_t = (P / p_t) ((P / p_t)^-1 mod p_t), from its highest part on
   double product[parts] = {};       ///< P
   double product_inverse = 0;       ///< 1 / P

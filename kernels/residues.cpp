@@ -31,49 +31,69 @@ struct alignas(4) Quad {
   std::int8_t residue[size];
 };
 
-/// x modulo p for an integer |x| < 2^60, at most about p / 2 in magnitude.
-KOKKOS_INLINE_FUNCTION double small_residue(double x, double p, double inverse) {
-  return std::fma(-p, std::rint(x * inverse), x);
+/// The nearest integer to |x| < 2^22, or, in double precision, 2^51: faster than std::rint.
+template <class R>
+KOKKOS_INLINE_FUNCTION R nearest(R x) {
+  constexpr R units = sizeof(R) == 4 ? R(0x1.8p23) : R(0x1.8p52);  // whose last digit is 1
+  return (x + units) - units;
 }
 
-/// The same from -p / 2 to (p - 1) / 2, which fits a byte.
-KOKKOS_INLINE_FUNCTION double residue(double x, double p, double inverse) {
-  const double r = small_residue(x, p, inverse);
-  return 2 * r >= p ? r - p : 2 * r < -p ? r + p : r;
-}
+/// x modulo p for an integer |x| < 2^21: from -p / 2 to (p - 1) / 2, but that p / 2 may come for -p / 2, which is the
+/// same byte. No x / p but for p = 256 is so close to the middle of two integers that it could be rounded wrongly.
+KOKKOS_INLINE_FUNCTION float residue(float x, float p, float inverse) { return x - p * nearest(x * inverse); }
+
+KOKKOS_INLINE_FUNCTION std::int8_t byte(float residue) { return static_cast<std::int8_t>(static_cast<int>(residue)); }
+
+/// An integer in digits of 12 bits, the lowest first.
+struct Digits {
+  float digit[Moduli::digits] = {};
+
+  KOKKOS_INLINE_FUNCTION explicit Digits(double x) {
+    for (int k = 0; k + 1 < Moduli::digits; ++k) {
+      const double rest = nearest(x * 0x1p-12);
+      digit[k] = static_cast<float>(x - 0x1p12 * rest);
+      x = rest;
+    }
+    digit[Moduli::digits - 1] = static_cast<float>(x);
+  }
+  Digits() = default;
+
+  KOKKOS_INLINE_FUNCTION float residue(const Moduli& moduli, int t) const {
+    float sum = digit[0];
+    for (int k = 1; k < Moduli::digits; ++k) sum += digit[k] * moduli.power[k][t];
+    return kernels::residue(sum, moduli.modulus[t], moduli.inverse[t]);
+  }
+};
 
 /// The integers of four neighbours, by real and imaginary part.
 template <class T>
 struct Integers {
-  static constexpr bool is_complex = planes_per_modulus<T> == 3;
-  double re[Quad::size] = {};
-  double im[Quad::size] = {};
+  Digits re[Quad::size];
+  Digits im[Quad::size];
 
   /// Number k is rint(scale x), or 0 where that is too large for any row. Returns its square.
   KOKKOS_INLINE_FUNCTION double set(int k, const T& x, double scale, double largest_square) {
-    re[k] = std::rint(static_cast<double>(detail::real(x)) * scale);
-    double square = re[k] * re[k];
-    if constexpr (is_complex) {
-      im[k] = std::rint(static_cast<double>(x.imag()) * scale);
-      square += im[k] * im[k];
-    }
-    if (!(square < largest_square)) re[k] = im[k] = 0;
+    const double a = std::rint(static_cast<double>(detail::real(x)) * scale);
+    double b = 0;
+    if constexpr (planes_per_modulus<T> == 3) b = std::rint(static_cast<double>(x.imag()) * scale);
+    const double square = a * a + b * b;
+    const bool fits = square < largest_square;
+    re[k] = Digits(fits ? a : 0);
+    if constexpr (planes_per_modulus<T> == 3) im[k] = Digits(fits ? b : 0);
     return square;
   }
 
   /// Residues of the two parts, and of their sum where there are two, for all moduli: of four bytes of a row, `at`.
   KOKKOS_INLINE_FUNCTION void write(const Moduli& moduli, int count, std::int8_t* at, std::int64_t plane) const {
     for (int t = 0; t < count; ++t) {
-      const double p = moduli.modulus[t];
-      const double inverse = moduli.inverse[t];
       Quad quads[planes_per_modulus<T>];
       for (int k = 0; k < Quad::size; ++k) {
-        const double a = residue(re[k], p, inverse);
-        quads[0].residue[k] = static_cast<std::int8_t>(a);
-        if constexpr (is_complex) {
-          const double b = residue(im[k], p, inverse);
-          quads[1].residue[k] = static_cast<std::int8_t>(b);
-          quads[2].residue[k] = static_cast<std::int8_t>(residue(a + b, p, inverse));
+        const float a = re[k].residue(moduli, t);
+        quads[0].residue[k] = byte(a);
+        if constexpr (planes_per_modulus<T> == 3) {
+          const float b = im[k].residue(moduli, t);
+          quads[1].residue[k] = byte(b);
+          quads[2].residue[k] = byte(residue(a + b, moduli.modulus[t], moduli.inverse[t]));
         }
       }
       for (const Quad& quad : quads) {
@@ -84,15 +104,17 @@ struct Integers {
   }
 };
 
-/// A team takes 32 rows, and of them 32 columns at a time through scratch memory, as the columns of `a` stand apart.
+/// A team takes a few rows, and of them some columns at a time through scratch memory, as the columns of `a` stand
+/// apart.
 template <class T, class Exec>
 struct LeftResidues {
   using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
-  static constexpr int side = 32;
-  static constexpr int quads = side / Quad::size;
-  static constexpr int threads = side * quads;
-  static constexpr int stride = side + 1;  // free of bank conflicts
-  static constexpr int scratch_bytes = side * stride * static_cast<int>(sizeof(T)) + threads * 8 + 16;
+  static constexpr int rows_of_team = 8;
+  static constexpr int width = 128;
+  static constexpr int quads = width / Quad::size;
+  static constexpr int threads = rows_of_team * quads;
+  static constexpr int stride = rows_of_team + 1;  // fewer bank conflicts
+  static constexpr int scratch_bytes = width * stride * static_cast<int>(sizeof(T)) + threads * 8 + 16;
 
   const Moduli* moduli;
   int count;
@@ -105,19 +127,19 @@ struct LeftResidues {
 
   KOKKOS_FUNCTION void operator()(const Member& team) const {
     double* const squares = static_cast<double*>(team.team_scratch(0).get_shmem_aligned(threads * 8, 8));
-    T* const block = static_cast<T*>(team.team_scratch(0).get_shmem_aligned(side * stride * sizeof(T), sizeof(T)));
+    T* const block = static_cast<T*>(team.team_scratch(0).get_shmem_aligned(width * stride * sizeof(T), sizeof(T)));
     const auto rows = static_cast<std::int64_t>(a.extent(0));
-    const std::int64_t row0 = std::int64_t{team.league_rank()} * side;
+    const std::int64_t row0 = std::int64_t{team.league_rank()} * rows_of_team;
     const std::int64_t end = columns.position(static_cast<std::int64_t>(a.extent(1)));
     const double largest_square = moduli->largest_square_sum;
     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, threads), [&](int k) { squares[k] = 0; });
-    for (std::int64_t at = 0; at < end; at += side) {
+    for (std::int64_t at = 0; at < end; at += width) {
       team.team_barrier();
-      Kokkos::parallel_for(Kokkos::TeamThreadRange(team, side * side), [&](int k) {
-        const std::int64_t i = row0 + k % side;
-        const std::int64_t j = columns.column_at(at + k / side);
+      Kokkos::parallel_for(Kokkos::TeamThreadRange(team, rows_of_team * width), [&](int k) {
+        const std::int64_t i = row0 + k % rows_of_team;
+        const std::int64_t j = columns.column_at(at + k / rows_of_team);
         const bool is_there = i < rows && j >= 0 && j < static_cast<std::int64_t>(a.extent(1));
-        block[k / side * stride + k % side] = is_there ? a(i, j) : T(0);
+        block[k / rows_of_team * stride + k % rows_of_team] = is_there ? a(i, j) : T(0);
       });
       team.team_barrier();
       Kokkos::parallel_for(Kokkos::TeamThreadRange(team, threads), [&](int k) {
@@ -132,7 +154,7 @@ struct LeftResidues {
       });
     }
     team.team_barrier();
-    Kokkos::parallel_for(Kokkos::TeamThreadRange(team, side), [&](int i) {
+    Kokkos::parallel_for(Kokkos::TeamThreadRange(team, rows_of_team), [&](int i) {
       const std::int64_t row = row0 + i;
       if (row >= rows) return;
       double sum = sums.squares[row];
@@ -181,7 +203,7 @@ struct Conjugate {
       Quad sum;
       for (int k = 0; k < Quad::size; ++k) {
         const auto of = [&](int x) {
-          return static_cast<std::int8_t>(residue(x, moduli->modulus[t], moduli->inverse[t]));
+          return byte(residue(static_cast<float>(x), moduli->modulus[t], moduli->inverse[t]));
         };
         minus_im.residue[k] = of(-im.residue[k]);
         sum.residue[k] = of(re.residue[k] - im.residue[k]);
@@ -273,7 +295,9 @@ struct SubtractProducts {
  private:
   KOKKOS_INLINE_FUNCTION void add(int t, const std::int32_t* at, FromResidues (&sums)[parts]) const {
     const auto product = [&](std::int64_t plane) {
-      return small_residue(at[plane * products.plane], moduli->modulus[t], moduli->inverse[t]);
+      const std::int32_t sum = at[plane * products.plane];
+      const float x = static_cast<float>(sum >> 16) * moduli->power_of_sum[t] + static_cast<float>(sum & 0xffff);
+      return double{residue(x, moduli->modulus[t], moduli->inverse[t])};
     };
     const double first = product(0);
     if constexpr (parts == 1) {
@@ -285,12 +309,6 @@ struct SubtractProducts {
     }
   }
 };
-
-/// What for_each goes over, of which only the sizes count.
-template <class Space>
-MatrixView<const char, Space> indices(std::int64_t rows, std::int64_t columns) {
-  return make_matrix_view<Space>(static_cast<const char*>(nullptr), rows, columns, rows);
-}
 
 }  // namespace
 
@@ -308,7 +326,8 @@ void left_residues(const Exec& exec, const Moduli* moduli, int count,
                    const double* scale, const Residues& residues, const RowSums& sums, std::int64_t first) {
   if (a.size() == 0) return;
   using Kernel = LeftResidues<T, Exec>;
-  const auto teams = static_cast<int>((a.extent(0) + Kernel::side - 1) / Kernel::side);
+  constexpr int rows = Kernel::rows_of_team;
+  const auto teams = static_cast<int>((a.extent(0) + rows - 1) / rows);
   Kokkos::parallel_for("tessera::residues::left",
                        Kokkos::TeamPolicy<Exec>(exec, teams, is_host<Exec> ? 1 : Kernel::threads)
                            .set_scratch_size(0, Kokkos::PerTeam(int{Kernel::scratch_bytes})),
@@ -319,27 +338,23 @@ template <class T, class Exec>
 void right_residues(const Exec& exec, const Moduli* moduli, int count,
                     const MatrixView<const T, typename Exec::memory_space>& b, PaddedColumns columns,
                     const double* scale, const Residues& residues) {
-  using Space = typename Exec::memory_space;
   const std::int64_t quads = columns.position(static_cast<std::int64_t>(b.extent(0))) / Quad::size;
-  for_each<const char>("tessera::residues::right", exec, indices<Space>(quads, static_cast<std::int64_t>(b.extent(1))),
-                       RightResidues<T, Space>{moduli, count, b, columns, scale, residues});
+  for_each_index("tessera::residues::right", exec, quads, static_cast<std::int64_t>(b.extent(1)),
+                 RightResidues<T, typename Exec::memory_space>{moduli, count, b, columns, scale, residues});
 }
 
 template <class Exec>
 void conjugate_residues(const Exec& exec, const Moduli* moduli, int count, std::int64_t rows, std::int64_t length,
                         const Residues& from, const Residues& to) {
-  for_each<const char>("tessera::residues::conjugate", exec,
-                       indices<typename Exec::memory_space>(length / Quad::size, rows),
-                       Conjugate{moduli, count, from, to});
+  for_each_index("tessera::residues::conjugate", exec, length / Quad::size, rows, Conjugate{moduli, count, from, to});
 }
 
 template <class Exec>
 void multiply_residues(Queue<Exec>& queue, int planes, std::int64_t rows, std::int64_t columns, std::int64_t depth,
                        const Residues& left, const Residues& right, const ResidueProducts& products) {
   if constexpr (is_host<Exec>) {
-    for_each<const char>("tessera::residues::multiply", queue.exec(),
-                         indices<typename Exec::memory_space>(rows, columns),
-                         MultiplyResidues{planes, depth, left, right, products});
+    for_each_index("tessera::residues::multiply", queue.exec(), rows, columns,
+                   MultiplyResidues{planes, depth, left, right, products});
   } else {
     const std::int64_t padded_rows = (rows + Quad::size - 1) / Quad::size * Quad::size;
     queue.blas().multiply_bytes(planes, padded_rows, columns, depth, left.data, left.row, left.plane, right.data,
