@@ -29,7 +29,7 @@ namespace tessera::kernels {
 ///
 /// The host has Kokkos and its BLAS for all else. A device has, too:
 ///
-///   Blas::gemm     C = alpha op(A) op(B) + beta C
+///   Blas::gemm     C = alpha op(A) op(B) + beta C; trmm_left: B = op(L) B
 ///   TileKernels    columns<T>; potrf of one tile, and trsm_right by one, in one launch
 ///   Substitution   columns_at_once<T>, workspace_bytes<T>; run<T>: L^-1 B and L^-H B in one launch, with the inverses
 ///                  of the blocks on L's diagonal

@@ -36,4 +36,9 @@ template <class T, class Exec>
 void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
                const MatrixView<T, typename Exec::memory_space>& b);
 
+/// B = L B, or L^H B; above its diagonal L is not read.
+template <class T, class Exec>
+void trmm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
+               const MatrixView<T, typename Exec::memory_space>& b);
+
 }  // namespace tessera::kernels

@@ -2,6 +2,7 @@
 
 #include <KokkosBlas2_gemv.hpp>
 #include <KokkosBlas3_gemm.hpp>
+#include <KokkosBlas3_trmm.hpp>
 #include <KokkosBlas3_trsm.hpp>
 #include <Kokkos_Core.hpp>
 
@@ -44,6 +45,17 @@ void trsm(const Exec& exec, const char* side, const char* op, const L& l, const 
 #else
   (void)exec;
   KokkosBlas::trsm(side, "L", op, "N", T(1), with_device<Exec>(l), with_device<Exec>(b));
+#endif
+}
+
+/// With L lower triangular.
+template <class T, class Exec, class L, class B>
+void trmm(const Exec& exec, const char* side, const char* op, const L& l, const B& b) {
+#if KOKKOS_VERSION >= 40000
+  KokkosBlas::trmm(exec, side, "L", op, "N", T(1), with_device<Exec>(l), with_device<Exec>(b));
+#else
+  (void)exec;
+  KokkosBlas::trmm(side, "L", op, "N", T(1), with_device<Exec>(l), with_device<Exec>(b));
 #endif
 }
 

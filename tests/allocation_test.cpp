@@ -193,7 +193,12 @@ TEST_F(AllocationTest, Pieces) {
         const ProcessGrid grid(comm);
         ShardedMatrix<T> matrix(grid, system.n, 7);
         redistribute(exec, system.a, matrix, 0);
-        factorize(exec, std::move(matrix)).solve(exec, b);
+        const auto l = factorize(exec, std::move(matrix));
+        l.solve(exec, b);
+        l.multiply_upper(exec, b);
+        l.multiply_lower(exec, b);
+        l.solve_lower(exec, b);
+        l.solve_upper(exec, b);
       },
       [&] { EXPECT_TRUE(system.is_solved_by(to_host(first))); });
 }

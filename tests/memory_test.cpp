@@ -1,4 +1,5 @@
 #include "calls.hpp"
+#include "factor_operations.hpp"
 #include "jacobians.hpp"
 #include "operators.hpp"
 
@@ -96,8 +97,12 @@ TYPED_TEST(MemoryTest, ThePlanOfThePiecesIsRight) {
         Watch watch;
         ShardedMatrix<T> matrix(grid, n, tile, slab);
         matrix.fill(Exec{}, Dominant<T>{n});
-        factorize(Exec{}, std::move(matrix)).solve(Exec{}, b);
-        EXPECT_EQ(watch.peak(), this->planned(n, shape, {.nrhs = nrhs, .tile_size = tile, .slab = slab}));
+        const auto l = factorize(Exec{}, std::move(matrix));
+        for (const FactorOperation operation : factor_operations) {
+          call(operation, l, Exec{}, b);
+          EXPECT_EQ(watch.peak(), this->planned(n, shape, {.nrhs = nrhs, .tile_size = tile, .slab = slab}))
+              << operation;
+        }
       }
     }
   }

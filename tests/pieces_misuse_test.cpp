@@ -1,3 +1,4 @@
+#include "factor_operations.hpp"
 #include "misuse.hpp"
 
 #include <cstdint>
@@ -143,25 +144,29 @@ TEST_F(PiecesMisuseTest, FactorizeMatricesThatDiffer) {
 
 TEST_F(PiecesMisuseTest, RightHandSide) {
   const Factor l = factor();
-  for (const std::size_t rows : {std::size_t{0}, std::size_t{n - 1}, std::size_t{n + 1}}) {
-    wrong("b", {"rows", std::to_string(rows), "\\b24\\b"},
-          [&](bool is_wrong) { l.solve(Exec{}, Kokkos::View<double*>("b", is_wrong ? rows : n)); });
-    wrong("b", {"rows", std::to_string(rows), "\\b24\\b"},
-          [&](bool is_wrong) { l.solve(Exec{}, Kokkos::View<double**>("b", is_wrong ? rows : n, 2)); });
-  }
-  wrong_on_one("b", {"rows|columns|extent|length", "\\b2\\b", "\\b3\\b"},
-               [&](bool is_wrong) { l.solve(Exec{}, Kokkos::View<double**>("b", n, is_wrong ? 3 : 2)); });
-  wrong_on_one("b", {"rank"}, [&](bool is_wrong) {
-    if (is_wrong) {
-      l.solve(Exec{}, Kokkos::View<double**>("b", n, 1));
-    } else {
-      l.solve(Exec{}, Kokkos::View<double*>("b", n));
+  for (const FactorOperation operation : factor_operations) {
+    SCOPED_TRACE(operation);
+    const auto apply = [&](const auto& b) { call(operation, l, Exec{}, b); };
+    for (const std::size_t rows : {std::size_t{0}, std::size_t{n - 1}, std::size_t{n + 1}}) {
+      wrong("b", {"rows", std::to_string(rows), "\\b24\\b"},
+            [&](bool is_wrong) { apply(Kokkos::View<double*>("b", is_wrong ? rows : n)); });
+      wrong("b", {"rows", std::to_string(rows), "\\b24\\b"},
+            [&](bool is_wrong) { apply(Kokkos::View<double**>("b", is_wrong ? rows : n, 2)); });
     }
-  });
-  double one = 1;
-  for (const int bits : {57, 59, 61, 62}) {  // 24 * 2^61 * 8 = 0 modulo 2^64
-    const Thrown thrown = thrown_by([&] { l.solve(Exec{}, repeated(&one, n, std::int64_t{1} << bits)); });
-    EXPECT_EQ(thrown.kind, Kind::bad_alloc) << thrown << ", 2^" << bits << " right-hand sides";
+    wrong_on_one("b", {"rows|columns|extent|length", "\\b2\\b", "\\b3\\b"},
+                 [&](bool is_wrong) { apply(Kokkos::View<double**>("b", n, is_wrong ? 3 : 2)); });
+    wrong_on_one("b", {"rank"}, [&](bool is_wrong) {
+      if (is_wrong) {
+        apply(Kokkos::View<double**>("b", n, 1));
+      } else {
+        apply(Kokkos::View<double*>("b", n));
+      }
+    });
+    double one = 1;
+    for (const int bits : {57, 59, 61, 62}) {  // 24 * 2^61 * 8 = 0 modulo 2^64
+      const Thrown thrown = thrown_by([&] { apply(repeated(&one, n, std::int64_t{1} << bits)); });
+      EXPECT_EQ(thrown.kind, Kind::bad_alloc) << thrown << ", 2^" << bits << " right-hand sides";
+    }
   }
   expect_good(l);
 }
@@ -187,15 +192,19 @@ TEST_F(PiecesMisuseTest, DifferentFunctionsOnOneGrid) {
   const Factor l = factor(tile);
   auto into = matrix();
   const Kokkos::View<double**> j("j", static_cast<std::size_t>(rank == 0 ? n : 0), 3);
-  const std::vector<std::function<void()>> calls{
-      [&] { ShardedMatrix<double>(grid, n, tile); },           [&] { redistribute(Exec{}, system.a, into, 0); },
-      [&] { add_gram(Exec{}, ::tessera::Gram{j}, into); },     [&] { factorize(Exec{}, std::move(into)); },
-      [&] { l.solve(Exec{}, Kokkos::View<double*>("b", n)); },
+  std::vector<std::function<void()>> calls{
+      [&] { ShardedMatrix<double>(grid, n, tile); },
+      [&] { redistribute(Exec{}, system.a, into, 0); },
+      [&] { add_gram(Exec{}, ::tessera::Gram{j}, into); },
+      [&] { factorize(Exec{}, std::move(into)); },
   };
+  for (const FactorOperation operation : factor_operations) {
+    calls.emplace_back([&l, operation] { call(operation, l, Exec{}, Kokkos::View<double*>("b", n)); });
+  }
   for (const auto& one : calls) {
     for (const auto& other : calls) {
       if (&one == &other) continue;
-      wrong_on_one("operation", {"redistribute|add_gram|factorize|solve"},
+      wrong_on_one("operation", {"redistribute|add_gram|factorize|solve|multiply"},
                    [&](bool is_wrong) { is_wrong ? one() : other(); });
     }
   }

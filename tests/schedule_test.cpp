@@ -1,4 +1,5 @@
 #include "calls.hpp"
+#include "factor_operations.hpp"
 #include "mpi_profile.hpp"
 
 #include <cstdint>
@@ -7,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-// The factorisation and the solve come to the same bits however far they run ahead, and in whatever order messages
-// arrive; and they come to an end.
+// The factorisation and what a factor does come to the same bits however far they run ahead, and in whatever order
+// messages arrive; and they come to an end.
 namespace tessera::testing {
 namespace {
 
@@ -18,7 +19,7 @@ using Space = Exec::memory_space;
 template <class T>
 struct Result {
   std::vector<T> factor;  // the lower triangle of this rank's tiles
-  std::vector<T> x;
+  std::vector<T> x;       // and what each operation makes of it
   double log_determinant = 0;
   std::int64_t leading_minor = 0;
 
@@ -45,8 +46,8 @@ struct ScheduleTest : ::testing::Test {
     const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), static_cast<std::size_t>(nrhs));
     set_noise(b, 3);
     const auto right_hand_sides = to_host(b);
-    detail::solve<T>(
-        Exec{}, factored.factor, b.data(), nrhs, memory, [] { Exec{}.fence(); }, schedule);
+    detail::apply<T>(
+        Exec{}, FactorOperation::solve, factored.factor, b.data(), nrhs, memory, [] { Exec{}.fence(); }, schedule);
     const auto x = to_host(b);
     Result<T> result;
     result.factor = lower_tiles(factored.factor.matrix());
@@ -58,6 +59,12 @@ struct ScheduleTest : ::testing::Test {
     EXPECT_TRUE(same_on_all_ranks(comm, x));
     if (rank_in(comm) == 0) {
       EXPECT_LE(backward_error(n, Dominant<T>{n}, 0, x, right_hand_sides), 10 * epsilon<T>());
+    }
+    for (const FactorOperation operation : factor_operations) {  // each upon what the last one has left
+      detail::apply<T>(
+          Exec{}, operation, factored.factor, b.data(), nrhs, memory, [] { Exec{}.fence(); }, schedule);
+      const auto left = to_host(b);
+      result.x.insert(result.x.end(), left.data(), left.data() + left.size());
     }
     return result;
   }

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-// Triangular systems of one rank, against loops in long double. No MPI.
+// Triangular systems and products of one rank, against loops in long double. No MPI.
 namespace tessera::testing {
 namespace {
 
@@ -39,6 +39,34 @@ TYPED_TEST(TriangularTest, InvertBlocks) {
           unity.add(wide(x(first * size + (i - first) + (k - first) * size, 0)), wide(l(k, j)));
         }
         this->expect_close(T(i == j ? 1 : 0), unity, n, std::to_string(i) + ", " + std::to_string(j));
+      }
+    }
+  }
+}
+
+TYPED_TEST(TriangularTest, TriangularProducts) {
+  using T = TypeParam;
+  for (const std::int64_t n : edges) {
+    const Factor<T> factor(*this, n, Dominant<T>{n});  // above its diagonal, NaN
+    const auto l = factor.l.host();
+    for (const Op op : {Op::none, Op::conj_transpose}) {
+      const bool upper = op == Op::conj_transpose;
+      for (const std::int64_t columns : {0, 1, 5, 65}) {
+        SCOPED_TRACE(std::to_string(n) + ", " + std::to_string(columns) + (upper ? " columns, L^H" : " columns, L"));
+        const Framed<T> b(n, columns, random<T>(6));
+        const auto x = b.host();
+        kernels::trmm_left<T>(this->queue, op, factor.l.read(), b.view());
+        this->queue.exec().fence();
+        const auto product = b.host();
+        for (std::int64_t i = 0; i < n; ++i) {
+          for (std::int64_t j = 0; j < columns; ++j) {
+            Sum sum;
+            for (std::int64_t k = upper ? i : 0; k < (upper ? n : i + 1); ++k) {
+              sum.add(upper ? std::conj(wide(l(k, i))) : wide(l(i, k)), wide(x(k, j)));
+            }
+            this->expect_close(product(i, j), sum, n, std::to_string(i) + ", " + std::to_string(j));
+          }
+        }
       }
     }
   }

@@ -1,13 +1,14 @@
 #pragma once
 
 #include "core/matrix/leaves.hpp"
+#include "core/solve/sweep.hpp"
 #include "kernels/backend.hpp"
-#include "kernels/op.hpp"
 #include "kernels/slabs_of_l.hpp"
 #include "tessera/cholesky_factor.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace tessera::detail {
 
@@ -28,9 +29,9 @@ class SolveOnOneDevice {
     return kernels::Substitution<Exec>::template workspace_bytes<T>(width, layout.count() * leaves_in_slab, nrhs);
   }
 
-  /// L L^H x = b, in place.
-  static void run(const Exec& exec, const CholeskyFactor<T, MemorySpace>& factor, T* b, std::int64_t nrhs,
-                  char* workspace) {
+  /// The sweeps, which solve, in place.
+  static void run(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor,
+                  T* b, std::int64_t nrhs, char* workspace) {
     const ShardedMatrix<T, MemorySpace>& matrix = factor.matrix();
     const SlabLayout& layout = matrix.layout();
     const std::int64_t n = matrix.n();
@@ -40,8 +41,8 @@ class SolveOnOneDevice {
       l.slabs[s] = {matrix.slab_block(s).a.data(), layout.leading_dimension(s)};
     }
     const auto x = make_matrix_view<MemorySpace>(b, n, nrhs, std::max<std::int64_t>(1, n));
-    for (const kernels::Op op : {kernels::Op::none, kernels::Op::conj_transpose}) {
-      kernels::Substitution<Exec>::template run<T>(exec, op, l, x, workspace);
+    for (const Sweep& sweep : sweeps) {
+      kernels::Substitution<Exec>::template run<T>(exec, sweep.op(), l, x, workspace);
     }
   }
 };

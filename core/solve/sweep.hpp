@@ -1,7 +1,8 @@
 #pragma once
 
 #include "core/exchange/ring_sum.hpp"
-#include "kernels/blas.hpp"
+#include "kernels/op.hpp"
+#include "tessera/cholesky_factor.hpp"
 #include "tessera/distribution.hpp"
 #include "tessera/process_grid.hpp"
 
@@ -11,30 +12,43 @@
 
 namespace tessera::detail {
 
-/// One of the two sweeps of a solve, as a rank sees it. Forward, L y = b: sums stand at rows, the sum for a leaf goes
-/// along its process row to the leaf's owner, and y from there along the process column. Backward, L^H x = y, it is the
-/// same with rows and columns exchanged, and leaves from the last one on.
+/// What a sweep over the leaves does with op(L).
+enum class SweepKind { solve, multiply };
+
+/// A sweep over the leaves of L, as a rank sees it. Forward, L y = b: sums stand at rows, the sum for a leaf goes along
+/// its process row to the leaf's owner, and y from there along the process column. Backward, L^H x = y, it is the same
+/// with rows and columns exchanged, and leaves from the last one on.
+///
+/// The product of L or L^H and a solution takes the leaves in the opposite order: so it can be made in place.
 class Sweep {
  public:
-  Sweep(const ProcessGrid& grid, const SlabLayout& l, kernels::Op op)
-      : grid_(grid), op_(op), sums_(sides(l.rows, l.columns).first), solutions_(sides(l.rows, l.columns).second) {}
+  Sweep(const ProcessGrid& grid, const SlabLayout& l, SweepKind kind, kernels::Op op)
+      : grid_(grid),
+        kind_(kind),
+        op_(op),
+        sums_(sides(l.rows, l.columns).first),
+        solutions_(sides(l.rows, l.columns).second) {}
 
   kernels::Op op() const { return op_; }
+  bool solves() const { return kind_ == SweepKind::solve; }
+
+  /// Whether what it results in comes to all ranks of a process row; else it is on the owner of each leaf alone.
+  bool ends_at_rows() const { return solves() && !is_forward(); }
 
   /// What belongs to the indices at which sums stand, and what to those of solutions.
   template <class X>
   std::pair<X, X> sides(X of_rows, X of_columns) const {
     return is_forward() ? std::pair{of_rows, of_columns} : std::pair{of_columns, of_rows};
   }
-  /// The upper and the lower half of the leaves, in the order in which they are solved for.
+  /// The upper and the lower half of the leaves, in the order in which they are taken.
   template <class X>
   std::pair<X, X> in_order(X upper, X lower) const {
-    return is_forward() ? std::pair{upper, lower} : std::pair{lower, upper};
+    return is_forward() == solves() ? std::pair{upper, lower} : std::pair{lower, upper};
   }
 
   /// What a rank does for a leaf.
   struct Role {
-    bool owns = false;             ///< divides by the diagonal block
+    bool owns = false;             ///< gets the sum, and divides by the diagonal block
     Neighbours sum = {};           ///< ranks; where it owns the leaf or has a share of the sum
     int solution_from = -1;        ///< a rank; where it is neither
     std::vector<int> solution_to;  ///< ranks; of the owner
@@ -72,19 +86,38 @@ class Sweep {
     const auto [row, col] = is_forward() ? std::pair{at_sums, at_solutions} : std::pair{at_solutions, at_sums};
     return grid_.rank_of(row, col);
   }
-  /// Whether a process has something to subtract from a leaf: L(leaf, left) or L(below, leaf).
+  /// Whether a process has something to add to a leaf: L(leaf, left) or L(below, leaf).
   bool has_share(const BlockCyclic& solutions, TileRange leaf) const {
     return is_forward() ? solutions.local_begin(leaf.begin).value > 0 : solutions.local_extent_from(leaf.end) > 0;
   }
-  /// Whether a process goes on with the solution: from rows below; x is wanted everywhere.
+  /// Whether a process goes on with the solution: from rows below; x is wanted everywhere, and a product nowhere.
   bool wants_solution(const BlockCyclic& sums, TileRange leaf) const {
-    return !is_forward() || sums.local_extent_from(leaf.end) > 0;
+    return solves() && (!is_forward() || sums.local_extent_from(leaf.end) > 0);
   }
 
   const ProcessGrid& grid_;
+  SweepKind kind_;
   kernels::Op op_;
   BlockCyclic sums_;
   BlockCyclic solutions_;
 };
+
+/// What an operation does, one after the other.
+inline std::vector<Sweep> sweeps_of(FactorOperation operation, const ProcessGrid& grid, const SlabLayout& l) {
+  const auto sweep = [&](SweepKind kind, kernels::Op op) { return Sweep(grid, l, kind, op); };
+  switch (operation) {
+    case FactorOperation::solve:
+      return {sweep(SweepKind::solve, kernels::Op::none), sweep(SweepKind::solve, kernels::Op::conj_transpose)};
+    case FactorOperation::solve_lower:
+      return {sweep(SweepKind::solve, kernels::Op::none)};
+    case FactorOperation::solve_upper:
+      return {sweep(SweepKind::solve, kernels::Op::conj_transpose)};
+    case FactorOperation::multiply_lower:
+      return {sweep(SweepKind::multiply, kernels::Op::none)};
+    case FactorOperation::multiply_upper:
+      return {sweep(SweepKind::multiply, kernels::Op::conj_transpose)};
+  }
+  return {};
+}
 
 }  // namespace tessera::detail

@@ -135,7 +135,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     exec.fence();
   };
   if (info.leading_minor == 0) {
-    solve<T>(exec, factored->factor, work, shape.nrhs, memory, std::cref(deliver));
+    apply<T>(exec, FactorOperation::solve, factored->factor, work, shape.nrhs, memory, std::cref(deliver));
   } else if (options.on_failure == Failure::raise) {
     throw NotPositiveDefinite(info.leading_minor);
   } else {

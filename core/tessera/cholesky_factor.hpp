@@ -34,13 +34,20 @@ struct FactorizeOptions {
 namespace detail {
 template <class T, class MemorySpace>
 struct FactorAccess;
+
+/// What is done to right-hand sides with a factor.
+enum class FactorOperation { solve, solve_lower, solve_upper, multiply_lower, multiply_upper };
+constexpr const char* name_of(FactorOperation operation) {
+  constexpr const char* names[] = {"solve", "solve_lower", "solve_upper", "multiply_lower", "multiply_upper"};
+  return names[static_cast<int>(operation)];
+}
 }  // namespace detail
 
 /// The Cholesky factor L of a Hermitian positive definite matrix, A = L L^H, in the memory that held A. factorize makes
 /// it.
 ///
-/// It keeps the memory of its last solve for the next one, so two threads must not solve with it at the same time. It
-/// must end before Kokkos::finalize, as a View must: Kokkos ends the program otherwise. A moved-from factor owns no
+/// It keeps the memory of its last solve or product for the next one, so two threads must not use it at the same time.
+/// It must end before Kokkos::finalize, as a View must: Kokkos ends the program otherwise. A moved-from factor owns no
 /// memory, and may only be destroyed or assigned to.
 template <Scalar T, class MemorySpace = Kokkos::DefaultExecutionSpace::memory_space>
 class CholeskyFactor {
@@ -60,7 +67,35 @@ class CholeskyFactor {
   /// @throws std::invalid_argument on every rank, if b does not have n rows or the ranks disagree on its shape
   /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
   template <class Exec, class B>
-  void solve(const Exec& exec, const B& b) const;
+  void solve(const Exec& exec, const B& b) const {
+    apply(detail::FactorOperation::solve, exec, b);
+  }
+
+  /// b = L^-1 b, in place, as LAPACK's trtrs; half of solve, and in all else like it. It whitens: if the covariance of
+  /// b is A, that of L^-1 b is the identity.
+  template <class Exec, class B>
+  void solve_lower(const Exec& exec, const B& b) const {
+    apply(detail::FactorOperation::solve_lower, exec, b);
+  }
+
+  /// b = L^-H b, in place; after solve_lower it makes the bits of solve.
+  template <class Exec, class B>
+  void solve_upper(const Exec& exec, const B& b) const {
+    apply(detail::FactorOperation::solve_upper, exec, b);
+  }
+
+  /// b = L b, in place, as BLAS's trmm; arguments and errors are solve's. Of independent standard normal numbers it
+  /// makes a sample whose covariance is A.
+  template <class Exec, class B>
+  void multiply_lower(const Exec& exec, const B& b) const {
+    apply(detail::FactorOperation::multiply_lower, exec, b);
+  }
+
+  /// b = L^H b, in place, as multiply_lower; b^H A b is the squared norm of the result.
+  template <class Exec, class B>
+  void multiply_upper(const Exec& exec, const B& b) const {
+    apply(detail::FactorOperation::multiply_upper, exec, b);
+  }
 
   /// log det A = 2 sum over k of log L(k, k), the same bits on every rank. Local.
   double log_determinant() const { return log_determinant_; }
@@ -76,6 +111,9 @@ class CholeskyFactor {
   friend struct detail::FactorAccess<T, MemorySpace>;
 
   explicit CholeskyFactor(ShardedMatrix<T, MemorySpace>&& a) : l_(std::move(a)) {}
+
+  template <class Exec, class B>
+  void apply(detail::FactorOperation operation, const Exec& exec, const B& b) const;
 
   ShardedMatrix<T, MemorySpace> l_;
   Kokkos::View<char*, MemorySpace> inverses_;
@@ -134,11 +172,11 @@ T* right_hand_sides(Memory<MemorySpace>& memory, std::int64_t n, std::int64_t nr
   return reinterpret_cast<T*>(Memory<MemorySpace>::reserve(memory.right_hand_sides, "tessera::solve::b", bytes).data());
 }
 
-/// Collective. b = A^-1 b for an n x nrhs column-major `b` in the memory of `exec`; then each rank calls `deliver`,
-/// which takes b from there.
+/// Collective. Does `operation` to an n x nrhs column-major `b` in the memory of `exec`; then each rank calls
+/// `deliver`, which takes b from there.
 template <class T, class Exec>
-void solve(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor, T* b, std::int64_t nrhs,
-           Memory<typename Exec::memory_space>& memory, const std::function<void()>& deliver,
+void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, typename Exec::memory_space>& factor,
+           T* b, std::int64_t nrhs, Memory<typename Exec::memory_space>& memory, const std::function<void()>& deliver,
            const Schedule& schedule = {});
 
 }  // namespace detail
@@ -192,18 +230,18 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
 
 template <Scalar T, class MemorySpace>
 template <class Exec, class B>
-void CholeskyFactor<T, MemorySpace>::solve(const Exec& exec, const B& b) const {
+void CholeskyFactor<T, MemorySpace>::apply(detail::FactorOperation operation, const Exec& exec, const B& b) const {
   detail::require_backend<Exec>();
   static_assert(std::is_same_v<typename Exec::memory_space, MemorySpace>, "exec works where the factor is");
   static_assert(B::rank == 1 || B::rank == 2, "b is a View of n, or of n x nrhs");
-  static_assert(std::is_same_v<typename B::value_type, T>, "b is solved in place, and has the scalar of A");
+  static_assert(std::is_same_v<typename B::value_type, T>, "b changes in place, and has the scalar of A");
   auto columns = detail::strided(b);
   if (columns.rank == 1) {
     columns.rank = 2;
     columns.extent[1] = 1;
   }
   const std::int64_t nrhs = columns.extent[1];
-  detail::agree(grid().communicator(), "solve", [&](detail::Agreement& agreement) {
+  detail::agree(grid().communicator(), detail::name_of(operation), [&](detail::Agreement& agreement) {
     detail::require_kokkos();
     if (columns.extent[0] != n()) {
       detail::throw_misuse(
@@ -226,7 +264,7 @@ void CholeskyFactor<T, MemorySpace>::solve(const Exec& exec, const B& b) const {
     // The next solve works in the same memory, and may be on another instance.
     exec.fence();
   };
-  detail::solve<T>(exec, *this, work, nrhs, memory_, std::cref(deliver));
+  detail::apply<T>(exec, operation, *this, work, nrhs, memory_, std::cref(deliver));
 }
 
 }  // namespace tessera

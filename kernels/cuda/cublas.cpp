@@ -16,6 +16,8 @@ void check(cublasStatus_t status, const char* call) {
   }
 }
 
+constexpr int as_int(std::int64_t x) { return static_cast<int>(x); }
+
 template <class T>
 constexpr std::int64_t most_rounds = std::is_same_v<T, Kokkos::complex<double>> ? 2 : 4;
 
@@ -29,24 +31,28 @@ struct Typed<float> {
   using Scalar = float;
   static constexpr auto gemm = cublasSgemm;
   static constexpr auto gemv = cublasSgemv;
+  static constexpr auto trmm = cublasStrmm;
 };
 template <>
 struct Typed<double> {
   using Scalar = double;
   static constexpr auto gemm = cublasDgemm;
   static constexpr auto gemv = cublasDgemv;
+  static constexpr auto trmm = cublasDtrmm;
 };
 template <>
 struct Typed<Kokkos::complex<float>> {
   using Scalar = cuComplex;
   static constexpr auto gemm = cublasCgemm;
   static constexpr auto gemv = cublasCgemv;
+  static constexpr auto trmm = cublasCtrmm;
 };
 template <>
 struct Typed<Kokkos::complex<double>> {
   using Scalar = cuDoubleComplex;
   static constexpr auto gemm = cublasZgemm;
   static constexpr auto gemv = cublasZgemv;
+  static constexpr auto trmm = cublasZtrmm;
 };
 
 template <class T>
@@ -78,7 +84,6 @@ Cublas::Cublas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>&
 template <class T>
 void Cublas::gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
                   std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) const {
-  const auto as_int = [](std::int64_t x) { return static_cast<int>(x); };
   if (n == 1 && op_b == 'N') {
     const bool plain = op_a == 'N';
     check(Typed<T>::gemv(handle_, operation(op_a), as_int(plain ? m : k), as_int(plain ? k : m), typed(&alpha),
@@ -99,13 +104,22 @@ void Cublas::gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int
 void Cublas::multiply_bytes(int planes, std::int64_t m, std::int64_t n, std::int64_t k, const std::int8_t* a,
                             std::int64_t lda, std::int64_t a_plane, const std::int8_t* b, std::int64_t ldb,
                             std::int64_t b_plane, std::int32_t* c, std::int64_t ldc, std::int64_t c_plane) const {
-  const auto as_int = [](std::int64_t x) { return static_cast<int>(x); };
   const std::int32_t one = 1;
   const std::int32_t zero = 0;
   check(cublasGemmStridedBatchedEx(handle_, CUBLAS_OP_T, CUBLAS_OP_N, as_int(m), as_int(n), as_int(k), &one, a,
                                    CUDA_R_8I, as_int(lda), a_plane, b, CUDA_R_8I, as_int(ldb), b_plane, &zero, c,
                                    CUDA_R_32I, as_int(ldc), c_plane, planes, CUBLAS_COMPUTE_32I, CUBLAS_GEMM_DEFAULT),
         "cublasGemmStridedBatchedEx");
+}
+
+template <class T>
+void Cublas::trmm_left(char op, std::int64_t m, std::int64_t n, const T* l, std::int64_t ldl, T* b,
+                       std::int64_t ldb) const {
+  const T one(1);
+  check(Typed<T>::trmm(handle_, CUBLAS_SIDE_LEFT, CUBLAS_FILL_MODE_LOWER, operation(op), CUBLAS_DIAG_NON_UNIT,
+                       as_int(m), as_int(n), typed(&one), typed(l), as_int(ldl), typed(static_cast<const T*>(b)),
+                       as_int(ldb), typed(b), as_int(ldb)),
+        "cublas trmm");
 }
 
 /// The first of m rows of C that go into one call. cuBLAS's fast kernels work on 128 x 128 tiles, one a multiprocessor
@@ -127,7 +141,8 @@ std::int64_t Cublas::rows_of_a_call(std::int64_t m, std::int64_t n, std::int64_t
 
 #define TESSERA_INSTANTIATE_CUBLAS(T, Blas)                                                                    \
   template void Blas::gemm<T>(char, char, std::int64_t, std::int64_t, std::int64_t, T, const T*, std::int64_t, \
-                              const T*, std::int64_t, T, T*, std::int64_t) const;
+                              const T*, std::int64_t, T, T*, std::int64_t) const;                              \
+  template void Blas::trmm_left<T>(char, std::int64_t, std::int64_t, const T*, std::int64_t, T*, std::int64_t) const;
 TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CUBLAS, Cublas)
 
 }  // namespace tessera::kernels

@@ -29,6 +29,10 @@ class Cublas {
                       std::int64_t lda, std::int64_t a_plane, const std::int8_t* b, std::int64_t ldb,
                       std::int64_t b_plane, std::int32_t* c, std::int64_t ldc, std::int64_t c_plane) const;
 
+  /// The m x n matrix B = op(L) B, with L lower triangular; 'N' or 'C'.
+  template <class T>
+  void trmm_left(char op, std::int64_t m, std::int64_t n, const T* l, std::int64_t ldl, T* b, std::int64_t ldb) const;
+
  private:
   std::int64_t rows_of_a_call(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t most_rounds) const;
 

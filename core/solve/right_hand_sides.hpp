@@ -1,0 +1,273 @@
+#pragma once
+
+#include "core/exchange/ring_sum.hpp"
+#include "core/exchange/task_list.hpp"
+#include "core/exchange/transfers.hpp"
+#include "core/matrix/leaves.hpp"
+#include "core/solve/buffers.hpp"
+#include "core/solve/sweep.hpp"
+#include "core/timed.hpp"
+#include "kernels/elementwise.hpp"
+#include "tessera/sharded_matrix.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace tessera::detail {
+
+/// n x nrhs right-hand sides while sweeps go over them: where a rank has its part of them, and how they travel. They
+/// begin on all ranks, and end there; in between each leaf's are on the ranks that Sweep says.
+template <class T, class Exec>
+class RightHandSides {
+ public:
+  using MemorySpace = typename Exec::memory_space;
+  using View = MatrixView<T, MemorySpace>;
+  using Buffers = SolveBuffers<T, Exec>;
+  using Message = typename Transfers<Exec>::Message;
+
+  /// Right-hand sides [begin, end), on their way through the sweeps.
+  struct Chunk {
+    std::int64_t begin;
+    std::int64_t end;
+    int slot;
+    int turn = 0;  // of the two buffers each way
+    Message received[2] = {};
+    std::vector<Message> sent[2] = {};
+    std::int64_t size() const { return end - begin; }
+  };
+  using ChunkPointer = std::shared_ptr<Chunk>;
+
+  RightHandSides(const Exec& exec, const ShardedMatrix<T, MemorySpace>& l, T* b, std::int64_t nrhs,
+                 const Buffers& buffers, Memory<MemorySpace>& memory)
+      : exec_(exec),
+        grid_(l.grid()),
+        leaves_(l.layout()),
+        rows_(l.rows()),
+        columns_(l.columns()),
+        nrhs_(nrhs),
+        buffers_(buffers),
+        transfers_(grid_, memory),
+        b_(whole(b, rows_.n)),
+        at_rows_(grid_.rows() == 1 ? b_ : whole(buffers.rows, rows_.local_extent())),
+        at_columns_(grid_.cols() == 1 ? b_ : whole(buffers.columns, columns_.local_extent())) {}
+
+  /// Runs the tasks that `write(tasks, chunk)` appends for each chunk, several chunks side by side: one works while
+  /// another waits for a message.
+  template <class Write>
+  void run_for_chunks(const Write& write) {
+    const auto tasks_of = [&](std::int64_t i, int slot) {
+      TaskList tasks;
+      const auto chunk =
+          std::make_shared<Chunk>(Chunk{i * buffers_.chunk, std::min(nrhs_, (i + 1) * buffers_.chunk), slot});
+      write(tasks, chunk);
+      // The next chunk in this slot has its buffers.
+      tasks.wait_for([this, chunk] { return transfers_.done(chunk->sent[0]) && transfers_.done(chunk->sent[1]); });
+      return tasks;
+    };
+    run_task_lists(
+        buffers_.chunks, static_cast<int>(buffers_.slots.size()), tasks_of,
+        [&] {
+          if (transfers_.idle()) return;
+          const Region region("tessera::solve::exchange");
+          transfers_.progress();
+        },
+        [&] {
+          const Region region("tessera::solve::waiting");
+          transfers_.wait_some();
+        });
+    transfers_.wait();
+  }
+
+  bool owns(TileRange k) const { return rows_.is_mine(k.begin) && columns_.is_mine(k.begin); }
+
+  /// The sums and the solutions of a leaf; nothing on a rank that does not have its rows, or columns.
+  std::pair<View, View> sides(const Chunk& chunk, const Sweep& sweep, TileRange k) const {
+    return sweep.sides(at_rows(chunk, k), at_columns(chunk, k));
+  }
+  /// Those of local rows [first, last) and columns [from, to).
+  std::pair<View, View> sides(const Chunk& chunk, const Sweep& sweep, LocalIndex first, LocalIndex last,
+                              LocalIndex from, LocalIndex to) const {
+    return sweep.sides(of(chunk, at_rows_, first.value, last - first), of(chunk, at_columns_, from.value, to - from));
+  }
+
+  /// The first sums are b, each on its owner; what is multiplied is b on each rank that has a product with it.
+  void take_in(const Chunk& chunk, const Sweep& sweep) {
+    for (const TileRange k : leaves_.all()) {
+      const auto [sum, solution] = sides(chunk, sweep, k);
+      if (!sweep.solves()) copy(b(chunk, k), solution);
+      if (owns(k)) copy(b(chunk, k), sum);
+    }
+  }
+
+  /// What other ranks than the owner add to a sum begins with nothing.
+  void clear_shares(const Chunk& chunk, const Sweep& sweep) {
+    for (const TileRange k : leaves_.all()) {
+      if (!owns(k)) kernels::set_zero<T>(exec_, sides(chunk, sweep, k).first);
+    }
+  }
+
+  /// What this rank does for a leaf when its own share of the sum is complete: it adds that to the sum on its way to
+  /// the owner, where `finish(sum)` makes a solution of it; or it takes the solution in.
+  template <class Finish>
+  void settle(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep, TileRange k, const Finish& finish) {
+    const std::optional<Sweep::Role> role = sweep.role(k);
+    if (!role) return;
+    const auto [sum, solution] = sides(*chunk, sweep, k);
+    if (role->solution_from >= 0) return receive_solution(tasks, chunk, role->solution_from, solution);
+    const int turn = next_turn(*chunk);
+    const RingStop<T, Exec> stop{sum, buffers_of(*chunk).received[turn], role->sum, tag_of(*chunk)};
+    tasks.when(buffers_are_free(chunk, turn),
+               [this, chunk, turn, stop] { chunk->received[turn] = stop.receive(transfers_, exec_); });
+    tasks.when(arrived(chunk, turn), [this, chunk, turn, stop, finish, role = *role, y = solution] {
+      chunk->sent[turn].clear();
+      if (role.sum.previous >= 0 || role.sum.next >= 0) {
+        const Region region("tessera::solve::exchange");
+        chunk->sent[turn].push_back(stop.pass_on(transfers_, exec_));
+      }
+      if (!role.owns) return;
+      finish(stop.share);
+      copy(stop.share, y);
+      send_solution(*chunk, turn, y, role.solution_to);
+    });
+  }
+
+  /// What the owners of leaves have at their rows comes to the ranks beside them.
+  void spread(TaskList& tasks, const ChunkPointer& chunk) {
+    std::vector<int> beside;
+    for (int col = 0; col < grid_.cols(); ++col) {
+      if (col != grid_.col()) beside.push_back(grid_.rank_of(grid_.row(), col));
+    }
+    if (beside.empty()) return;
+    for (const TileRange k : leaves_.all()) {
+      if (!rows_.is_mine(k.begin)) continue;
+      const View x = at_rows(*chunk, k);
+      if (!owns(k)) {
+        receive_solution(tasks, chunk, grid_.rank_of(grid_.row(), columns_.owner(k.begin)), x);
+        continue;
+      }
+      const int turn = next_turn(*chunk);
+      tasks.when(buffers_are_free(chunk, turn), [this, chunk, turn, x, beside] {
+        chunk->sent[turn].clear();
+        send_solution(*chunk, turn, x, beside);
+      });
+    }
+  }
+
+  /// x from this rank's rows, and from those of the other process rows, into b.
+  void replicate(TaskList& tasks, const ChunkPointer& chunk) {
+    tasks.then([this, chunk] {
+      const View mine = of(*chunk, at_rows_, 0, rows_.local_extent());
+      grid_.rows() == 1 ? copy(mine, of(*chunk, b_, 0, rows_.n)) : scatter(*chunk, grid_.row(), mine);
+    });
+    for (int step = 1; step < grid_.rows(); ++step) {
+      const int to = (grid_.row() + step) % grid_.rows();
+      const int from = (grid_.row() - step + grid_.rows()) % grid_.rows();
+      const std::int64_t height = rows_.seen_from(from).local_extent();
+      tasks.then([this, chunk, to, from, height] {
+        const Region region("tessera::solve::exchange");
+        chunk->received[0] = transfers_.receive(exec_, buffers_of(*chunk).others, height * chunk->size(),
+                                                grid_.rank_of(from, grid_.col()), {Tag::rows, chunk->slot});
+        const View mine = of(*chunk, at_rows_, 0, rows_.local_extent());
+        transfers_.send(exec_, static_cast<const T*>(mine.data()), static_cast<std::int64_t>(mine.size()),
+                        grid_.rank_of(to, grid_.col()), {Tag::rows, chunk->slot});
+      });
+      tasks.when(arrived(chunk, 0), [this, chunk, from, height] {
+        scatter(*chunk, from,
+                make_matrix_view<MemorySpace>(buffers_of(*chunk).others, height, chunk->size(),
+                                              std::max<std::int64_t>(1, height)));
+      });
+    }
+  }
+
+ private:
+  View whole(T* data, std::int64_t rows) const {
+    return make_matrix_view<MemorySpace>(data, rows, nrhs_, std::max<std::int64_t>(1, rows));
+  }
+  static View of(const Chunk& chunk, const View& a, std::int64_t first, std::int64_t count) {
+    return block(a, first, first + count, chunk.begin, chunk.end);
+  }
+  View at_rows(const Chunk& chunk, TileRange k) const {
+    return of(chunk, at_rows_, rows_.local_begin(k.begin).value, rows_.is_mine(k.begin) ? rows_.extent_of(k) : 0);
+  }
+  View at_columns(const Chunk& chunk, TileRange k) const {
+    return of(chunk, at_columns_, columns_.local_begin(k.begin).value,
+              columns_.is_mine(k.begin) ? columns_.extent_of(k) : 0);
+  }
+  View b(const Chunk& chunk, TileRange k) const {
+    return of(chunk, b_, rows_.begin(k.begin).value, rows_.extent_of(k));
+  }
+
+  /// Nothing, where both are the same memory.
+  void copy(const View& from, const View& to) {
+    if (from.data() != to.data()) kernels::copy<T>(exec_, from, to);
+  }
+
+  // Two leaves are on their way at a time: what is sent of one has left before its buffers serve the next but one.
+  static int next_turn(Chunk& chunk) { return std::exchange(chunk.turn, 1 - chunk.turn); }
+  std::function<bool()> buffers_are_free(const ChunkPointer& chunk, int turn) {
+    return [this, chunk, turn] { return transfers_.done(chunk->sent[turn]); };
+  }
+  std::function<bool()> arrived(const ChunkPointer& chunk, int turn) {
+    return [this, chunk, turn] { return transfers_.done(chunk->received[turn]); };
+  }
+  static Tag tag_of(const Chunk& chunk) { return {Tag::solution, chunk.slot}; }
+  typename Buffers::OfSlot& buffers_of(const Chunk& chunk) {
+    return buffers_.slots[static_cast<std::size_t>(chunk.slot)];
+  }
+
+  void receive_solution(TaskList& tasks, const ChunkPointer& chunk, int from, const View& to) {
+    const int turn = next_turn(*chunk);
+    const auto rows = static_cast<std::int64_t>(to.extent(0));
+    const View message = make_matrix_view<MemorySpace>(buffers_of(*chunk).received[turn], rows, chunk->size(), rows);
+    tasks.when(buffers_are_free(chunk, turn), [this, chunk, turn, message, from] {
+      chunk->received[turn] =
+          transfers_.receive(exec_, message.data(), static_cast<std::int64_t>(message.size()), from, tag_of(*chunk));
+    });
+    tasks.when(arrived(chunk, turn), [this, message, to] {
+      const Region region("tessera::solve::exchange");
+      kernels::copy<T>(exec_, message, to);
+    });
+  }
+
+  void send_solution(Chunk& chunk, int turn, const View& y, const std::vector<int>& destinations) {
+    if (destinations.empty()) return;
+    const Region region("tessera::solve::exchange");
+    const auto rows = static_cast<std::int64_t>(y.extent(0));
+    T* const buffer = buffers_of(chunk).sent[turn];
+    kernels::copy<T>(exec_, y, make_matrix_view<MemorySpace>(buffer, rows, chunk.size(), rows));
+    for (const int destination : destinations) {
+      chunk.sent[turn].push_back(
+          transfers_.send(exec_, static_cast<const T*>(buffer), rows * chunk.size(), destination, tag_of(chunk)));
+    }
+  }
+
+  /// x at the rows of a process row into b.
+  void scatter(const Chunk& chunk, int row, const View& x) {
+    const Region region("tessera::solve::exchange");
+    const BlockCyclic rows = rows_.seen_from(row);
+    for (GlobalTile k{0}; k < rows.tiles_end(); ++k) {
+      if (!rows.is_mine(k)) continue;
+      const std::int64_t first = rows.local_begin(k).value;
+      copy(block(x, first, first + rows.extent(k), 0, chunk.size()), b(chunk, {k, k + 1}));
+    }
+  }
+
+  Exec exec_;
+  const ProcessGrid& grid_;
+  Leaves<MemorySpace> leaves_;
+  BlockCyclic rows_;
+  BlockCyclic columns_;
+  std::int64_t nrhs_;
+  Buffers buffers_;
+  Transfers<Exec> transfers_;
+  View b_;           // b, and in the end x, of all rows; those below are the same where a rank has them all
+  View at_rows_;     // forward: sums; backward: solutions, and in the end x; at this rank's rows
+  View at_columns_;  // forward: solutions; backward: sums; at this rank's columns
+};
+
+}  // namespace tessera::detail
