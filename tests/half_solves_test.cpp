@@ -6,6 +6,7 @@
 #include "kernels/elementwise.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <iterator>
 #include <string>
@@ -197,6 +198,34 @@ TYPED_TEST(HalfSolvesTest, AboveTheDiagonalMayBeAnything) {
                                             << " x " << shape.cols);
           EXPECT_TRUE(same_bits(this->result(operation, l, nrhs), *expected++));
         }
+      }
+    }
+  }
+}
+
+TYPED_TEST(HalfSolvesTest, NanStaysInItsColumn) {
+  using T = TypeParam;
+  const std::int64_t n = 67;
+  const std::int64_t nrhs = 9;
+  const std::int64_t column = 4;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const auto l = this->factor(shape, n, 16);
+    for (const FactorOperation operation : factor_operations) {
+      const auto expected = this->result(operation, l, nrhs);
+      for (const std::int64_t row : {std::int64_t{0}, std::int64_t{20}, n - 1}) {
+        SCOPED_TRACE(::testing::Message() << operation << ", row " << row << ", " << shape.rows << " x " << shape.cols);
+        const Columns<T> b("b", static_cast<std::size_t>(n), static_cast<std::size_t>(nrhs));
+        set_noise(b, 11);
+        Kokkos::deep_copy(Kokkos::subview(b, row, column), scalar<T>(NAN, NAN));
+        call(operation, l, this->exec, b);
+        this->exec.fence();
+        const auto result = to_host(b);
+        EXPECT_TRUE(std::isnan(detail::real(result(row, column))));
+        std::int64_t changed = 0;
+        for (std::int64_t i = 0; i < n; ++i) {
+          for (std::int64_t j = 0; j < nrhs; ++j) changed += j != column && result(i, j) != expected(i, j) ? 1 : 0;
+        }
+        EXPECT_EQ(changed, 0);
       }
     }
   }

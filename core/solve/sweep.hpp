@@ -19,7 +19,8 @@ enum class SweepKind { solve, multiply };
 /// its process row to the leaf's owner, and y from there along the process column. Backward, L^H x = y, it is the same
 /// with rows and columns exchanged, and leaves from the last one on.
 ///
-/// The product of L or L^H and a solution takes the leaves in the opposite order: so it can be made in place.
+/// A multiplying sweep, b = L y or y = L^H x, has sums and solutions at the same places, but takes the leaves in the
+/// opposite order: so it can be in place.
 class Sweep {
  public:
   Sweep(const ProcessGrid& grid, const SlabLayout& l, SweepKind kind, kernels::Op op)
@@ -48,7 +49,7 @@ class Sweep {
 
   /// What a rank does for a leaf.
   struct Role {
-    bool owns = false;             ///< gets the sum, and divides by the diagonal block
+    bool owns = false;             ///< the sum ends here
     Neighbours sum = {};           ///< ranks; where it owns the leaf or has a share of the sum
     int solution_from = -1;        ///< a rank; where it is neither
     std::vector<int> solution_to;  ///< ranks; of the owner

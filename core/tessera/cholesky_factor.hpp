@@ -78,7 +78,7 @@ class CholeskyFactor {
     apply(detail::FactorOperation::solve_lower, exec, b);
   }
 
-  /// b = L^-H b, in place; after solve_lower it makes the bits of solve.
+  /// b = L^-H b, in place, as solve_lower; after that it comes to the bits of solve.
   template <class Exec, class B>
   void solve_upper(const Exec& exec, const B& b) const {
     apply(detail::FactorOperation::solve_upper, exec, b);
