@@ -25,7 +25,7 @@ template <class T>
 struct Poison {
   detail::LocalBlock<T, Space> slab;
   KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
-    if (slab.global_row(row) < slab.global_column(column)) slab.a(row, column) = scalar<T>(NAN, NAN);
+    if (slab.global_row(row).value < slab.global_column(column).value) slab.a(row, column) = scalar<T>(NAN, NAN);
   }
 };
 

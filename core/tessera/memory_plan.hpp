@@ -46,7 +46,7 @@ struct RankMemory {
   std::int64_t right_hand_sides = 0;  ///< a copy of b and, in cholesky_distributed, x
   std::int64_t redistribute = 0;      ///< buffers for rows, or for J, while A is taken in
   std::int64_t factorize = 0;         ///< buffers of the factorisation: mainly its slots
-  std::int64_t solve = 0;             ///< buffers of a solve
+  std::int64_t solve = 0;             ///< buffers of a solve; the halves and the products take the same
   std::int64_t peak = 0;              ///< the most at any time
 };
 
