@@ -1,8 +1,10 @@
 #include "calls.hpp"
+#include "jacobians.hpp"
 #include "operators.hpp"
 
 #include "core/assemble/redistribute_memory.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <new>
@@ -251,6 +253,95 @@ TEST_F(CallbackTest, ProgressThrows) {
       });
       if (fault_of(culprits, rank) != Fault::none) {
         EXPECT_EQ(calls_after, 0);
+      }
+    }
+  }
+}
+
+/// What reports progress beside factorize: A as rows, from an operator, as a Gram, and given to an object.
+enum class Reporter { rows, op, gram, object };
+constexpr Reporter reporters[] = {Reporter::rows, Reporter::op, Reporter::gram, Reporter::object};
+
+CholeskyInfo solve_by(Reporter reporter, const System<double>& system, const CholeskyOptions& options) {
+  switch (reporter) {
+    case Reporter::rows:
+      return cholesky_distributed(system.comm, system.a, system.b, options).info;
+    case Reporter::op:
+      return cholesky_distributed(system.comm, Operator<Dominant<double>>{system.f}, system.b, options).info;
+    case Reporter::gram: {  // A A^H
+      const auto rows = make_samples<Kokkos::View<double**>>(even_shards(system.n, size_of(system.comm)),
+                                                             rank_in(system.comm), system.n, system.f);
+      return cholesky_distributed(system.comm, Gram{rows}, system.b, options).info;
+    }
+    case Reporter::object:
+      return CholeskyDistributed{system.comm, options}(system.a, system.b).info;
+  }
+  return {};
+}
+
+TEST_F(CallbackTest, ProgressOfTheOneCall) {
+  const System<double> system(comm, 40);
+  for (const Reporter reporter : reporters) {
+    for (const std::int64_t tile : {0, 1, 6}) {
+      SCOPED_TRACE(::testing::Message() << "reporter " << static_cast<int>(reporter) << ", tile " << tile);
+      std::vector<std::int64_t> done;
+      CholeskyOptions options{.local_tile_size = tile};
+      if (rank % 2 == 0) {  // just the ranks that pass one
+        options.progress = [&](std::int64_t columns, std::int64_t all) {
+          EXPECT_EQ(all, system.n);
+          EXPECT_GE(columns, done.empty() ? 0 : done.back());
+          done.push_back(columns);
+        };
+      }
+      solve_by(reporter, system, options);
+      if (rank % 2 != 0) continue;
+      ASSERT_FALSE(done.empty());
+      EXPECT_EQ(done.back(), system.n);
+    }
+  }
+}
+
+TEST_F(CallbackTest, ProgressStartsAnewWithEachTry) {
+  const System<double> system(comm, 40);
+  // -I, -I again, which is not factored, as its shift is the same when rounded; and I
+  for (const std::int64_t tile : {7, 40}) {
+    std::vector<std::int64_t> done;
+    const auto negative = [](std::int64_t i, std::int64_t j) { return i == j ? -1.5 : 0.; };
+    const auto rows = make_rows<Kokkos::View<double**>>(even_shards(system.n, ranks), rank, system.n, negative);
+    CholeskyOptions options{
+        .local_tile_size = tile, .diag_shift = 0.5, .shifts = {.tries = 3, .first = 1e-30, .factor = 2e30}};
+    options.progress = [&](std::int64_t columns, std::int64_t) { done.push_back(columns); };
+    const CholeskyInfo info = cholesky_distributed(comm, rows, system.b, options).info;
+    EXPECT_EQ(info.tries.size(), 3U);
+    EXPECT_EQ(info.log_determinant, 0);
+    const auto end_of_first = std::find(done.begin(), done.end(), system.n);
+    ASSERT_NE(end_of_first, done.end());
+    EXPECT_TRUE(std::is_sorted(done.begin(), end_of_first));
+    EXPECT_TRUE(std::is_sorted(end_of_first + 1, done.end()));
+    EXPECT_EQ(std::count(done.begin(), done.end(), system.n), 2);
+    EXPECT_EQ(done.back(), system.n);
+  }
+}
+
+TEST_F(CallbackTest, ProgressOfTheOneCallThrows) {
+  const System<double> system(comm, 40);
+  for (const Reporter reporter : reporters) {
+    for (const Failure on_failure : {Failure::raise, Failure::fill_nan}) {
+      for (const auto& culprits : all_culprits()) {
+        int calls_after = 0;
+        expect(culprits, [&] {
+          bool failed = false;
+          CholeskyOptions options{.local_tile_size = 6, .on_failure = on_failure};
+          options.progress = [&](std::int64_t, std::int64_t) {
+            if (failed) ++calls_after;
+            failed = true;
+            raise(fault_of(culprits, rank), rank);
+          };
+          solve_by(reporter, system, options);
+        });
+        if (fault_of(culprits, rank) != Fault::none) {
+          EXPECT_EQ(calls_after, 0);
+        }
       }
     }
   }

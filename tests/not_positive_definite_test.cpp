@@ -67,6 +67,7 @@ struct NotPositiveDefiniteTest : ::testing::Test {
     const auto b = right_hand_sides(n, 1);
     const auto [x, info] = cholesky_distributed(comm, rows(n, Exact<T>{}, options.triangle), b, options);
     EXPECT_EQ(info.leading_minor, 0);
+    EXPECT_EQ(info.log_determinant, 0) << "each pivot is exactly 1";
     const auto x_host = to_host(x);
     EXPECT_TRUE(same_on_all_ranks(comm, x_host));
     if (rank == 0) {
@@ -102,6 +103,7 @@ TYPED_TEST(NotPositiveDefiniteTest, EveryDefectAtEveryEdge) {
           options.on_failure = Failure::fill_nan;
           const auto [x, info] = cholesky_distributed(this->comm, a, b, options);
           EXPECT_EQ(info.leading_minor, k + 1);
+          EXPECT_TRUE(std::isnan(info.log_determinant)) << info.log_determinant;
           EXPECT_EQ(info.tile_size, tile);
           EXPECT_EQ(info.grid, *options.grid);
           EXPECT_TRUE(all_nan(to_host(x)));
@@ -248,6 +250,7 @@ TYPED_TEST(NotPositiveDefiniteTest, ShiftsAreTriedInTurn) {
     const auto [expected, once] = cholesky_distributed(
         this->comm, this->rows(n, f), b, {.local_tile_size = 16, .grid = grid, .diag_shift = info.diag_shift});
     EXPECT_TRUE(same_bits(to_host(x), to_host(expected)));
+    EXPECT_EQ(info.log_determinant, once.log_determinant) << "that of the last shift";
     EXPECT_EQ(once.tries.size(), 1U);
   }
 }
@@ -281,6 +284,7 @@ TYPED_TEST(NotPositiveDefiniteTest, TheLastTryCounts) {
   options.on_failure = Failure::fill_nan;
   const auto [x, info] = cholesky_distributed(this->comm, a, b, options);
   EXPECT_TRUE(all_nan(to_host(x)));
+  EXPECT_TRUE(std::isnan(info.log_determinant)) << info.log_determinant;
   EXPECT_EQ(info.leading_minor, 1);
   EXPECT_EQ(info.diag_shift, -6);
   EXPECT_EQ(info.tries.size(), 3U);

@@ -1,7 +1,9 @@
+#include "lapack.hpp"
 #include "support.hpp"
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 #include <type_traits>
 
@@ -118,6 +120,26 @@ TYPED_TEST(SolveTest, TheShardsDoNotMatter) {
       Shards shards(static_cast<std::size_t>(this->ranks) + 1, 0);
       for (int r = holder; r < this->ranks; ++r) shards[static_cast<std::size_t>(r) + 1] = n;
       EXPECT_TRUE(same_bits(x, this->check(n, 3, shards, options))) << "rows on rank " << holder;
+    }
+  }
+}
+
+TYPED_TEST(SolveTest, LogDeterminant) {
+  using T = TypeParam;
+  const double shift = 0.25;
+  for (const GridShape grid : all_grids(this->ranks)) {
+    for (const std::int64_t n : {0, 1, 37, 130}) {
+      SCOPED_TRACE("n " + std::to_string(n) + ", grid rows " + std::to_string(grid.rows));
+      const Dominant<T> f{n};
+      const Lapack<T> lapack(n, [&](std::int64_t i, std::int64_t j) { return i == j ? f(i, j) + scalar<T>(shift, 0) : f(i, j); });
+      double expected = 0;
+      for (std::int64_t i = 0; i < n; ++i) expected += 2 * std::log(static_cast<double>(detail::real(lapack.l(i, i))));
+      const auto a = make_rows<Matrix<T, Kokkos::LayoutRight>>(ragged_shards(n, this->ranks), this->rank, n, f);
+      const Matrix<T, Kokkos::LayoutRight> b("b", static_cast<std::size_t>(n), 1);
+      const CholeskyOptions options{.local_tile_size = 16, .grid = grid, .diag_shift = shift};
+      const double ours = cholesky_distributed(this->comm, a, b, options).info.log_determinant;
+      EXPECT_NEAR(ours, expected, 4 * epsilon<T>() * static_cast<double>(n + 4));
+      EXPECT_TRUE(same_on_all_ranks(this->comm, &ours, sizeof ours));
     }
   }
 }

@@ -118,8 +118,9 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, std::max<std::int64_t>(1, info.tile_size), 0, memory);
     MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);
     info.seconds.redistribute += lap();
-    factored.emplace(try_factorize<T>(exec, std::move(matrix),
-                                      {.arithmetic = options.arithmetic, .moduli = options.moduli}, memory));
+    factored.emplace(try_factorize<T>(
+        exec, std::move(matrix),
+        {.progress = options.progress, .arithmetic = options.arithmetic, .moduli = options.moduli}, memory));
     info.seconds.factorize += lap();
     info.seconds.update += factored->seconds.update;
     info.seconds.panel += factored->seconds.panel;
@@ -130,6 +131,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     info.moduli = factored->moduli;
     info.tries.push_back({info.diag_shift, info.leading_minor});
   } while (info.leading_minor > 0 && static_cast<int>(info.tries.size()) < options.shifts.tries);
+  info.log_determinant = factored->factor.log_determinant();
   const auto deliver = [&] {
     unravel<T>(exec, static_cast<const T*>(work), *x);
     exec.fence();
@@ -167,14 +169,14 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 /// Of a View and an operator only options.triangle is read, and the real part of the diagonal. Each try of
 /// options.shifts reads `a` again.
 ///
-/// If to_dense throws, every rank throws (see errors.hpp). The last argument is an initial guess, which drivers may
-/// pass and Tessera ignores.
+/// If to_dense or options.progress throws, every rank throws (see errors.hpp). The last argument is an initial guess,
+/// which drivers may pass and Tessera ignores.
 /// @param exec the execution space that the kernels run on
 /// @param comm an intra-communicator; Tessera works on a duplicate
 /// @param a this rank's part of A; a View is not changed
 /// @param b a rank-1 View (n), a rank-2 View (n x nrhs), or a std::tuple, std::array or std::vector of Views of any
 ///   rank, read one after the other in C order; the same on every rank, and not changed
-/// @param options the same on every rank
+/// @param options the same on every rank, but for options.progress
 /// @return x, the same bits on every rank, and what the call did; a Solution
 /// @pre what writes `a` and `b` is complete, or enqueued on an `exec` that can access them
 /// @throws NotPositiveDefinite on every rank, if the last try fails, unless options.on_failure is Failure::fill_nan
@@ -211,7 +213,7 @@ auto cholesky_distributed(MPI_Comm comm, A&& a, const B& b, const CholeskyOption
 /// can no longer free a View; if clear() is called then, Kokkos ends the program.
 struct CholeskyDistributed {
   MPI_Comm comm = MPI_COMM_NULL;           ///< each call duplicates it
-  CholeskyOptions options = {};            ///< the same on every rank
+  CholeskyOptions options = {};            ///< the same on every rank, but for options.progress
   mutable detail::KeptMemory memory = {};  ///< not public
 
   /// Frees the kept memory. Local.

@@ -21,9 +21,6 @@
 
 namespace tessera {
 
-/// Called during factorize as progress(done, all): the columns that are factored, and n.
-using Progress = std::function<void(std::int64_t done, std::int64_t all)>;
-
 /// Options of factorize. All ranks pass the same but for `progress`.
 struct FactorizeOptions {
   Progress progress = {};                      ///< as for the factorize that takes it alone

@@ -3,6 +3,8 @@
 #include <tessera/process_grid.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -31,6 +33,9 @@ enum class Arithmetic {
   fastest  ///< `integer` where this kind of device gains by it for the scalar and n; `native` on hosts
 };
 
+/// Called during a factorisation as progress(done, all): the columns that are factored, and n.
+using Progress = std::function<void(std::int64_t done, std::int64_t all)>;
+
 /// Larger shifts to try if A + diag_shift I is not positive definite: try t = 2, 3, ... has the shift
 /// diag_shift + first * factor^(t - 2). Each try reads A again, or assembles it again, from the caller's argument;
 /// one whose shift is the same as before when rounded to the scalar of A fails as before without that.
@@ -40,7 +45,7 @@ struct ShiftLadder {
   double factor = 10;  ///< must be more than 1 if tries > 1
 };
 
-/// Options of cholesky_distributed. All ranks pass the same.
+/// Options of cholesky_distributed. All ranks pass the same, but for `progress`.
 struct CholeskyOptions {
   /// Rows and columns of a tile, cut to n; 0: default_tile_size, with the cap that is fastest for the memory space and
   /// the grid. A diagonal tile is factored in one piece, so that a wider tile can be slower.
@@ -55,6 +60,9 @@ struct CholeskyOptions {
   /// Moduli of Arithmetic::integer, from 4 to 15; 0: as many as keep native accuracy for the scalar and n. In double 13
   /// round L to about 2^-50 of its rows' norms, and each one more to 2^-4 of that.
   int moduli = 0;
+  /// As in factorize: it may be set on some ranks only, and what it throws is thrown on every rank in the end. Each try
+  /// of `shifts` that factors a matrix reports from its beginning, so that `done` starts anew.
+  Progress progress = {};
 };
 
 /// Wall-clock seconds of this rank: in the three phases of a call, and in the four kinds of work of a factorisation,
@@ -87,6 +95,8 @@ struct CholeskyInfo {
   std::vector<ShiftTry> tries = {};            ///< in order
   Arithmetic arithmetic = Arithmetic::native;  ///< `native` or `integer`: what the last try used
   int moduli = 0;                              ///< of `integer`
+  /// log det(A + diag_shift I), with the shift of the last try; NaN if that failed
+  double log_determinant = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// min(n, clamp(n / ranks, 64, max(64, cap))), as NetKet's cholesky_distributed has it.
