@@ -57,7 +57,7 @@ TEST_F(PiecesMisuseTest, Dimensions) {
     wrong("n", {"rows|columns|extent|length", std::to_string(wrong_n)},
           [&](bool is_wrong) { const Matrix made(grid, is_wrong ? wrong_n : n, tile); });
   }
-  for (const std::int64_t wrong_tile : {std::int64_t{0}, std::int64_t{-1}, least}) {
+  for (const std::int64_t wrong_tile : {std::int64_t{-1}, least}) {
     wrong("tile", {std::to_string(wrong_tile)},
           [&](bool is_wrong) { const Matrix made(grid, n, is_wrong ? wrong_tile : tile); });
   }
@@ -72,6 +72,7 @@ TEST_F(PiecesMisuseTest, DimensionsThatDiffer) {
                [&](bool is_wrong) { const Matrix made(grid, is_wrong ? n + 1 : n, tile); });
   wrong_on_one("tile", {"\\b4\\b", "\\b8\\b"},
                [&](bool is_wrong) { const Matrix made(grid, n, is_wrong ? 2 * tile : tile); });
+  wrong_on_one("tile", {"\\b4\\b", "\\b0\\b"}, [&](bool is_wrong) { const Matrix made(grid, n, is_wrong ? 0 : tile); });
   wrong_on_one("slab", {"\\b4\\b", "\\b8\\b"},
                [&](bool is_wrong) { const Matrix made(grid, n, tile, is_wrong ? 8 : 4); });
   wrong_on_one("scalar", {}, [&](bool is_wrong) {

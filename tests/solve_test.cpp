@@ -131,7 +131,8 @@ TYPED_TEST(SolveTest, LogDeterminant) {
     for (const std::int64_t n : {0, 1, 37, 130}) {
       SCOPED_TRACE("n " + std::to_string(n) + ", grid rows " + std::to_string(grid.rows));
       const Dominant<T> f{n};
-      const Lapack<T> lapack(n, [&](std::int64_t i, std::int64_t j) { return i == j ? f(i, j) + scalar<T>(shift, 0) : f(i, j); });
+      const Lapack<T> lapack(
+          n, [&](std::int64_t i, std::int64_t j) { return i == j ? f(i, j) + scalar<T>(shift, 0) : f(i, j); });
       double expected = 0;
       for (std::int64_t i = 0; i < n; ++i) expected += 2 * std::log(static_cast<double>(detail::real(lapack.l(i, i))));
       const auto a = make_rows<Matrix<T, Kokkos::LayoutRight>>(ragged_shards(n, this->ranks), this->rank, n, f);

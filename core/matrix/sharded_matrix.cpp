@@ -14,7 +14,7 @@ void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t sla
   // Index arithmetic stays exact, and gemm's dimensions are ints.
   constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
   if (n < 0 || n > most) throw_misuse("n", "extent must be from 0 to 2^31 - 1, got " + std::to_string(n));
-  if (tile_size < 1) throw_misuse("tile", "extent must be at least 1, got " + std::to_string(tile_size));
+  if (tile_size < 0) throw_misuse("tile", "extent must not be negative, got " + std::to_string(tile_size));
   if (slab < 0) throw_misuse("slab", "extent must not be negative, got " + std::to_string(slab));
 }
 
@@ -54,7 +54,8 @@ ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64
     agreement.same("slab", slab);
   });
 
-  layout_ = detail::make_layout<T, MemorySpace>(grid_.shape(), grid_.rank(), n, tile_size, slab);
+  const std::int64_t tile = detail::tile_size_for<T, MemorySpace>(tile_size, n, grid_.shape());
+  layout_ = detail::make_layout<T, MemorySpace>(grid_.shape(), grid_.rank(), n, tile, slab);
   detail::collectively(communicator, [&] {
     storage_ = detail::Memory<MemorySpace>::reserve(memory.tiles, "tessera::ShardedMatrix::tiles", bytes());
     T* const data = reinterpret_cast<T*>(storage_.data());

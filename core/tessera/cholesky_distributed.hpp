@@ -35,11 +35,6 @@ struct Solution {
 
 namespace detail {
 
-/// The tile size `asked`, cut to n; for 0 default_tile_size, with the cap that is fastest for the memory space and the
-/// grid.
-template <class T, class MemorySpace>
-std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid);
-
 /// Checks `options` on this many ranks and notes them in `agreement`, within agree().
 void describe_options(Agreement& agreement, const CholeskyOptions& options, int ranks);
 
@@ -115,7 +110,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
       continue;
     }
     factored.reset();  // its memory is taken again
-    ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, std::max<std::int64_t>(1, info.tile_size), 0, memory);
+    ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, info.tile_size, 0, memory);
     MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);
     info.seconds.redistribute += lap();
     factored.emplace(try_factorize<T>(
@@ -131,12 +126,12 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     info.moduli = factored->moduli;
     info.tries.push_back({info.diag_shift, info.leading_minor});
   } while (info.leading_minor > 0 && static_cast<int>(info.tries.size()) < options.shifts.tries);
-  info.log_determinant = factored->factor.log_determinant();
   const auto deliver = [&] {
     unravel<T>(exec, static_cast<const T*>(work), *x);
     exec.fence();
   };
   if (info.leading_minor == 0) {
+    info.log_determinant = factored->factor.log_determinant();
     apply<T>(exec, FactorOperation::solve, factored->factor, work, shape.nrhs, memory, std::cref(deliver));
   } else if (options.on_failure == Failure::raise) {
     throw NotPositiveDefinite(info.leading_minor);

@@ -35,7 +35,12 @@ struct FillSlab {
 /// Throws Misuse for sizes that no matrix has.
 void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t slab);
 
-/// What `rank` stores of a matrix; the other arguments are those of ShardedMatrix.
+/// The tile size `asked`, cut to n; for 0 default_tile_size, with the cap that is fastest for the memory space and the
+/// grid.
+template <class T, class MemorySpace>
+std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid);
+
+/// What `rank` stores of a matrix; the other arguments are those of ShardedMatrix, but that the tile is chosen.
 template <class T, class MemorySpace>
 SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab);
 
@@ -60,11 +65,12 @@ class ShardedMatrix {
   /// A matrix whose elements are not initialised. Collective over `grid`.
   /// @param grid is copied
   /// @param n rows and columns of the matrix
-  /// @param tile_size rows and columns of a tile, cut to n
+  /// @param tile_size rows and columns of a tile, cut to n; 0: default_tile_size, with the cap that is fastest for
+  ///   MemorySpace and the grid
   /// @param slab local columns per slab, rounded up to whole tiles and cut to n; 0: a width that is fast in MemorySpace
-  /// @throws std::invalid_argument on every rank, unless 0 <= n < 2^31, tile_size >= 1, slab >= 0, and the ranks agree
+  /// @throws std::invalid_argument on every rank, unless 0 <= n < 2^31, tile_size >= 0, slab >= 0, and the ranks agree
   /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
-  ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size, std::int64_t slab = 0);
+  ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size = 0, std::int64_t slab = 0);
 
   /// Leaves `other` a 0 x 0 matrix on the same grid. Local.
   ShardedMatrix(ShardedMatrix&& other) noexcept
