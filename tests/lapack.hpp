@@ -20,9 +20,34 @@ void cpotrs_(const char* uplo, const int* n, const int* nrhs, const void* a, con
              int* info);
 void zpotrs_(const char* uplo, const int* n, const int* nrhs, const void* a, const int* lda, void* b, const int* ldb,
              int* info);
+float slansy_(const char* norm, const char* uplo, const int* n, const float* a, const int* lda, float* work);
+double dlansy_(const char* norm, const char* uplo, const int* n, const double* a, const int* lda, double* work);
+float clanhe_(const char* norm, const char* uplo, const int* n, const void* a, const int* lda, float* work);
+double zlanhe_(const char* norm, const char* uplo, const int* n, const void* a, const int* lda, double* work);
 }
 
 namespace tessera::testing {
+
+/// The 1-norm of the Hermitian A(i, j) = f(i, j), by LAPACK's lansy or lanhe from its lower triangle.
+template <class T, class F>
+Real<T> lapack_norm_one(std::int64_t order, const F& f) {
+  const int n = static_cast<int>(order);
+  const int ld = std::max(1, n);
+  std::vector<T> a(static_cast<std::size_t>(order * order));
+  for (std::int64_t j = 0; j < order; ++j) {
+    for (std::int64_t i = j; i < order; ++i) a[static_cast<std::size_t>(i + j * order)] = f(i, j);
+  }
+  std::vector<Real<T>> work(static_cast<std::size_t>(ld));
+  if constexpr (std::is_same_v<T, float>) {
+    return slansy_("1", "L", &n, a.data(), &ld, work.data());
+  } else if constexpr (std::is_same_v<T, double>) {
+    return dlansy_("1", "L", &n, a.data(), &ld, work.data());
+  } else if constexpr (std::is_same_v<T, Kokkos::complex<float>>) {
+    return clanhe_("1", "L", &n, a.data(), &ld, work.data());
+  } else {
+    return zlanhe_("1", "L", &n, a.data(), &ld, work.data());
+  }
+}
 
 /// The lower triangle of A(i, j) = f(i, j), column-major and factored by LAPACK's potrf, whose info it keeps.
 template <class T>

@@ -60,9 +60,9 @@ struct BlockCyclic {
   constexpr BlockCyclic seen_from(int other) const { return {n, tile, processes, other}; }
 
   /// One after the last tile.
-  constexpr GlobalTile tiles_end() const { return {(n + tile - 1) / tile}; }
+  KOKKOS_FUNCTION constexpr GlobalTile tiles_end() const { return {(n + tile - 1) / tile}; }
   /// The first index of tile `t`; n for a tile after the last.
-  constexpr GlobalIndex begin(GlobalTile t) const { return {smaller(t.value * tile, n)}; }
+  KOKKOS_FUNCTION constexpr GlobalIndex begin(GlobalTile t) const { return {smaller(t.value * tile, n)}; }
   /// How many indices tile `t` has.
   constexpr std::int64_t extent(GlobalTile t) const { return begin(t + 1) - begin(t); }
   /// How many indices the tiles `t` have.
@@ -90,22 +90,22 @@ struct BlockCyclic {
   }
 
   /// The first of this process's tiles at or after `t`; its value is the number of this process's tiles before `t`.
-  constexpr LocalTile local_lower_bound(GlobalTile t) const {
+  KOKKOS_FUNCTION constexpr LocalTile local_lower_bound(GlobalTile t) const {
     return {t.value > coordinate ? (t.value - coordinate + processes - 1) / processes : 0};
   }
   /// The first of this process's indices in tile `t` or after; its value is the number of them before tile `t`.
-  constexpr LocalIndex local_begin(GlobalTile t) const {
+  KOKKOS_FUNCTION constexpr LocalIndex local_begin(GlobalTile t) const {
     return {begin(t).value < n ? local_lower_bound(t).value * tile : local_extent()};
   }
   /// The first of this process's indices at or after `i`; its value is the number of them before `i`.
-  constexpr LocalIndex local_lower_bound(GlobalIndex i) const {
+  KOKKOS_FUNCTION constexpr LocalIndex local_lower_bound(GlobalIndex i) const {
     if (i.value >= n) return {local_extent()};
     return is_mine(tile_of(i)) ? to_local(i) : local_begin(tile_of(i));
   }
   /// One after this process's last tile.
-  constexpr LocalTile local_tiles_end() const { return local_lower_bound(tiles_end()); }
+  KOKKOS_FUNCTION constexpr LocalTile local_tiles_end() const { return local_lower_bound(tiles_end()); }
   /// How many indices this process has (NUMROC).
-  constexpr std::int64_t local_extent() const {
+  KOKKOS_FUNCTION constexpr std::int64_t local_extent() const {
     const std::int64_t whole = local_tiles_end().value * tile;
     const bool has_last = n > 0 && is_mine(tiles_end() + -1);
     return has_last ? whole - (tiles_end().value * tile - n) : whole;
@@ -114,7 +114,7 @@ struct BlockCyclic {
   constexpr std::int64_t local_extent_from(GlobalTile t) const { return local_extent() - local_begin(t).value; }
 
  private:
-  static constexpr std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+  KOKKOS_FUNCTION static constexpr std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 };
 
 /// How one rank stores its share of the lower tiles: as a column-major local matrix that is cut into slabs of
