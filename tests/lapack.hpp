@@ -24,6 +24,14 @@ float slansy_(const char* norm, const char* uplo, const int* n, const float* a, 
 double dlansy_(const char* norm, const char* uplo, const int* n, const double* a, const int* lda, double* work);
 float clanhe_(const char* norm, const char* uplo, const int* n, const void* a, const int* lda, float* work);
 double zlanhe_(const char* norm, const char* uplo, const int* n, const void* a, const int* lda, double* work);
+void spocon_(const char* uplo, const int* n, const float* a, const int* lda, const float* norm, float* rcond,
+             float* work, int* iwork, int* info);
+void dpocon_(const char* uplo, const int* n, const double* a, const int* lda, const double* norm, double* rcond,
+             double* work, int* iwork, int* info);
+void cpocon_(const char* uplo, const int* n, const void* a, const int* lda, const float* norm, float* rcond, void* work,
+             float* rwork, int* info);
+void zpocon_(const char* uplo, const int* n, const void* a, const int* lda, const double* norm, double* rcond,
+             void* work, double* rwork, int* info);
 }
 
 namespace tessera::testing {
@@ -87,6 +95,29 @@ class Lapack {
     } else {
       zpotrs_("L", &n_, &one, l_.data(), &ld_, b, &ld_, &info);
     }
+  }
+
+  /// An estimate of 1 / (||A||_1 ||A^-1||_1), where `norm` is that of A.
+  Real<T> reciprocal_condition(Real<T> norm) const {
+    std::vector<T> work(static_cast<std::size_t>(3 * ld_));
+    Real<T> result = -1;
+    int info = 0;
+    if constexpr (is_complex<T>) {
+      std::vector<Real<T>> more(static_cast<std::size_t>(ld_));
+      if constexpr (std::is_same_v<T, Kokkos::complex<float>>) {
+        cpocon_("L", &n_, l_.data(), &ld_, &norm, &result, work.data(), more.data(), &info);
+      } else {
+        zpocon_("L", &n_, l_.data(), &ld_, &norm, &result, work.data(), more.data(), &info);
+      }
+    } else {
+      std::vector<int> more(static_cast<std::size_t>(ld_));
+      if constexpr (std::is_same_v<T, float>) {
+        spocon_("L", &n_, l_.data(), &ld_, &norm, &result, work.data(), more.data(), &info);
+      } else {
+        dpocon_("L", &n_, l_.data(), &ld_, &norm, &result, work.data(), more.data(), &info);
+      }
+    }
+    return result;
   }
 
  private:

@@ -94,6 +94,20 @@ class CholeskyFactor {
     apply(detail::FactorOperation::multiply_upper, exec, b);
   }
 
+  /// An estimate of 1 / (||A||_1 ||A^-1||_1), as LAPACK's pocon: but for rounding never too small, and hardly ever more
+  /// than three times too large (N. J. Higham, ACM TOMS 14 (1988), algorithm 4.1). It takes 4 to 11 solves of one
+  /// column.
+  ///
+  /// It does not overflow where A or its inverse does, as long as `norm_of_a` belongs to A; where the numbers are not
+  /// finite nevertheless, it is 0. Collective over the factor's grid; complete when it returns.
+  /// @param exec works in the factor's memory space
+  /// @param norm_of_a ||A||_1, which norm_one takes of the matrix before it is factored; the same on every rank
+  /// @return the same bits on every rank; 0 if norm_of_a is 0, and 1 if n = 0
+  /// @throws std::invalid_argument on every rank, if norm_of_a is negative or NaN, or the ranks disagree
+  /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
+  template <class Exec>
+  double reciprocal_condition(const Exec& exec, double norm_of_a) const;
+
   /// log det A = 2 sum over k of log L(k, k), the same bits on every rank. Local.
   double log_determinant() const { return log_determinant_; }
 
@@ -175,6 +189,11 @@ template <class T, class Exec>
 void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, typename Exec::memory_space>& factor,
            T* b, std::int64_t nrhs, Memory<typename Exec::memory_space>& memory, const std::function<void()>& deliver,
            const Schedule& schedule = {});
+
+/// Collective. CholeskyFactor::reciprocal_condition, in the memory of `memory`.
+template <class T, class Exec>
+double reciprocal_condition(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor,
+                            double norm_of_a, Memory<typename Exec::memory_space>& memory);
 
 }  // namespace detail
 
@@ -262,6 +281,24 @@ void CholeskyFactor<T, MemorySpace>::apply(detail::FactorOperation operation, co
     exec.fence();
   };
   detail::apply<T>(exec, operation, *this, work, nrhs, memory_, std::cref(deliver));
+}
+
+template <Scalar T, class MemorySpace>
+template <class Exec>
+double CholeskyFactor<T, MemorySpace>::reciprocal_condition(const Exec& exec, double norm_of_a) const {
+  detail::require_backend<Exec>();
+  static_assert(std::is_same_v<typename Exec::memory_space, MemorySpace>, "exec works where the factor is");
+  detail::agree(grid().communicator(), "reciprocal_condition", [&](detail::Agreement& agreement) {
+    detail::require_kokkos();
+    if (!(norm_of_a >= 0)) {  // nor is a NaN
+      detail::throw_misuse("norm_of_a", "must not be negative or NaN, got " + std::to_string(norm_of_a));
+    }
+    agreement.same("scalar", detail::scalar_name<T>());
+    agreement.same("n", std::to_string(n()) + " rows");
+    agreement.same("tile", tile_size());
+    agreement.same("norm_of_a", norm_of_a);
+  });
+  return detail::reciprocal_condition<T>(exec, *this, norm_of_a, memory_);
 }
 
 }  // namespace tessera
