@@ -107,6 +107,10 @@ void Communicator::all_gather(std::int64_t value, std::int64_t* values) const {
   check(MPI_Allgather(&value, 1, MPI_INT64_T, values, 1, MPI_INT64_T, comm_), "MPI_Allgather");
 }
 
+void Communicator::all_gather(const double* values, int count, double* all) const {
+  check(MPI_Allgather(values, count, MPI_DOUBLE, all, count, MPI_DOUBLE, comm_), "MPI_Allgather");
+}
+
 void Communicator::broadcast(void* data, std::int64_t bytes, int root) const {
   for (std::int64_t done = 0; done < bytes; done += largest_message_) {
     const int count = static_cast<int>(std::min(largest_message_, bytes - done));

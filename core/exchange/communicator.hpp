@@ -54,6 +54,8 @@ class Communicator {
   void all_reduce_min(std::int64_t* values, int count) const;
   /// `values`: room for one of each rank.
   void all_gather(std::int64_t value, std::int64_t* values) const;
+  /// `all`: room for `count` of each rank.
+  void all_gather(const double* values, int count, double* all) const;
   void broadcast(void* data, std::int64_t bytes, int root) const;
   /// The sums of `values` over the ranks.
   void all_reduce_sum(std::vector<double>& values) const;
