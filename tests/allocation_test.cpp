@@ -6,6 +6,7 @@
 
 #include "kernels/backend.hpp"
 
+#include <array>
 #include <cstdint>
 #include <new>
 #include <optional>
@@ -201,6 +202,27 @@ TEST_F(AllocationTest, Pieces) {
         l.solve_upper(exec, b);
       },
       [&] { EXPECT_TRUE(system.is_solved_by(to_host(first))); });
+}
+
+TEST_F(AllocationTest, Measures) {
+  using T = Kokkos::complex<double>;
+  const std::int64_t n = 6;
+  const Exec exec;
+  const auto matrix_on = [&](const ProcessGrid& grid) {
+    ShardedMatrix<T> matrix(grid, n, 3);
+    matrix.fill(exec, Dominant<T>{n});
+    return matrix;
+  };
+  const ProcessGrid grid(comm);
+  const auto matrix = matrix_on(grid);
+  const auto l = factorize(exec, matrix_on(grid));  // which has no memory for solves yet
+  const auto measures = [&](const CholeskyFactor<T>& factor) {
+    return std::array{norm_one(exec, matrix), inner_product(exec, matrix, Dominant<T>{n, 2}),
+                      factor.reciprocal_condition(exec, 2)};
+  };
+  const auto expected = measures(factorize(exec, matrix_on(grid)));
+  std::array<double, 3> result = {};
+  all_fail_in_turn([&] { result = measures(l); }, [&] { EXPECT_EQ(result, expected); });
 }
 
 TEST_F(AllocationTest, Gram) {

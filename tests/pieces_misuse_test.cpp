@@ -1,6 +1,8 @@
 #include "factor_operations.hpp"
 #include "misuse.hpp"
 
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -188,6 +190,55 @@ TEST_F(PiecesMisuseTest, SolveWithFactorsThatDiffer) {
   expect_good(one);
 }
 
+TEST_F(PiecesMisuseTest, MeasureMatricesThatDiffer) {
+  const Matrix one = matrix(tile);
+  const Matrix other_tile = matrix(2 * tile);
+  const Matrix other_n = sharded(grid, System<double>(comm, n + tile), tile);
+  const ShardedMatrix<float> narrow = sharded(grid, System<float>(comm, n), tile);
+  const std::function<void(const Matrix&)> measures[] = {
+      [](const Matrix& a) { norm_one(Exec{}, a); },
+      [](const Matrix& a) { inner_product(Exec{}, a, Dominant<double>{n}); }};
+  for (const auto& measure : measures) {
+    wrong_on_one("tile|matrix", {"\\b4\\b", "\\b8\\b"}, [&](bool is_wrong) { measure(is_wrong ? other_tile : one); });
+    wrong_on_one("n|matrix", {"\\b24\\b", "\\b28\\b"}, [&](bool is_wrong) { measure(is_wrong ? other_n : one); });
+  }
+  wrong_on_one("scalar|matrix", {},
+               [&](bool is_wrong) { is_wrong ? norm_one(Exec{}, narrow) : norm_one(Exec{}, one); });
+  wrong_on_one("scalar|matrix", {}, [&](bool is_wrong) {
+    is_wrong ? inner_product(Exec{}, narrow, Dominant<double>{n}) : inner_product(Exec{}, one, Dominant<double>{n});
+  });
+}
+
+template <std::size_t K>
+struct Zeros {
+  KOKKOS_FUNCTION Kokkos::Array<double, K> operator()(std::int64_t, std::int64_t) const { return {}; }
+};
+
+TEST_F(PiecesMisuseTest, InnerProductsOfDifferentNumbers) {
+  const Matrix a = matrix();
+  wrong_on_one("f", {"\\b2\\b", "\\b3\\b"}, [&](bool is_wrong) {
+    if (is_wrong) {
+      inner_product(Exec{}, a, Zeros<3>{});
+    } else {
+      inner_product(Exec{}, a, Zeros<2>{});
+    }
+  });
+}
+
+TEST_F(PiecesMisuseTest, NormOfA) {
+  const Factor l = factor();
+  for (const double norm :
+       {-1., -0.5, std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()}) {
+    wrong("norm_of_a", {std::isnan(norm) ? "nan" : std::to_string(norm)},
+          [&](bool is_wrong) { l.reciprocal_condition(Exec{}, is_wrong ? norm : 2); });
+  }
+  wrong_on_one("norm_of_a", {"\\b2\\b", "\\b3\\b"},
+               [&](bool is_wrong) { l.reciprocal_condition(Exec{}, is_wrong ? 3 : 2); });
+  const Factor other = factor(2 * tile);
+  wrong_on_one("tile|factor", {}, [&](bool is_wrong) { (is_wrong ? other : l).reciprocal_condition(Exec{}, 2); });
+  expect_good(l);
+}
+
 // One rank calls one function while the others call another one.
 TEST_F(PiecesMisuseTest, DifferentFunctionsOnOneGrid) {
   const Factor l = factor(tile);
@@ -198,6 +249,9 @@ TEST_F(PiecesMisuseTest, DifferentFunctionsOnOneGrid) {
       [&] { redistribute(Exec{}, system.a, into, 0); },
       [&] { add_gram(Exec{}, ::tessera::Gram{j}, into); },
       [&] { factorize(Exec{}, std::move(into)); },
+      [&] { norm_one(Exec{}, l.matrix()); },
+      [&] { l.reciprocal_condition(Exec{}, 1); },
+      [&] { inner_product(Exec{}, l.matrix(), Zeros<2>{}); },
   };
   for (const FactorOperation operation : factor_operations) {
     calls.emplace_back([&l, operation] { call(operation, l, Exec{}, Kokkos::View<double*>("b", n)); });
@@ -205,7 +259,8 @@ TEST_F(PiecesMisuseTest, DifferentFunctionsOnOneGrid) {
   for (const auto& one : calls) {
     for (const auto& other : calls) {
       if (&one == &other) continue;
-      wrong_on_one("operation", {"redistribute|add_gram|factorize|solve|multiply"},
+      wrong_on_one("operation",
+                   {"redistribute|add_gram|factorize|solve|multiply|norm_one|reciprocal_condition|inner_product"},
                    [&](bool is_wrong) { is_wrong ? one() : other(); });
     }
   }
@@ -243,6 +298,15 @@ TEST_F(PiecesMisuseTest, MovedFrom) {
         [&](bool is_wrong) { redistribute(Exec{}, system.a, is_wrong ? used_up : into, 0); });
   wrong("b|n|factor", {"\\b0\\b", "\\b24\\b"},
         [&](bool is_wrong) { (is_wrong ? used_up_factor : l).solve(Exec{}, Kokkos::View<double*>("b", n)); });
+  wrong_on_one("n|matrix", {"\\b0\\b", "\\b24\\b"},
+               [&](bool is_wrong) { norm_one(Exec{}, is_wrong ? used_up : into); });
+  wrong_on_one("n|matrix", {"\\b0\\b", "\\b24\\b"},
+               [&](bool is_wrong) { inner_product(Exec{}, is_wrong ? used_up : into, Dominant<double>{n}); });
+  wrong_on_one("n|factor", {"\\b0\\b", "\\b24\\b"},
+               [&](bool is_wrong) { (is_wrong ? used_up_factor : l).reciprocal_condition(Exec{}, 2); });
+  EXPECT_EQ(norm_one(Exec{}, used_up), 0);
+  EXPECT_EQ(inner_product(Exec{}, used_up, Dominant<double>{n}), 0);
+  EXPECT_EQ(used_up_factor.reciprocal_condition(Exec{}, 2), 1);
   EXPECT_EQ(used_up.n(), 0);
   EXPECT_EQ(used_up.view({0}, {0}, {0}, {0}).size(), 0U);
   used_up.fill(Exec{}, Dominant<double>{0});
