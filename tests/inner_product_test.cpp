@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -128,6 +129,31 @@ TYPED_TEST(InnerProductTest, OfTheMatrixWithItselfIsItsFrobeniusNormSquared) {
     EXPECT_NEAR(inner_product(Exec{}, matrix, Noise<T>{}), e.value, e.rounding);
   }
 }
+
+#ifdef KOKKOS_ENABLE_SERIAL
+/// Of the host, where a kernel may throw.
+template <class T>
+struct Throws {
+  T operator()(std::int64_t i, std::int64_t j) const {
+    if (i == 11 && j == 11) throw std::runtime_error("there is no f(11, 11)");
+    return T(1);
+  }
+};
+
+TYPED_TEST(InnerProductTest, WhatFThrowsIsThrownEverywhere) {
+  using T = TypeParam;
+  const Kokkos::Serial exec;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    ShardedMatrix<T, Kokkos::HostSpace> matrix(ProcessGrid(this->comm, shape), 12, 2);
+    matrix.fill(exec, Noise<T>{});
+    const Thrown thrown = thrown_by([&] { inner_product(exec, matrix, Throws<T>{}); });
+    EXPECT_EQ(thrown.kind, Kind::runtime_error) << thrown;
+    EXPECT_EQ(thrown.message, "there is no f(11, 11)");
+    const Expected e = expected(12, Noise<T>{}, Any<T>{});
+    EXPECT_NEAR(inner_product(exec, matrix, Any<T>{}), e.value, e.rounding) << "the next call";
+  }
+}
+#endif
 
 TYPED_TEST(InnerProductTest, ACollectiveThatFailsOnAllRanks) {
   using T = TypeParam;

@@ -81,7 +81,8 @@ struct AddProducts {
 /// part of the diagonal. Sums are in double.
 ///
 /// Collective over the matrix's grid. It begins after what `exec` has been given, and is complete when it returns. Each
-/// rank takes memory for n doubles, for each number that f returns.
+/// rank takes memory for n doubles, for each number that f returns. What f throws on the host is thrown on every rank
+/// (see errors.hpp).
 /// @param exec runs the kernels, in the memory space of `matrix`
 /// @param matrix is not changed
 /// @param f callable in kernels of `exec` with global indices (std::int64_t i, std::int64_t j), from 0, once for every
