@@ -136,28 +136,6 @@ TYPED_TEST(PiecesTest, FillOnEveryGridAndSlab) {
   }
 }
 
-TYPED_TEST(PiecesTest, TheDefaultTileIsThatOfTheOneCall) {
-  using T = TypeParam;
-  for (const GridShape shape : all_grids(this->ranks)) {
-    const ProcessGrid grid(this->comm, shape);
-    for (const std::int64_t n : {0, 1, 5, 101, 300}) {
-      SCOPED_TRACE("n " + std::to_string(n) + ", grid rows " + std::to_string(shape.rows));
-      ShardedMatrix<T> a(grid, n);
-      EXPECT_EQ(ShardedMatrix<T>(grid, n, 0).tile_size(), a.tile_size());
-      EXPECT_EQ(a.tile_size(), std::max<std::int64_t>(1, memory_plan<T>(n, shape).tile_size));
-      const auto rows = make_rows<Kokkos::View<T**, Kokkos::LayoutRight, Space>>(even_shards(n, this->ranks),
-                                                                                 this->rank, n, Dominant<T>{n});
-      const auto info =
-          cholesky_distributed(this->comm, rows, Columns<T>("b", static_cast<std::size_t>(n), 1), {.grid = shape}).info;
-      EXPECT_EQ(a.tile_size(), std::max<std::int64_t>(1, info.tile_size));
-      a.fill(this->exec, Dominant<T>{n});
-      this->exec.fence();
-      this->expect_tiles(a, Dominant<T>{n});
-      this->expect_solves(factorize(this->exec, std::move(a)));
-    }
-  }
-}
-
 TYPED_TEST(PiecesTest, Bytes) {
   using T = TypeParam;
   const std::int64_t n = 1003;

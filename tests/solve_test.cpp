@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 // cholesky_distributed on one View of rows and one of right-hand sides: any n, tile, grid, sharding, layout.
 namespace tessera::testing {
@@ -141,6 +142,29 @@ TYPED_TEST(SolveTest, LogDeterminant) {
       const double ours = cholesky_distributed(this->comm, a, b, options).info.log_determinant;
       EXPECT_NEAR(ours, expected, 4 * epsilon<T>() * static_cast<double>(n + 4));
       EXPECT_TRUE(same_on_all_ranks(this->comm, &ours, sizeof ours));
+    }
+  }
+}
+
+TYPED_TEST(SolveTest, ShardedMatrixTakesTheTileOfTheOneCall) {
+  using T = TypeParam;
+  const Kokkos::DefaultExecutionSpace exec;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    for (const std::int64_t n : {0, 1, 5, 101, 300}) {
+      SCOPED_TRACE("n " + std::to_string(n) + ", grid rows " + std::to_string(shape.rows));
+      const Dominant<T> f{n};
+      const auto rows = make_rows<Matrix<T, Kokkos::LayoutRight>>(even_shards(n, this->ranks), this->rank, n, f);
+      const Matrix<T, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), 2);
+      set_noise(b, 5);
+      const auto [x, info] = cholesky_distributed(this->comm, rows, b, {.grid = shape});
+      ShardedMatrix<T> a(grid, n);
+      EXPECT_EQ(a.tile_size(), std::max<std::int64_t>(1, info.tile_size));
+      EXPECT_EQ(a.tile_size(), std::max<std::int64_t>(1, memory_plan<T>(n, shape).tile_size));
+      EXPECT_EQ(a.tile_size(), ShardedMatrix<T>(grid, n, 0).tile_size());
+      a.fill(exec, f);
+      factorize(exec, std::move(a)).solve(exec, b);
+      EXPECT_TRUE(same_bits(to_host(b), to_host(x)));
     }
   }
 }
