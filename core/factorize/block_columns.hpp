@@ -29,8 +29,8 @@ struct Slot {
   int number = 0;
   typename FactorizeBuffers<T, Exec>::OfSlot buffers;
   std::vector<typename Transfers<Exec>::Message> sent;
-  kernels::Event<Exec> update;  ///< by the columns left of the newest one
-  kernels::Event<Exec> lower_update;
+  kernels::Event<Exec> update;       ///< by the columns left of the newest one
+  kernels::Event<Exec> rest_update;  ///< of the lower half of the rows, or the remainders of integers
   kernels::Event<Exec> panel;
 };
 
@@ -66,7 +66,6 @@ class BlockColumns {
     if constexpr (!kernels::is_host<Exec>) {
       lookahead_.emplace(exec, buffers.blas, memory.blas_handles, grid_.rows() > 1 || integers != nullptr);
     }
-    if (buffers.residues) products_ = buffers.residues->products;
   }
 
   const Matrix& matrix() const { return a_; }
@@ -142,17 +141,17 @@ class BlockColumns {
 
   void subtract(Lane lane, const IntegerUpdate<T, MemorySpace>& update, const UpdatePart& part) {
     const Timed timed(seconds_.update, "tessera::factorize::update");
-    integers_->subtract(queue_of(lane, part), part.in_lower_half ? products_.lower_updates : products_.updates, update,
-                        part);
+    integers_->subtract(queue_of(lane, part), update, part);
   }
 
   /// Holds back the panels until the device has done the updates that are enqueued, which have events in the slot.
   void updated_ahead(Slot<T, Exec>& slot) {
     slot.update.record(updates_.exec());
-    if (lookahead_->has_lower_updates()) slot.lower_update.record(lookahead_->lower_updates().exec());
+    if (lookahead_->has_lower_updates()) slot.rest_update.record(lookahead_->lower_updates().exec());
+    if (integers_ != nullptr) slot.rest_update.record(integers_->remainders());
     if (waits_for_device()) return;
     slot.update.hold_back(panel_exec());
-    slot.lower_update.hold_back(panel_exec());
+    slot.rest_update.hold_back(panel_exec());
   }
 
   /// L(t, left)^H, of which this rank has all rows, into contiguous memory, and from there to the process rows
@@ -253,7 +252,6 @@ class BlockColumns {
   Transfers<Exec> transfers_;
   kernels::FailingMinor<Exec> failing_;
   IntegerUpdates<T, Exec>* integers_;
-  OfQueues<std::int32_t*> products_ = {};  // of residues
   PhaseSeconds& seconds_;
   std::deque<Slot<T, Exec>> slots_;
 

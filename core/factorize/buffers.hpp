@@ -38,11 +38,11 @@ struct FactorizeBuffers {
     failing = workspace.template take<std::int64_t>(1);
     const auto blas_workspace = [&] { return workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes); };
     blas.updates = blas_workspace();
-    const bool halves = !kernels::is_host<Exec> && height >= Tuning<MemorySpace>::rows_in_halves;
+    const bool halves = !kernels::is_host<Exec> && moduli == 0 && height >= Tuning<MemorySpace>::rows_in_halves;
     if (!kernels::is_host<Exec>) blas.panels = blas_workspace();
     if (halves) blas.lower_updates = blas_workspace();
     if (moduli > 0) {
-      residues.emplace(workspace, layout, moduli, static_cast<int>(slots.size()), halves);
+      residues.emplace(workspace, layout, moduli, static_cast<int>(slots.size()));
     }
     diagonal_values = workspace.template take<double>(layout.rows.n);
     for (OfSlot& slot : slots) {

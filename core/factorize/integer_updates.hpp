@@ -2,6 +2,7 @@
 
 #include "core/factorize/residue_buffers.hpp"
 #include "core/factorize/update.hpp"
+#include "kernels/backend.hpp"
 #include "kernels/residues.hpp"
 #include "tessera/detail/strided.hpp"
 #include "tessera/distribution.hpp"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <limits>
 
 namespace tessera::detail {
@@ -52,7 +54,13 @@ class IntegerUpdates {
 
   /// `diagonal`: all of A's, in the memory of `exec`.
   IntegerUpdates(const Exec& exec, const SlabLayout& layout, int moduli, const Buffers& buffers, const double* diagonal)
-      : rows_(layout.rows), columns_(layout.columns), count_(moduli), bands_(layout, moduli), buffers_(buffers) {
+      : rows_(layout.rows),
+        columns_(layout.columns),
+        count_(moduli),
+        bands_(layout, moduli),
+        buffers_(buffers),
+        remainders_(exec, kernels::Priority::urgent),
+        of_products_(buffers.products.size()) {
     const kernels::Moduli on_host = kernels::make_moduli(moduli);
     using Unmanaged = Kokkos::MemoryTraits<Kokkos::Unmanaged>;
     Kokkos::deep_copy(exec, Kokkos::View<kernels::Moduli, MemorySpace, Unmanaged>(buffers.moduli),
@@ -64,7 +72,7 @@ class IntegerUpdates {
     fill("tessera::factorize::no_squares", exec, buffers.sums.squares, rows_.local_extent(), 0.0);
     fill("tessera::factorize::all_exact", exec, buffers.sums.exact_until, rows_.local_extent(),
          std::numeric_limits<std::int64_t>::max());
-    exec.fence();  // on_host ends here
+    exec.fence();  // on_host ends here, and remainders begin after all that `exec` has done
   }
 
   /// Keeps the residues of the rows below step k, in which this process column has all columns of `k`.
@@ -103,18 +111,19 @@ class IntegerUpdates {
     });
   }
 
-  /// `products`: the memory of this queue's.
-  void subtract(kernels::Queue<Exec>& queue, std::int32_t* products, const IntegerUpdate<T, MemorySpace>& update,
-                const UpdatePart& part) {
+  /// The instance that ends an update: it makes numbers of the products while the next ones are computed.
+  const Exec& remainders() const { return remainders_.exec(); }
+
+  void subtract(kernels::Queue<Exec>& queue, const IntegerUpdate<T, MemorySpace>& update, const UpdatePart& part) {
     const LocalIndex top = rows_.local_begin(update.k.begin);
     for_each_band(part.begin, part.end, [&](LocalIndex begin, LocalIndex end) {
       if (!buffers_.right.empty()) {
-        subtract_product(queue, products, update, begin, end, update.right, 0, part.columns,
+        subtract_product(queue, update, begin, end, update.right, 0, part.columns,
                          block(update.target, begin - top, end - top, 0, part.columns));
         return;
       }
       for_each_band(top, top + part.columns, [&](LocalIndex from, LocalIndex to) {
-        subtract_product(queue, products, update, begin, end, bands_.at(buffers_.left, from, LocalIndex{0}), from - top,
+        subtract_product(queue, update, begin, end, bands_.at(buffers_.left, from, LocalIndex{0}), from - top,
                          to - from, block(update.target, begin - top, end - top, from - top, to - top));
       });
     });
@@ -131,21 +140,33 @@ class IntegerUpdates {
     }
   }
 
+  /// Of the memory of some products.
+  struct OfProducts {
+    kernels::Event<Exec> multiplied;
+    kernels::Event<Exec> subtracted;
+  };
+
   /// For rows [begin, end) of one band, and `columns` of k from number `first` on.
-  void subtract_product(kernels::Queue<Exec>& queue, std::int32_t* products,
-                        const IntegerUpdate<T, MemorySpace>& update, LocalIndex begin, LocalIndex end,
-                        kernels::Residues right, std::int64_t first, std::int64_t columns, const View& target) {
+  void subtract_product(kernels::Queue<Exec>& queue, const IntegerUpdate<T, MemorySpace>& update, LocalIndex begin,
+                        LocalIndex end, kernels::Residues right, std::int64_t first, std::int64_t columns,
+                        const View& target) {
     kernels::Residues left = bands_.at(buffers_.left, begin, LocalIndex{0});
     const std::int64_t leading_dimension = kernels::PaddedColumns::padded(end - begin);
-    const kernels::ResidueProducts of_planes{products, leading_dimension, leading_dimension * columns};
     const kernels::Unscale unscale{buffers_.of_my_rows.down + begin.value,
                                    buffers_.of_all_rows.down + rows_.begin(update.k.begin).value + first,
                                    buffers_.sums.exact_until + begin.value, update.to.value};
     T beta = update.beta;
     for (std::int64_t depth = bands_.padding().position(update.to.value); depth > 0;) {
       const std::int64_t piece = std::min(depth, kernels::most_depth);
-      kernels::multiply_residues(queue, bands_.planes(), end - begin, columns, piece, left, right, of_planes);
-      kernels::subtract_products<T>(queue.exec(), buffers_.moduli, count_, of_planes, unscale, beta, target);
+      const std::size_t turn = turn_++ % of_products_.size();
+      OfProducts& events = of_products_[turn];
+      const kernels::ResidueProducts products{buffers_.products[turn], leading_dimension, leading_dimension * columns};
+      events.subtracted.hold_back(queue.exec());
+      kernels::multiply_residues(queue, bands_.planes(), end - begin, columns, piece, left, right, products);
+      events.multiplied.record(queue.exec());
+      events.multiplied.hold_back(remainders());
+      kernels::subtract_products<T>(remainders(), buffers_.moduli, count_, products, unscale, beta, target);
+      events.subtracted.record(remainders());
       left.data += piece;
       right.data += piece;
       depth -= piece;
@@ -158,7 +179,10 @@ class IntegerUpdates {
   int count_;
   ResidueLayout<T, MemorySpace> bands_;
   Buffers buffers_;
-  std::size_t taken_ = 0;
+  std::size_t taken_ = 0;  // right operands
+  kernels::InstanceBeside<Exec> remainders_;
+  std::deque<OfProducts> of_products_;
+  std::size_t turn_ = 0;
 };
 
 }  // namespace tessera::detail

@@ -19,8 +19,7 @@ struct ResidueBuffers {
   using MemorySpace = typename Exec::memory_space;
   using Layout = ResidueLayout<T, MemorySpace>;
 
-  /// `halves`: whether two updates work side by side.
-  ResidueBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, int moduli_count, int slots, bool halves)
+  ResidueBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, int moduli_count, int slots)
       : moduli(workspace.template take<kernels::Moduli>(1)),
         of_all_rows(take_scales(workspace, layout.rows.n)),
         of_my_rows(take_scales(workspace, layout.rows.local_extent())),
@@ -36,11 +35,11 @@ struct ResidueBuffers {
         right.push_back(workspace.template take<std::int8_t>(bands.planes() * width, row));
       }
     }
-    const auto take_products = [&] {
-      return workspace.template take<std::int32_t>(Layout::band_rows * bands.planes(), width);
-    };
-    products.updates = take_products();
-    if (halves) products.lower_updates = take_products();
+    // On a device some products are computed while those before become numbers.
+    const std::int64_t rows = kernels::PaddedColumns::padded(std::min(Layout::band_rows, layout.rows.local_extent()));
+    for (int i = 0; i < (kernels::is_host<Exec> ? 1 : 2); ++i) {
+      products.push_back(workspace.template take<std::int32_t>(rows * bands.planes(), width));
+    }
   }
 
   /// Whether right operands are not the left ones of other rows: those come from other ranks, or are conjugates.
@@ -54,7 +53,7 @@ struct ResidueBuffers {
   kernels::RowSums sums;
   std::int8_t* left = nullptr;
   std::vector<std::int8_t*> right;
-  OfQueues<std::int32_t*> products;
+  std::vector<std::int32_t*> products;
 
  private:
   static kernels::RowScales take_scales(Workspace<MemorySpace>& workspace, std::int64_t count) {

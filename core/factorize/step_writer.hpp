@@ -51,7 +51,7 @@ class StepWriter {
     subtract_old(Lane::ahead, left);
     tasks_.then([&a = a_, &slot = slot_] { a.updated_ahead(slot); });
     if (a_.waits_for_device()) {
-      tasks_.wait_for([&slot = slot_] { return slot.update.done() && slot.lower_update.done(); });
+      tasks_.wait_for([&slot = slot_] { return slot.update.done() && slot.rest_update.done(); });
     }
   }
 

@@ -126,7 +126,7 @@ double reciprocal_condition(const Exec& exec, const CholeskyFactor<T, typename E
       Kokkos::deep_copy(exec, here, there);
       exec.fence();
     };
-    solve<T>(exec, factor, work, 1, memory, std::cref(deliver));
+    apply<T>(exec, FactorOperation::solve, factor, work, 1, memory, std::cref(deliver));
   };
   // What is estimated is the norm of scale A^-1. Its numbers are at most about the condition number: those of A^-1 may
   // be more than T holds.
