@@ -30,9 +30,9 @@ Moduli make_moduli(int count) {
     moduli.inverse[t] = 1 / moduli.modulus[t];
     const auto power = [p](int exponent) {
       const auto rest = static_cast<int>((std::uint64_t{1} << exponent) % p);
-      return static_cast<float>(2 * rest < static_cast<int>(p) ? rest : rest - static_cast<int>(p));
+      return 2 * rest < static_cast<int>(p) ? rest : rest - static_cast<int>(p);
     };
-    for (int k = 0; k < Moduli::digits; ++k) moduli.power[k][t] = power(12 * k);
+    for (int k = 0; k < Moduli::digits; ++k) moduli.power[k][t] = static_cast<float>(power(12 * k));
     moduli.power_of_sum[t] = power(16);
     const Wide others = product / p;
     const auto rest = static_cast<unsigned>(others % p);

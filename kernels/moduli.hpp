@@ -19,14 +19,14 @@ struct Moduli {
   static constexpr int digits = 5;
 
   int count = 0;
-  float modulus[most] = {};         ///< p_t, at most 256: residues from -p_t / 2 to (p_t - 1) / 2 fit a byte
-  float inverse[most] = {};         ///< 1 / p_t
-  float power[digits][most] = {};   ///< 2^(12 k) modulo p_t
-  float power_of_sum[most] = {};    ///< 2^16 modulo p_t
-  double weight[parts][most] = {};  ///< w_t = (P / p_t) ((P / p_t)^-1 mod p_t), from its highest part on
-  double product[parts] = {};       ///< P
-  double product_inverse = 0;       ///< 1 / P
-  double largest_square_sum = 0;    ///< less than P / 2: no product of rows with smaller sums of squares is beyond it
+  float modulus[most] = {};              ///< p_t, at most 256: residues from -p_t / 2 to (p_t - 1) / 2 fit a byte
+  float inverse[most] = {};              ///< 1 / p_t
+  float power[digits][most] = {};        ///< 2^(12 k) modulo p_t
+  std::int32_t power_of_sum[most] = {};  ///< 2^16 modulo p_t
+  double weight[parts][most] = {};       ///< w_t = (P / p_t) ((P / p_t)^-1 mod p_t), from its highest part on
+  double product[parts] = {};            ///< P
+  double product_inverse = 0;            ///< 1 / P
+  double largest_square_sum = 0;  ///< less than P / 2: no product of rows with smaller sums of squares is beyond it
 };
 
 /// The `count` largest ones, from Moduli::least to Moduli::most.

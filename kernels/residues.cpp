@@ -147,9 +147,11 @@ struct LeftResidues {
         const int quad = k % quads * Quad::size;
         if (row0 + i >= rows || at + quad >= end) return;
         Integers<T> integers;
+        double square = 0;
         for (int q = 0; q < Quad::size; ++q) {
-          squares[k] += integers.set(q, block[(quad + q) * stride + i], scale[row0 + i], largest_square);
+          square += integers.set(q, block[(quad + q) * stride + i], scale[row0 + i], largest_square);
         }
+        squares[k] += square;
         integers.write(*moduli, count, residues.data + (row0 + i) * residues.row + at + quad, residues.plane);
       });
     }
@@ -251,10 +253,15 @@ struct FromResidues {
   }
 };
 
-/// A thread takes one row and some columns, for which it reads a modulus once.
+/// Products of four rows, which are read together.
+struct alignas(16) QuadOfProducts {
+  std::int32_t of_row[Quad::size];
+};
+
+/// A thread takes four rows and two columns, for which it reads a modulus once.
 template <class T, class Space>
 struct SubtractProducts {
-  static constexpr int columns = 4;
+  static constexpr int columns = 2;
   static constexpr int parts = planes_per_modulus<T> == 1 ? 1 : 2;  // real and imaginary
 
   const Moduli* moduli;
@@ -264,48 +271,66 @@ struct SubtractProducts {
   bool adds_to_zero;
   MatrixView<T, Space> c;
 
+  KOKKOS_FUNCTION std::int64_t quads() const {
+    return (static_cast<std::int64_t>(c.extent(0)) + Quad::size - 1) / Quad::size;
+  }
+
   KOKKOS_FUNCTION void operator()(std::int64_t index) const {
-    const auto rows = static_cast<std::int64_t>(c.extent(0));
-    const std::int64_t i = index % rows;
-    const std::int64_t begin = index / rows * columns;
-    const std::int64_t rest = static_cast<std::int64_t>(c.extent(1)) - begin;
-    const std::int32_t* at = products.data + begin * products.leading_dimension + i;
-    FromResidues sums[columns][parts];
+    const std::int64_t row = index % quads() * Quad::size;
+    const std::int64_t column = index / quads() * columns;
+    const std::int32_t* at = products.data + column * products.leading_dimension + row;
+    const bool has_second = column + 1 < static_cast<std::int64_t>(c.extent(1));
+    const std::int64_t second = has_second ? products.leading_dimension : 0;
+    FromResidues sums[columns][Quad::size][parts];
     for (int t = 0; t < count; ++t, at += planes_per_modulus<T> * products.plane) {
-      for (int j = 0; j < columns && j < rest; ++j) add(t, at + j * products.leading_dimension, sums[j]);
+      add(t, at, sums[0]);
+      add(t, at + second, sums[1]);
     }
-    const bool is_exact = unscale.exact_until[i] >= unscale.end;
-    for (int j = 0; j < columns && j < rest; ++j) {
-      // One after the other, as their product may be beyond a double's exponents.
-      const auto number = [&](const FromResidues& sum) {
-        return is_exact ? sum.value(*moduli) * unscale.rows[i] * unscale.columns[begin + j] : NAN;
-      };
-      using Real = detail::RealOf<T>;
-      T& element = c(i, begin + j);
-      const T before = adds_to_zero ? T(0) : element;
-      if constexpr (parts == 1) {
-        element = static_cast<Real>(static_cast<double>(before) - number(sums[j][0]));
-      } else {
-        element = T(static_cast<Real>(static_cast<double>(before.real()) - number(sums[j][0])),
-                    static_cast<Real>(static_cast<double>(before.imag()) - number(sums[j][1])));
-      }
+    for (int q = 0; q < Quad::size && row + q < static_cast<std::int64_t>(c.extent(0)); ++q) {
+      subtract(row + q, column, sums[0][q]);
+      if (has_second) subtract(row + q, column + 1, sums[1][q]);
     }
   }
 
  private:
-  KOKKOS_INLINE_FUNCTION void add(int t, const std::int32_t* at, FromResidues (&sums)[parts]) const {
-    const auto product = [&](std::int64_t plane) {
-      const std::int32_t sum = at[plane * products.plane];
-      const float x = static_cast<float>(sum >> 16) * moduli->power_of_sum[t] + static_cast<float>(sum & 0xffff);
-      return double{residue(x, moduli->modulus[t], moduli->inverse[t])};
-    };
-    const double first = product(0);
+  KOKKOS_INLINE_FUNCTION void add(int t, const std::int32_t* at, FromResidues (&sums)[Quad::size][parts]) const {
+    const auto* const first = reinterpret_cast<const QuadOfProducts*>(at);
     if constexpr (parts == 1) {
-      sums[0].add(*moduli, t, first);
+      const QuadOfProducts x = *first;
+      for (int q = 0; q < Quad::size; ++q) sums[q][0].add(*moduli, t, double{of_sum(t, x.of_row[q])});
     } else {
-      const double second = product(1);
-      sums[0].add(*moduli, t, first - second);
-      sums[1].add(*moduli, t, product(2) - first - second);
+      const QuadOfProducts x = *first;
+      const QuadOfProducts y = *reinterpret_cast<const QuadOfProducts*>(at + products.plane);
+      const QuadOfProducts z = *reinterpret_cast<const QuadOfProducts*>(at + 2 * products.plane);
+      for (int q = 0; q < Quad::size; ++q) {
+        const float a = of_sum(t, x.of_row[q]);
+        const float b = of_sum(t, y.of_row[q]);
+        sums[q][0].add(*moduli, t, double{a - b});
+        sums[q][1].add(*moduli, t, double{of_sum(t, z.of_row[q]) - a - b});
+      }
+    }
+  }
+
+  /// A sum of products modulo p_t: of its upper and lower 16 bits.
+  KOKKOS_INLINE_FUNCTION float of_sum(int t, std::int32_t sum) const {
+    const std::int32_t x = (sum >> 16) * moduli->power_of_sum[t] + (sum & 0xffff);
+    return residue(static_cast<float>(x), moduli->modulus[t], moduli->inverse[t]);
+  }
+
+  KOKKOS_INLINE_FUNCTION void subtract(std::int64_t i, std::int64_t j, const FromResidues (&sums)[parts]) const {
+    const bool is_exact = unscale.exact_until[i] >= unscale.end;
+    // One after the other, as their product may be beyond a double's exponents.
+    const auto number = [&](const FromResidues& sum) {
+      return is_exact ? sum.value(*moduli) * unscale.rows[i] * unscale.columns[j] : NAN;
+    };
+    using Real = detail::RealOf<T>;
+    T& element = c(i, j);
+    const T before = adds_to_zero ? T(0) : element;
+    if constexpr (parts == 1) {
+      element = static_cast<Real>(static_cast<double>(before) - number(sums[0]));
+    } else {
+      element = T(static_cast<Real>(static_cast<double>(before.real()) - number(sums[0])),
+                  static_cast<Real>(static_cast<double>(before.imag()) - number(sums[1])));
     }
   }
 };
@@ -366,11 +391,11 @@ template <class T, class Exec>
 void subtract_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
                        const Unscale& unscale, T beta, const MatrixView<T, typename Exec::memory_space>& c) {
   using Kernel = SubtractProducts<T, typename Exec::memory_space>;
-  const auto groups = (static_cast<std::int64_t>(c.extent(1)) + Kernel::columns - 1) / Kernel::columns;
+  const Kernel kernel{moduli, count, products, unscale, beta == T(0), c};
+  const std::int64_t pairs = (static_cast<std::int64_t>(c.extent(1)) + Kernel::columns - 1) / Kernel::columns;
   Kokkos::parallel_for("tessera::residues::subtract",
-                       Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(
-                           exec, 0, static_cast<std::int64_t>(c.extent(0)) * groups),
-                       Kernel{moduli, count, products, unscale, beta == T(0), c});
+                       Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, kernel.quads() * pairs),
+                       kernel);
 }
 
 #define TESSERA_INSTANTIATE_RESIDUES(T, Exec)                                                                          \

@@ -53,6 +53,7 @@ struct PaddedColumns {
   }
   /// The column there, or -1.
   KOKKOS_FUNCTION constexpr std::int64_t column_at(std::int64_t position) const {
+    if (tile == padded(tile)) return position;
     const std::int64_t in_tile = position % padded(tile);
     return in_tile < tile ? position / padded(tile) * tile + in_tile : -1;
   }
@@ -85,7 +86,8 @@ template <class Exec>
 void conjugate_residues(const Exec& exec, const Moduli* moduli, int count, std::int64_t rows, std::int64_t length,
                         const Residues& from, const Residues& to);
 
-/// The dot products of rows of residues, column-major for each plane.
+/// The dot products of rows of residues, column-major for each plane; columns and planes begin at multiples of 4, and
+/// what is beyond the last row up to one may be written and read.
 struct ResidueProducts {
   std::int32_t* data = nullptr;
   std::int64_t leading_dimension = 0;
