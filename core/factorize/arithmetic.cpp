@@ -25,7 +25,7 @@ int moduli_for(Arithmetic arithmetic, int moduli, std::int64_t n) {
   }
   if (arithmetic == Arithmetic::native) return 0;
   if (moduli != 0) return moduli;
-  if (std::is_same_v<RealOf<T>, float>) return 7;
+  if (std::is_same_v<RealOf<T>, float>) return 6;
   return n > 1024 ? 13 : 14;  // the rounding of L stays where it is, while that of native sums grows with n
 }
 

@@ -1,0 +1,240 @@
+#include "calls.hpp"
+#include "factor_error.hpp"
+#include "jacobians.hpp"
+#include "operators.hpp"
+
+#include "kernels/moduli.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+// A factorisation by integers is as accurate as a native one, and its error falls as the number of moduli says.
+namespace tessera::testing {
+namespace {
+
+using Exec = Kokkos::DefaultExecutionSpace;
+using Space = Exec::memory_space;
+
+/// On a device the steps, within which all is native, are too wide for a small matrix; tiles of more than half of them
+/// are steps of their own.
+constexpr bool has_narrow_steps = kernels::is_host<Exec>;
+
+struct Size {
+  std::int64_t n;
+  std::int64_t tile;
+};
+inline std::ostream& operator<<(std::ostream& out, const Size& size) {
+  return out << "n " << size.n << ", tile " << size.tile;
+}
+
+template <class T>
+struct IntegerAccuracyTest : ::testing::Test {
+  MPI_Comm comm = MPI_COMM_WORLD;
+  int rank = rank_in(comm);
+  int ranks = size_of(comm);
+
+  /// Ragged ones, with several tiles in a step, one, and one that is a step and more.
+  std::vector<Size> sizes() const {
+    if (!has_narrow_steps) return {{1100, 300}};
+    if (ranks == 1) return {{37, 7}, {203, 7}, {331, 32}, {500, 45}};
+    if (ranks <= 4) return {{37, 7}, {150, 16}, {203, 33}};
+    return {{61, 7}, {150, 16}};
+  }
+
+  /// The error of the factor in units of u; infinite where there is none.
+  double error(const ProcessGrid& grid, const HardMatrix<T>& a, std::int64_t tile,
+               const FactorizeOptions& options) const {
+    ShardedMatrix<T> matrix(grid, a.n, tile);
+    matrix.fill(Exec{}, a.stored());
+    try {
+      return factor_error(comm, factorize(Exec{}, std::move(matrix), options).matrix(), a);
+    } catch (const NotPositiveDefinite&) {
+      return INFINITY;
+    }
+  }
+  double native_error(const ProcessGrid& grid, const HardMatrix<T>& a, std::int64_t tile) const {
+    const double native = error(grid, a, tile, {});
+    EXPECT_LT(native, INFINITY) << "the matrix is meant to be positive definite";
+    return native;
+  }
+};
+TYPED_TEST_SUITE(IntegerAccuracyTest, Scalars);
+
+double most(double native) { return 2.5 * native + 2; }
+
+int default_number(std::int64_t n, auto scalar) {
+  return detail::moduli_for<decltype(scalar), Exec>(Arithmetic::integer, 0, n);
+}
+
+TYPED_TEST(IntegerAccuracyTest, TheDefaultNumberKeepsNativeAccuracy) {
+  using T = TypeParam;
+  for (const Size& size : this->sizes()) {
+    for (const Hard hard : all_hard) {
+      const HardMatrix<T> a(hard, size.n);
+      for (const GridShape shape : all_grids(this->ranks)) {
+        SCOPED_TRACE(::testing::Message() << hard << ", " << size << ", " << shape.rows << " x " << shape.cols);
+        const ProcessGrid grid(this->comm, shape);
+        const double native = this->native_error(grid, a, size.tile);
+        EXPECT_LE(this->error(grid, a, size.tile, {.arithmetic = Arithmetic::integer}), most(native))
+            << "native: " << native;
+      }
+    }
+  }
+}
+
+TYPED_TEST(IntegerAccuracyTest, OneModulusFewerDoesNot) {
+  using T = TypeParam;
+  if (!has_narrow_steps || this->ranks > 1) GTEST_SKIP() << "integers do too little in a small matrix";
+  const ProcessGrid grid(this->comm);
+  int too_inaccurate = 0;
+  for (const Size& size : {Size{37, 7}, Size{100, 7}}) {
+    for (const Hard hard : all_hard) {
+      const HardMatrix<T> a(hard, size.n);
+      const FactorizeOptions fewer{.arithmetic = Arithmetic::integer, .moduli = default_number(size.n, T()) - 1};
+      const double native = this->native_error(grid, a, size.tile);
+      if (this->error(grid, a, size.tile, fewer) > most(native)) ++too_inaccurate;
+    }
+  }
+  EXPECT_GT(too_inaccurate, 0);
+}
+
+/// (log2 P - 1) / 2, the bits that the largest rows of integers may have.
+double bits_of(int count) {
+  const kernels::Moduli moduli = kernels::make_moduli(count);
+  double bits = -1;
+  for (int t = 0; t < count; ++t) bits += std::log2(moduli.modulus[t]);
+  return bits / 2;
+}
+
+TYPED_TEST(IntegerAccuracyTest, TheErrorFallsWithTheNumberOfModuli) {
+  using T = TypeParam;
+  const Size size = has_narrow_steps ? Size{131, 16} : Size{1100, 300};
+  const HardMatrix<T> a(Hard::wishart, size.n);
+  const ProcessGrid grid(this->comm);
+  const double native = this->native_error(grid, a, size.tile);
+  for (int moduli = kernels::Moduli::least; moduli <= kernels::Moduli::most; ++moduli) {
+    SCOPED_TRACE(moduli);
+    const double error = this->error(grid, a, size.tile, {.arithmetic = Arithmetic::integer, .moduli = moduli});
+    const double of_rounding = std::exp2(-bits_of(moduli)) / (epsilon<T>() / 2);
+    EXPECT_LE(error, 6 * of_rounding + most(native));
+    if (of_rounding > 10 * native) {
+      EXPECT_GE(error, 0.5 * of_rounding) << "no integers were used";
+    }
+  }
+}
+
+/// b with x's numbers of a size that the scaling of the rows of A asks for.
+template <class T>
+Kokkos::View<T**, Kokkos::LayoutLeft> right_hand_sides(const HardMatrix<T>& a) {
+  const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(a.n), 2);
+  set(b, [&a](std::int64_t k) {
+    const auto size = static_cast<double>(std::sqrt(detail::real(a(k / 2, k / 2))));
+    return scalar<T>(size * noise(k, 0, 4), size * noise(k, 1, 4));
+  });
+  return b;
+}
+
+/// Of one call: what it says that it did, and how well.
+template <class T>
+struct SolvedByIntegers {
+  MPI_Comm comm;
+  std::int64_t n;
+  CholeskyOptions options;
+
+  /// `call(options)` solves A x = b, A(i, j) = f(i, j).
+  template <class F, class B, class Call>
+  void expect(const F& f, const B& b, double shift, const Call& call) const {
+    const auto error = [&](const auto& solved) {
+      const auto x = to_host(solved.x);
+      EXPECT_TRUE(same_on_all_ranks(comm, x));
+      return rank_in(comm) == 0 ? backward_error(n, f, shift, x, to_host(b)) : 0;
+    };
+    const auto native = call(options);
+    EXPECT_EQ(native.info.arithmetic, Arithmetic::native);
+    EXPECT_EQ(native.info.moduli, 0);
+    CholeskyOptions by_integers = options;
+    by_integers.arithmetic = Arithmetic::integer;
+    const auto integer = call(by_integers);
+    EXPECT_EQ(integer.info.arithmetic, Arithmetic::integer);
+    EXPECT_EQ(integer.info.moduli, default_number(n, T()));
+    EXPECT_EQ(integer.info.leading_minor, 0);
+    ASSERT_EQ(integer.info.tries.size(), native.info.tries.size());
+    for (std::size_t t = 0; t < native.info.tries.size(); ++t) {
+      EXPECT_EQ(integer.info.tries[t].leading_minor, native.info.tries[t].leading_minor) << t;
+    }
+    EXPECT_LE(error(integer), std::max(2.5 * error(native), (2 + 0.05 * static_cast<double>(n)) * epsilon<T>()));
+  }
+};
+
+TYPED_TEST(IntegerAccuracyTest, RowsAndOperatorsAreSolvedAsNatively) {
+  using T = TypeParam;
+  const Size size = has_narrow_steps ? Size{150, 16} : Size{1100, 300};
+  const auto grids = all_grids(this->ranks);
+  std::size_t variant = 0;
+  for (const Hard hard : all_hard) {
+    const HardMatrix<T> a(hard, size.n);
+    const auto b = right_hand_sides(a);
+    const auto rows = make_rows<Kokkos::View<T**>>(ragged_shards(size.n, this->ranks), this->rank, size.n, a);
+    Operator<Stored<T>> op{a.stored()};
+    const GridShape grid = grids[variant++ % grids.size()];
+    SCOPED_TRACE(::testing::Message() << hard << ", " << grid.rows << " x " << grid.cols);
+    const SolvedByIntegers<T> solved{this->comm, size.n, {.local_tile_size = size.tile, .grid = grid}};
+    solved.expect(a, b, 0, [&](const auto& options) { return cholesky_distributed(this->comm, rows, b, options); });
+    solved.expect(a, b, 0, [&](const auto& options) { return cholesky_distributed(this->comm, op, b, options); });
+  }
+}
+
+TYPED_TEST(IntegerAccuracyTest, GramsAndLaddersAreSolvedAsNatively) {
+  using T = TypeParam;
+  const Size size = has_narrow_steps ? Size{131, 10} : Size{1100, 300};
+  const Shards shards = even_shards(size.n, this->ranks);
+  const std::int64_t parameters = size.n + 50;
+  const auto samples = make_samples<Kokkos::View<T**>>(shards, this->rank, parameters, Jacobian<T>{});
+  const GramOptions gram{.alpha = 1. / static_cast<double>(parameters), .subtract_column_means = true};
+  const GramReference reference(size.n, parameters, Jacobian<T>{}, gram);
+  const HardMatrix<T> a(Hard::wishart, size.n);
+  const auto b = right_hand_sides(a);
+  for (const GridShape grid : all_grids(this->ranks)) {
+    SCOPED_TRACE(::testing::Message() << grid.rows << " x " << grid.cols);
+    const SolvedByIntegers<T> of_gram{
+        this->comm, size.n, {.local_tile_size = size.tile, .grid = grid, .diag_shift = 0.5}};
+    of_gram.expect(reference, b, 0.5, [&](const auto& options) {
+      return cholesky_distributed(this->comm, Gram{samples, gram}, b, options);
+    });
+    // The first minor, one inside, and then none.
+    const SolvedByIntegers<T> of_ladder{this->comm,
+                                        size.n,
+                                        {.local_tile_size = size.tile,
+                                         .grid = grid,
+                                         .diag_shift = -4,
+                                         .shifts = {.tries = 4, .first = 3.9375, .factor = 1.25}}};
+    Operator<Stored<T>> op{a.stored()};
+    of_ladder.expect(a, b, -4 + 3.9375 * 1.25, [&](const auto& options) {
+      const auto solved = cholesky_distributed(this->comm, op, b, options);
+      EXPECT_EQ(solved.info.tries.size(), 3U);
+      return solved;
+    });
+  }
+}
+
+TYPED_TEST(IntegerAccuracyTest, TheCallSaysWhatItUsed) {
+  using T = TypeParam;
+  const System<T> system(this->comm, 50);
+  for (int moduli = kernels::Moduli::least; moduli <= kernels::Moduli::most; ++moduli) {
+    for (const Arithmetic arithmetic : {Arithmetic::native, Arithmetic::integer, Arithmetic::fastest}) {
+      const CholeskyOptions options{.local_tile_size = 9, .arithmetic = arithmetic, .moduli = moduli};
+      const CholeskyInfo info = cholesky_distributed(this->comm, system.a, system.b, options).info;
+      const bool by_integers = arithmetic == Arithmetic::integer;  // the fastest for such an n are native everywhere
+      EXPECT_EQ(info.arithmetic, by_integers ? Arithmetic::integer : Arithmetic::native);
+      EXPECT_EQ(info.moduli, by_integers ? moduli : 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tessera::testing
