@@ -225,6 +225,20 @@ TEST_F(AllocationTest, Measures) {
   all_fail_in_turn([&] { result = measures(l); }, [&] { EXPECT_EQ(result, expected); });
 }
 
+// Several steps, so that there are old columns to subtract by integers.
+TEST_F(AllocationTest, Integers) {
+  const std::int64_t tile = kernels::is_host<Exec> ? 32 : 300;
+  const System<double> system(comm, 2 * tile + 8);
+  Kokkos::View<double*> x;
+  all_fail_in_turn(
+      [&] {
+        const CholeskyOptions options{
+            .local_tile_size = tile, .grid = GridShape{1, ranks}, .arithmetic = Arithmetic::integer};
+        x = cholesky_distributed(comm, system.a, system.b, options).x;
+      },
+      [&] { EXPECT_TRUE(system.is_solved_by(to_host(x))); });
+}
+
 TEST_F(AllocationTest, Gram) {
   const std::int64_t n = 12;
   const std::int64_t parameters = 300;  // more than a chunk has

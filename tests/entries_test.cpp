@@ -39,6 +39,11 @@ std::vector<Way> ways() {
                         return answer(entry, q, Jacobian<double>{}, depth, {.alpha = 1. / depth});
                       }});
   }
+  result.push_back({"rows by integers", [](Question<double> q) {
+                      q.options.grid = GridShape{1, size_of(q.comm)};  // whose steps are tiles
+                      q.options.arithmetic = Arithmetic::integer;
+                      return answer(Entry::rows, q, Dominant<double>{q.n()});
+                    }});
   return result;
 }
 
@@ -77,6 +82,10 @@ TEST_F(EntriesTest, OptionsThatAreWrongOrDiffer) {
       {"triangle", [](CholeskyOptions& o) { o.triangle = Triangle::upper; }, true},
       {"shifts.tries", [](CholeskyOptions& o) { o.shifts.tries = 0; }, false},
       {"shifts.(tries|first|factor)", [](CholeskyOptions& o) { o.shifts = {.tries = 2, .first = 1}; }, true},
+      {"arithmetic", [](CholeskyOptions& o) { o.arithmetic = static_cast<Arithmetic>(3); }, false},
+      {"arithmetic", [](CholeskyOptions& o) { o.arithmetic = Arithmetic::integer; }, true},
+      {"moduli", [](CholeskyOptions& o) { o.moduli = 16; }, false},
+      {"moduli", [](CholeskyOptions& o) { o.moduli = 14; }, true},
       {"mpi_buffers", [](CholeskyOptions& o) { o.mpi_buffers = static_cast<MpiBuffers>(3); }, false},
       {"mpi_buffers", [](CholeskyOptions& o) { o.mpi_buffers = MpiBuffers::staged; }, true}};
   const Dominant<double> f{n};
@@ -193,7 +202,8 @@ TEST_F(EntriesTest, OneRankCallsAnotherFunction) {
 
 TEST_F(EntriesTest, OperatorsThatThrow) {
   for (const Way& way : ways()) {
-    if (way.name == "rows" || way.name == "fill" || way.name == "Gram of a View") continue;  // asked of no operator
+    if (way.name.starts_with("rows") || way.name == "fill" || way.name == "Gram of a View")
+      continue;  // asked of no operator
     for (int culprit = 0; culprit < ranks; ++culprit) {
       for (const bool no_memory : {false, true}) {
         SCOPED_TRACE(way.name + ", rank " + std::to_string(culprit));

@@ -91,6 +91,7 @@ struct FuzzCase {
   GramOptions gram = {};
   std::int64_t depth = 0;  ///< terms of a Gram matrix
   double offset = 0;       ///< of all numbers in J
+  Arithmetic arithmetic = Arithmetic::native;
 
   FuzzCase(std::uint64_t case_seed, int number_of_ranks);
 
@@ -136,6 +137,7 @@ inline FuzzCase::FuzzCase(std::uint64_t case_seed, int number_of_ranks) : seed(c
   if (is_gram()) make_gram(random);
   make_shards(random);
   if (n > 0 && random.once_in(4)) make_defect(random);
+  if (random.once_in(4)) arithmetic = Arithmetic::integer;
 }
 
 /// alpha J J^H + shift I is well-conditioned, as the shift is of the size of the product.
@@ -207,6 +209,7 @@ inline std::ostream& operator<<(std::ostream& out, const FuzzCase& c) {
   if (c.minor > 0)
     out << ", minor " << c.minor << " by defect " << static_cast<int>(c.defect) << " in row " << c.row << " at "
         << c.left;
+  if (c.arithmetic == Arithmetic::integer) out << ", by integers";
   return out << (c.fill_nan ? ", fill_nan" : ", raise") << ", largest message " << c.largest_message << ", delay "
              << c.delay;
 }

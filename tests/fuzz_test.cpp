@@ -121,7 +121,8 @@ class Fuzz {
                                                    .grid = c_.grid,
                                                    .diag_shift = c_.diag_shift(),
                                                    .on_failure = c_.fill_nan ? Failure::fill_nan : Failure::raise,
-                                                   .triangle = c_.triangle}};
+                                                   .triangle = c_.triangle,
+                                                   .arithmetic = c_.arithmetic}};
       HostMatrix<T> first;
       for (const int delay : {c_.delay, 0}) {  // the second call works in the memory of the first
         HostMatrix<T> x;
@@ -151,7 +152,7 @@ class Fuzz {
     std::optional<CholeskyFactor<T>> l;
     const std::int64_t minor = with_delay(c_.delay, [&] {
       take_in(matrix);
-      l.emplace(factorize(exec_, std::move(matrix)));
+      l.emplace(factorize(exec_, std::move(matrix), FactorizeOptions{.arithmetic = c_.arithmetic}));
       return 0;
     });
     EXPECT_EQ(minor, c_.minor);

@@ -108,6 +108,49 @@ TYPED_TEST(MemoryTest, ThePlanOfThePiecesIsRight) {
   }
 }
 
+TYPED_TEST(MemoryTest, ThePlanOfIntegersIsRight) {
+  using T = TypeParam;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    for (const auto [n, tile, slab, moduli] : {std::array<std::int64_t, 4>{0, 16, 0, 0},
+                                               {5, 16, 0, 15},
+                                               {203, 16, 0, 0},
+                                               {203, 7, 30, 4},
+                                               {700, 64, 64, 9}}) {
+      SCOPED_TRACE(::testing::Message() << "n " << n << ", " << shape.rows << " x " << shape.cols << ", tile " << tile
+                                        << ", moduli " << moduli);
+      const auto number = static_cast<int>(moduli);
+      MemoryPlanOptions asked{.tile_size = tile, .slab = slab, .arithmetic = Arithmetic::integer, .moduli = number};
+      const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), 1);
+      {
+        Watch watch;
+        ShardedMatrix<T> matrix(grid, n, tile, slab);
+        matrix.fill(Exec{}, Dominant<T>{n});
+        factorize(Exec{}, std::move(matrix), FactorizeOptions{.arithmetic = Arithmetic::integer, .moduli = number})
+            .solve(Exec{}, b);
+        EXPECT_EQ(watch.peak(), this->planned(n, shape, asked));
+      }
+      if (n < 10) continue;
+      const System<T> system(this->comm, n);
+      asked.source = Source::rows;
+      asked.slab = 0;
+      asked.arithmetic = Arithmetic::integer;
+      const CholeskyOptions options{
+          .local_tile_size = tile, .grid = shape, .arithmetic = Arithmetic::integer, .moduli = number};
+      Watch watch;
+      cholesky_distributed(this->comm, system.a, system.b, options);
+      EXPECT_EQ(watch.peak(), this->planned(n, shape, asked));
+    }
+  }
+}
+
+TYPED_TEST(MemoryTest, TheFastestForASmallMatrixIsNative) {
+  for (const GridShape grid : all_grids(this->ranks)) {
+    EXPECT_EQ(this->planned(500, grid, {.arithmetic = Arithmetic::fastest, .moduli = 13}),
+              this->planned(500, grid, {}));
+  }
+}
+
 TYPED_TEST(MemoryTest, ThePlanOfOneCallIsRight) {
   using T = TypeParam;
   for (const GridShape grid : all_grids(this->ranks)) {
@@ -244,6 +287,11 @@ TEST(MemoryPlanTest, Misuse) {
   expect("nrhs", 1024, {1, 1}, {.nrhs = std::int64_t{1} << 51, .bytes_free = most});
   EXPECT_EQ(memory_plan<double>(10, 1, {.nrhs = std::int64_t{1} << 55, .bytes_free = most - 1}).fits, true);
   expect("form", 10, {1, 1}, {.gram = {.form = static_cast<GramForm>(7)}});
+  expect("arithmetic", 10, {1, 1}, {.arithmetic = static_cast<Arithmetic>(3)});
+  for (const int moduli : {-1, 1, 3, 16}) {
+    expect("moduli", 10, {1, 1}, {.moduli = moduli});
+    expect("moduli", 10, {2, 3}, {.arithmetic = Arithmetic::integer, .moduli = moduli});
+  }
   EXPECT_EQ(thrown_by([] { memory_plan<float>(10, 0); }).kind, Kind::invalid_argument);
   EXPECT_EQ(memory_plan<float>(10, 6).grid, (GridShape{3, 2}));
 }

@@ -191,6 +191,35 @@ TEST_F(SolveMisuseTest, Enumerations) {
   });
 }
 
+TEST_F(SolveMisuseTest, Products) {
+  for (const int arithmetic : {-1, 3}) {
+    wrong("arithmetic", {std::to_string(arithmetic)}, [&](bool is_wrong) {
+      cholesky_distributed(comm, rows(my_rows()), Vector("b", n),
+                           {.arithmetic = is_wrong ? static_cast<Arithmetic>(arithmetic) : Arithmetic::integer});
+    });
+  }
+  wrong_on_one("arithmetic", {}, [&](bool is_wrong) {
+    cholesky_distributed(comm, rows(my_rows()), Vector("b", n),
+                         {.arithmetic = is_wrong ? Arithmetic::integer : Arithmetic::native});
+  });
+  for (const Failure on_failure : failures) {
+    for (const int moduli : {-1, 1, 3, 16}) {
+      wrong("moduli", {std::to_string(moduli)}, [&](bool is_wrong) {
+        cholesky_distributed(
+            comm, rows(my_rows()), Vector("b", n),
+            {.on_failure = on_failure, .arithmetic = Arithmetic::integer, .moduli = is_wrong ? moduli : 4});
+      });
+    }
+  }
+  wrong("moduli", {"\\b2\\b"}, [&](bool is_wrong) {  // also where nothing needs them
+    cholesky_distributed(comm, rows(my_rows()), Vector("b", n), {.moduli = is_wrong ? 2 : 0});
+  });
+  wrong_on_one("moduli", {"\\b13\\b", "\\b14\\b"}, [&](bool is_wrong) {
+    cholesky_distributed(comm, rows(my_rows()), Vector("b", n),
+                         {.arithmetic = Arithmetic::integer, .moduli = is_wrong ? 13 : 14});
+  });
+}
+
 TEST_F(SolveMisuseTest, RightHandSidesThatDiffer) {
   wrong_on_one("b", {"rows|columns|extent|length", "\\b2\\b", "\\b3\\b"},
                [&](bool is_wrong) { cholesky_distributed(comm, rows(my_rows()), Matrix("b", n, is_wrong ? 3 : 2)); });

@@ -145,6 +145,25 @@ TEST_F(PiecesMisuseTest, FactorizeMatricesThatDiffer) {
   });
 }
 
+TEST_F(PiecesMisuseTest, FactorizeOptions) {
+  auto a = matrix();
+  const auto by = [&](const tessera::FactorizeOptions& right, const tessera::FactorizeOptions& wrong_options) {
+    return [&a, right, wrong_options](bool is_wrong) {
+      factorize(Exec{}, std::move(a), is_wrong ? wrong_options : right);
+    };
+  };
+  wrong("arithmetic", {"\\b9\\b"}, by({}, {.arithmetic = static_cast<Arithmetic>(9)}));
+  wrong_on_one("arithmetic", {}, by({}, {.arithmetic = Arithmetic::fastest}));
+  for (const int moduli : {-1, 1, 3, 16}) {
+    wrong("moduli", {std::to_string(moduli)},
+          by({.arithmetic = Arithmetic::integer}, {.arithmetic = Arithmetic::integer, .moduli = moduli}));
+  }
+  wrong_on_one("moduli", {"\\b0\\b", "\\b14\\b"},
+               by({.arithmetic = Arithmetic::integer}, {.arithmetic = Arithmetic::integer, .moduli = 14}));
+  // `a` is unchanged by all of that.
+  expect_good(factorize(Exec{}, std::move(a), tessera::FactorizeOptions{.arithmetic = Arithmetic::integer}));
+}
+
 TEST_F(PiecesMisuseTest, RightHandSide) {
   const Factor l = factor();
   for (const FactorOperation operation : factor_operations) {

@@ -36,13 +36,15 @@ template <class T>
 struct ScheduleTest : ::testing::Test {
   MPI_Comm comm = MPI_COMM_WORLD;
   int ranks = size_of(comm);
+  Arithmetic arithmetic = Arithmetic::native;
 
   Result<T> run(const ProcessGrid& grid, std::int64_t n, std::int64_t tile, const detail::Schedule& schedule,
-                std::int64_t nrhs = 5) const {
-    ShardedMatrix<T> matrix(grid, n, tile, 3 * tile);
+                std::int64_t nrhs = 5, std::int64_t slab = 0) const {
+    ShardedMatrix<T> matrix(grid, n, tile, slab > 0 ? slab : 3 * tile);
     matrix.fill(Exec{}, Dominant<T>{n});
     detail::Memory<Space> memory;
-    const auto factored = detail::try_factorize<T>(Exec{}, std::move(matrix), {}, memory, schedule);
+    const auto factored =
+        detail::try_factorize<T>(Exec{}, std::move(matrix), {.arithmetic = arithmetic}, memory, schedule);
     const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), static_cast<std::size_t>(nrhs));
     set_noise(b, 3);
     const auto right_hand_sides = to_host(b);
@@ -120,6 +122,50 @@ TYPED_TEST(ScheduleTest, LargeMessages) {
     const auto late = this->run(grid, 451, 150, {.slots = 1, .chunk_rows = 100, .chunk_columns = 12}, 36);
     profile::delay(0, 0);
     EXPECT_TRUE(late.same_bits(expected));
+  }
+}
+
+// Integers: what is kept of L for the updates, and each slot's operands, have memory of their own.
+TYPED_TEST(ScheduleTest, IntegersComeToTheSameBits) {
+  this->arithmetic = Arithmetic::integer;
+  std::size_t variant = scalar_number<TypeParam>;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    const auto expected = this->run(grid, 131, 8, {});
+    EXPECT_EQ(expected.leading_minor, 0);
+    const std::vector<detail::Schedule> schedules{{},
+                                                  {.slots = 1, .chunk_rows = 7},
+                                                  {.slots = 2, .chunk_rows = 50},
+                                                  {.slots = 4, .chunk_rows = 1},
+                                                  {.slots = 9, .chunk_rows = 23}};
+    for (const bool delayed : {false, true}) {
+      const detail::Schedule& schedule = schedules[variant++ % schedules.size()];
+      SCOPED_TRACE(::testing::Message() << shape.rows << " x " << shape.cols << ", " << schedule.slots
+                                        << " slots, chunks of " << schedule.chunk_rows << " rows"
+                                        << (delayed ? ", late" : ""));
+      if (delayed) profile::delay(1 + variant, 200);
+      const auto other = this->run(grid, 131, 8, schedule);
+      profile::delay(0, 0);
+      EXPECT_TRUE(other.same_bits(expected));
+    }
+  }
+}
+
+/// Native products are cut where slabs end; sums of integers may be. A tile is a step, whatever the slab.
+TYPED_TEST(ScheduleTest, SlabsDoNotChangeAFactorByIntegers) {
+  constexpr bool host = kernels::is_host<Exec>;
+  const std::int64_t n = host ? 203 : 1100;
+  const std::int64_t tile = host ? 32 : 300;
+  this->arithmetic = Arithmetic::integer;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    const auto expected = this->run(grid, n, tile, {}, 1, n);
+    for (const std::int64_t slab : {tile, 2 * tile}) {
+      SCOPED_TRACE(::testing::Message() << shape.rows << " x " << shape.cols << ", slab " << slab);
+      const auto other = this->run(grid, n, tile, {}, 1, slab);
+      EXPECT_EQ(other.factor, expected.factor);
+      EXPECT_EQ(other.log_determinant, expected.log_determinant);
+    }
   }
 }
 
