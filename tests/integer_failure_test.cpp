@@ -27,11 +27,14 @@ struct IntegerFailureTest : ::testing::Test {
   int ranks = size_of(comm);
   std::vector<ProcessGrid> grids;
   std::size_t variant = 0;
+  std::size_t number = 0;
 
   IntegerFailureTest() {
     for (const GridShape shape : all_grids(ranks)) grids.emplace_back(comm, shape);
   }
 
+  /// On many ranks each scalar has half of the cases.
+  bool leaves_out_next() { return ranks > 4 && (++number + scalar_number<T>) % 2 == 0; }
   /// Another one each time.
   const ProcessGrid& next_grid() { return grids[++variant % grids.size()]; }
   FactorizeOptions next_options() const {
@@ -101,6 +104,7 @@ TYPED_TEST(IntegerFailureTest, EveryDefectAtEveryEdge) {
       for (const Defect defect : defects) {
         if (k == 0 && (defect == Defect::nan_on_left || defect == Defect::inf_on_left)) continue;
         for (const std::int64_t left : {std::int64_t{0}, k - 1}) {
+          if (this->leaves_out_next()) continue;
           SCOPED_TRACE(::testing::Message()
                        << "row " << k << ", defect " << static_cast<int>(defect) << ", left " << left);
           EXPECT_EQ(this->minor(n, tile, Planted<T>{defect, k, std::max<std::int64_t>(left, 0)}), k + 1);
@@ -215,6 +219,7 @@ TYPED_TEST(IntegerFailureTest, RowsThatOutgrowTheirDiagonal) {
   for (const std::int64_t k : {20, 57, 96, 109}) {
     for (const int exponent : {0, 1, 3, 8, 17, 25, 26, 27, 30, 40, 50, most}) {
       for (const auto& [diagonal, below] : {std::pair{0, true}, {0, false}, {-most, true}, {most / 2, false}}) {
+        if (this->leaves_out_next()) continue;
         SCOPED_TRACE(::testing::Message() << "row " << k << ", 2^" << exponent << ", diagonal 2^" << diagonal);
         const std::int64_t minor = this->minor(110 * unit, 12 * unit, Outgrown<T>{k * unit, exponent, diagonal, below});
         if (2 * exponent >= diagonal) {

@@ -116,7 +116,7 @@ TYPED_TEST(MemoryTest, ThePlanOfIntegersIsRight) {
                                                {5, 16, 0, 15},
                                                {203, 16, 0, 0},
                                                {203, 7, 30, 4},
-                                               {700, 64, 64, 9}}) {
+                                               {331, 64, 64, 9}}) {
       SCOPED_TRACE(::testing::Message() << "n " << n << ", " << shape.rows << " x " << shape.cols << ", tile " << tile
                                         << ", moduli " << moduli);
       const auto number = static_cast<int>(moduli);
