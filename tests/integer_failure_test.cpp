@@ -33,8 +33,8 @@ struct IntegerFailureTest : ::testing::Test {
     for (const GridShape shape : all_grids(ranks)) grids.emplace_back(comm, shape);
   }
 
-  /// On many ranks each scalar has half of the cases.
-  bool leaves_out_next() { return ranks > 4 && (++number + scalar_number<T>) % 2 == 0; }
+  /// On several ranks each scalar has some of the cases.
+  bool leaves_out_next() { return ranks > 2 && ++number % 5 != scalar_number<T>; }
   /// Another one each time.
   const ProcessGrid& next_grid() { return grids[++variant % grids.size()]; }
   FactorizeOptions next_options() const {
@@ -147,6 +147,7 @@ TYPED_TEST(IntegerFailureTest, UnusualPivotsArePositive) {
   const FactorizeOptions options{.arithmetic = Arithmetic::integer};
   for (const Real<T> pivot : unusual_pivots<T>()) {
     for (const std::int64_t k : {0, 22, 23, 45, 60, 92, 99}) {
+      if (this->leaves_out_next()) continue;
       SCOPED_TRACE(::testing::Message() << "row " << k << ", pivot " << pivot);
       this->expect_the_native_factor(100 * unit, 23 * unit, LonePivot<T>{k * unit, pivot}, options, 10 * epsilon<T>());
     }
@@ -266,6 +267,7 @@ TYPED_TEST(IntegerFailureTest, IndefiniteBeyondRounding) {
       ASSERT_GT(expected, 0);
       orders.insert(expected);
       for (const std::int64_t tile : {7, 16, 50}) {
+        if (this->leaves_out_next()) continue;
         const ProcessGrid& grid = this->next_grid();
         const auto by = [&](const FactorizeOptions& options) {
           return this->factored(grid, n, tile, f, options).leading_minor;

@@ -74,15 +74,19 @@ struct OneRank {
 
 TYPED_TEST(MemoryPlanTest, WhatEachRankSends) {
   using T = TypeParam;
-  const auto expect_planned = [](std::int64_t n, GridShape grid, std::int64_t tile, std::int64_t slab) {
-    SCOPED_TRACE(::testing::Message() << "n " << n << ", " << grid.rows << " x " << grid.cols << ", tile " << tile);
-    const MemoryPlan plan = memory_plan<T, Exec>(n, grid, {.tile_size = tile, .slab = slab});
+  // `moduli`: of integer products; 0: native ones.
+  const auto expect_planned = [](std::int64_t n, GridShape grid, std::int64_t tile, std::int64_t slab, int moduli) {
+    SCOPED_TRACE(::testing::Message() << "n " << n << ", " << grid.rows << " x " << grid.cols << ", tile " << tile
+                                      << ", moduli " << moduli);
+    const Arithmetic arithmetic = moduli > 0 ? Arithmetic::integer : Arithmetic::native;
+    const MemoryPlan plan =
+        memory_plan<T, Exec>(n, grid, {.tile_size = tile, .slab = slab, .arithmetic = arithmetic, .moduli = moduli});
     ASSERT_EQ(plan.sent.size(), static_cast<std::size_t>(grid.rows * grid.cols));
     for (int rank = 0; rank < grid.rows * grid.cols; ++rank) {
       const SlabLayout layout = TestFixture::layout(n, grid, rank, tile, slab);
       RankTraffic expected;
       TileRange previous;
-      for (const TileRange k : detail::Steps<Space>(layout).all()) {
+      for (const TileRange k : detail::steps_of<Space>(layout, moduli).all()) {
         const detail::Step step{k, std::exchange(previous, k)};
         OneRank<T> one{layout.rows, layout.columns, step, expected};
         detail::describe(step, one);
@@ -94,10 +98,13 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankSends) {
   for (const GridShape grid : grids) {
     for (const std::int64_t n : sizes) {
       for (const std::int64_t tile : tiles) {
-        for (const std::int64_t slab : {0, 48}) expect_planned(n, grid, tile, slab);
+        for (const std::int64_t slab : {0, 48}) {
+          expect_planned(n, grid, tile, slab, 0);
+          expect_planned(n, grid, tile, slab, 13);
+        }
       }
     }
-    expect_planned(40000, grid, 300, 0);  // sums in several messages
+    expect_planned(40000, grid, 300, 0, 0);  // sums in several messages
   }
 }
 
@@ -128,7 +135,9 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
       EXPECT_EQ(memory.inverses, bytes(detail::Leaves<Space>(layout).template inverses_size<T>()));
       EXPECT_EQ(memory.right_hand_sides, 2 * bytes(n * options.nrhs));
       const detail::Schedule schedule;
-      EXPECT_EQ(memory.factorize, (detail::bytes_of<detail::FactorizeBuffers<T, Exec>, Space>(layout, 0, schedule)));
+      const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
+      EXPECT_EQ(memory.factorize,
+                (detail::bytes_of<detail::FactorizeBuffers<T, Exec>, Space>(layout, moduli, schedule)));
       EXPECT_EQ(memory.solve, (detail::bytes_of<detail::SolveBuffers<T, Exec>, Space>(layout, options.nrhs, schedule)));
       if (options.source == Source::buffered_gram) {
         const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::order_of_blocks<Exec>);
@@ -149,6 +158,11 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
       for (const std::int64_t tile : tiles) {
         MemoryPlanOptions options{.nrhs = 3, .tile_size = tile, .source = Source::buffered_rows, .depth = depth};
         expect_planned(n, grid, options);
+        options.arithmetic = Arithmetic::integer;
+        expect_planned(n, grid, options);
+        options.moduli = 9;
+        expect_planned(n, grid, options);
+        options.arithmetic = Arithmetic::native;
         options.triangle = Triangle::upper;
         options.nrhs = 300;
         expect_planned(n, grid, options);
