@@ -61,6 +61,8 @@ class SystemMemory {
                                                options_.slab);
   }
 
+  int moduli() const { return moduli_; }
+
   RankMemory of_rank(int rank) {
     const SlabLayout layout = layout_of(rank);
     const Kind kind{layout.rows.local_extent(), layout.columns.local_extent(),
@@ -130,6 +132,7 @@ MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& opt
   plan.grid = grid;
   plan.tile_size = options.tile_size;
   plan.slab = memory.layout_of(0).slab;
+  plan.moduli = memory.moduli();
   for (int rank = 0; rank < grid.rows * grid.cols; ++rank) plan.ranks.push_back(memory.of_rank(rank));
   require_countable(plan, n, options.nrhs);
   plan.fits = !options.bytes_free || plan.peak() <= *options.bytes_free;
@@ -176,6 +179,10 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
   // Narrower slabs store less above the diagonal, smaller tiles have smaller slots; each makes the products narrower.
   constexpr std::int64_t least_tile = 32;
+  if (!plan.fits && options.arithmetic == Arithmetic::fastest) {
+    asked.arithmetic = Arithmetic::native;
+    plan = plan_for<T, Exec>(n, grid, asked);
+  }
   while (!plan.fits) {
     const bool slab_is_free = options.slab == 0 && options.source == Source::fill;
     if (slab_is_free && plan.slab > asked.tile_size) {
@@ -189,8 +196,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   }
   const SlabLayout layout =
       make_layout<T, typename Exec::memory_space>(grid, 0, n, std::max<std::int64_t>(1, asked.tile_size), asked.slab);
-  const int moduli = moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
-  plan.sent = traffic_of_ranks<T, typename Exec::memory_space>(layout, moduli, Schedule().chunk_rows);
+  plan.sent = traffic_of_ranks<T, typename Exec::memory_space>(layout, plan.moduli, Schedule().chunk_rows);
   return plan;
 }
 

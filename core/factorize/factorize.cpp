@@ -33,6 +33,10 @@ class Factorization {
     std::optional<BlockColumns<T, Exec>> columns;
     std::exception_ptr callback_exception;
     result.moduli = moduli_for<T, Exec>(options.arithmetic, options.moduli, layout.rows.n);
+    if (options.arithmetic == Arithmetic::fastest && result.moduli > 0 &&
+        !fits(exec, matrix, result.moduli, schedule)) {
+      result.moduli = 0;
+    }
     collectively(grid.communicator(), [&] {
       const std::int64_t bytes = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
       Access::set_inverses(factor,
@@ -65,6 +69,20 @@ class Factorization {
   Factorization(BlockColumns<T, Exec>& columns, const Schedule& schedule, const Progress& progress,
                 std::exception_ptr& callback_exception)
       : columns_(columns), schedule_(schedule), progress_(progress), callback_exception_(callback_exception) {}
+
+  /// Collective. Whether the memory of each device, were it free, would do for a factorisation by integers.
+  static bool fits(const Exec& exec, const ShardedMatrix<T, MemorySpace>& matrix, int moduli,
+                   const Schedule& schedule) {
+    std::int64_t on_all = 1;
+    if constexpr (!kernels::is_host<Exec>) {
+      const SlabLayout& layout = matrix.layout();
+      const std::int64_t inverses = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
+      const std::int64_t buffers = bytes_of<FactorizeBuffers<T, Exec>, MemorySpace>(layout, moduli, schedule);
+      on_all = saturated_sum(matrix.bytes() + inverses, buffers) <= kernels::Backend<Exec>::memory_bytes(exec) ? 1 : 0;
+      matrix.grid().communicator().all_reduce_min(&on_all, 1);
+    }
+    return on_all == 1;
+  }
 
   void run(const std::vector<TileRange>& steps) {
     Transfers<Exec>& transfers = columns_.transfers();

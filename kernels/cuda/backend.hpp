@@ -7,6 +7,7 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <cstdint>
 #include <type_traits>
 
 namespace tessera::kernels {
@@ -27,6 +28,10 @@ struct Backend<Kokkos::Cuda> {
   using StagingSpace = Kokkos::CudaHostPinnedSpace;
   using TileKernels = CudaTileKernels;
   using Substitution = CudaSubstitution;
+
+  static std::int64_t memory_bytes(const Kokkos::Cuda& exec) {
+    return static_cast<std::int64_t>(exec.cuda_device_prop().totalGlobalMem);
+  }
 };
 
 }  // namespace tessera::kernels
