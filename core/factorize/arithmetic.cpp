@@ -21,7 +21,8 @@ void require_arithmetic(Arithmetic arithmetic, int moduli) {
 template <class T, class Exec>
 int moduli_for(Arithmetic arithmetic, int moduli, std::int64_t n) {
   if (arithmetic == Arithmetic::fastest) {
-    arithmetic = Tuning<typename Exec::memory_space>::gains_by_integers(n) ? Arithmetic::integer : Arithmetic::native;
+    arithmetic = Tuning<typename Exec::memory_space>::template gains_by_integers<T>(n) ? Arithmetic::integer
+                                                                                       : Arithmetic::native;
   }
   if (arithmetic == Arithmetic::native) return 0;
   if (moduli != 0) return moduli;
