@@ -177,12 +177,12 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   MemoryPlanOptions asked = options;
   asked.tile_size = tile_size_for<T, typename Exec::memory_space>(options.tile_size, n, grid);
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
-  // Narrower slabs store less above the diagonal, smaller tiles have smaller slots; each makes the products narrower.
-  constexpr std::int64_t least_tile = 32;
   if (!plan.fits && options.arithmetic == Arithmetic::fastest) {
     asked.arithmetic = Arithmetic::native;
     plan = plan_for<T, Exec>(n, grid, asked);
   }
+  // Narrower slabs store less above the diagonal, smaller tiles have smaller slots; each makes the products narrower.
+  constexpr std::int64_t least_tile = 32;
   while (!plan.fits) {
     const bool slab_is_free = options.slab == 0 && options.source == Source::fill;
     if (slab_is_free && plan.slab > asked.tile_size) {

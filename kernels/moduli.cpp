@@ -5,14 +5,14 @@
 namespace tessera::kernels {
 namespace {
 
-__extension__ using Wide = unsigned __int128;
+__extension__ using Integer128 = unsigned __int128;
 
 constexpr int numbers[Moduli::most] = {256, 255, 253, 251, 247, 241, 239, 233, 229, 227, 223, 217, 211, 199, 197};
 
-void write_parts(Wide x, double (&parts)[Moduli::parts]) {
+void write_parts(Integer128 x, double (&parts)[Moduli::parts]) {
   constexpr int bits = 40;
   for (int i = Moduli::parts; i-- > 0; x >>= bits) {
-    const auto low = static_cast<std::uint64_t>(x & ((Wide{1} << bits) - 1));
+    const auto low = static_cast<std::uint64_t>(x & ((Integer128{1} << bits) - 1));
     parts[i] = std::ldexp(static_cast<double>(low), bits * (Moduli::parts - 1 - i));
   }
 }
@@ -22,8 +22,8 @@ void write_parts(Wide x, double (&parts)[Moduli::parts]) {
 Moduli make_moduli(int count) {
   Moduli moduli;
   moduli.count = count;
-  Wide product = 1;
-  for (int t = 0; t < count; ++t) product *= static_cast<Wide>(numbers[t]);
+  Integer128 product = 1;
+  for (int t = 0; t < count; ++t) product *= static_cast<Integer128>(numbers[t]);
   for (int t = 0; t < count; ++t) {
     const auto p = static_cast<unsigned>(numbers[t]);
     moduli.modulus[t] = static_cast<float>(p);
@@ -34,7 +34,7 @@ Moduli make_moduli(int count) {
     };
     for (int k = 0; k < Moduli::digits; ++k) moduli.power[k][t] = static_cast<float>(power(12 * k));
     moduli.power_of_sum[t] = power(16);
-    const Wide others = product / p;
+    const Integer128 others = product / p;
     const auto rest = static_cast<unsigned>(others % p);
     unsigned inverse = 1;
     while (rest * inverse % p != 1) ++inverse;
@@ -49,7 +49,7 @@ Moduli make_moduli(int count) {
 }
 
 double largest_norm(const Moduli& moduli, std::int64_t n) {
-  const double rounding = std::sqrt(static_cast<double>(n)) / 2;
+  const double rounding = std::sqrt(2 * static_cast<double>(n)) / 2;
   return std::sqrt(moduli.largest_square_sum) * 0.99 - rounding;
 }
 

@@ -32,8 +32,8 @@ struct Moduli {
 /// The `count` largest ones, from Moduli::least to Moduli::most.
 Moduli make_moduli(int count);
 
-/// How large a row of n integers may be: if a row of numbers has a smaller 2-norm, its numbers rounded to integers have
-/// a sum of squares below largest_square_sum, even if its norm errs by a hundredth.
+/// How large a row of n numbers, complex ones perhaps, may be: if its 2-norm is smaller, its numbers rounded to
+/// integers have a sum of squares below largest_square_sum, even if the norm errs by a hundredth.
 double largest_norm(const Moduli& moduli, std::int64_t n);
 
 }  // namespace tessera::kernels

@@ -40,7 +40,7 @@ struct FromResidues {
     const double multiple = std::rint((parts[0] + (parts[1] + parts[2])) * moduli.product_inverse);
     double rest[Moduli::parts];
     for (int i = 0; i < Moduli::parts; ++i) rest[i] = parts[i] - multiple * moduli.product[i];
-    return rest[0] + (rest[1] + rest[2]);
+    return (rest[0] + rest[1]) + rest[2];
   }
 };
 

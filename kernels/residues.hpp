@@ -32,7 +32,8 @@ struct RowScales {
 };
 
 /// Of `count` rows, whose squares add up to square_sums: the largest ones with which their 2-norms are at most `norm`.
-/// 0, and so the integers, where a sum is not positive and finite.
+/// 0, and so the integers, where a sum is not positive and finite: beside a pivot of +Inf a row loses what its numbers
+/// would have changed, which is nothing to sqrt(A(i, i) A(j, j)).
 template <class Exec>
 void make_row_scales(const Exec& exec, const double* square_sums, std::int64_t count, double norm,
                      const RowScales& scales);

@@ -286,6 +286,11 @@ TEST(MemoryPlanTest, Misuse) {
   }
   expect("nrhs", 1024, {1, 1}, {.nrhs = std::int64_t{1} << 51, .bytes_free = most});
   EXPECT_EQ(memory_plan<double>(10, 1, {.nrhs = std::int64_t{1} << 55, .bytes_free = most - 1}).fits, true);
+  EXPECT_EQ(thrown_by([] {
+              using Complex = Kokkos::complex<float>;
+              memory_plan<Complex>(910000000, {1, 1}, {.arithmetic = Arithmetic::integer, .moduli = 15});
+            }).kind,
+            Kind::invalid_argument);
   expect("form", 10, {1, 1}, {.gram = {.form = static_cast<GramForm>(7)}});
   expect("arithmetic", 10, {1, 1}, {.arithmetic = static_cast<Arithmetic>(3)});
   for (const int moduli : {-1, 1, 3, 16}) {

@@ -70,16 +70,20 @@ class Factorization {
                 std::exception_ptr& callback_exception)
       : columns_(columns), schedule_(schedule), progress_(progress), callback_exception_(callback_exception) {}
 
-  /// Collective. Whether the memory of each device, were it free, would do for a factorisation by integers.
+  /// Collective. Whether each device is large enough for a factorisation by integers, were it empty.
   static bool fits(const Exec& exec, const ShardedMatrix<T, MemorySpace>& matrix, int moduli,
                    const Schedule& schedule) {
     std::int64_t on_all = 1;
     if constexpr (!kernels::is_host<Exec>) {
-      const SlabLayout& layout = matrix.layout();
-      const std::int64_t inverses = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
-      const std::int64_t buffers = bytes_of<FactorizeBuffers<T, Exec>, MemorySpace>(layout, moduli, schedule);
-      on_all = saturated_sum(matrix.bytes() + inverses, buffers) <= kernels::Backend<Exec>::memory_bytes(exec) ? 1 : 0;
-      matrix.grid().communicator().all_reduce_min(&on_all, 1);
+      const Communicator& communicator = matrix.grid().communicator();
+      collectively(communicator, [&] {
+        const SlabLayout& layout = matrix.layout();
+        const std::int64_t inverses = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
+        const std::int64_t buffers = bytes_of<FactorizeBuffers<T, Exec>, MemorySpace>(layout, moduli, schedule);
+        const std::int64_t bytes = saturated_sum(saturated_sum(matrix.bytes(), inverses), buffers);
+        on_all = bytes <= kernels::Backend<Exec>::memory_bytes(exec) ? 1 : 0;
+      });
+      communicator.all_reduce_min(&on_all, 1);
     }
     return on_all == 1;
   }

@@ -31,7 +31,7 @@ struct ResidueBuffers {
     if (has_right(layout)) {
       const std::int64_t row = bands.padding().position(layout.columns.local_extent());
       // Two where only events order the steps: one is written while the updates of the step before read the other.
-      for (int i = 0; i < std::max(2, slots); ++i) {
+      for (int i = 0; i < (kernels::is_host<Exec> ? slots : std::max(2, slots)); ++i) {
         right.push_back(workspace.template take<std::int8_t>(bands.planes() * width, row));
       }
     }

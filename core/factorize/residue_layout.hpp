@@ -2,6 +2,7 @@
 
 #include "core/tuning.hpp"
 #include "kernels/residues.hpp"
+#include "tessera/detail/saturated.hpp"
 #include "tessera/distribution.hpp"
 
 #include <algorithm>
@@ -26,7 +27,7 @@ class ResidueLayout {
     for (std::int64_t begin = 0; begin < rows_.local_extent(); begin += band_rows) {
       bands_.push_back(size_);
       const std::int64_t number = count() - 1;
-      size_ += planes_ * plane(number);
+      size_ = saturated_sum(size_, saturated_product(planes_, plane(number)));
     }
   }
 
@@ -51,9 +52,9 @@ class ResidueLayout {
     const LocalIndex last = row_begin(band + 1) + -1;
     return padding_.position(columns_.local_begin(rows_.tile_of(rows_.to_global(last))).value);
   }
-  /// With rows beyond the last one that multiply_residues may read.
+  /// With rows beyond the last one, which multiply_residues may read: it takes a multiple of 4 from any row on.
   std::int64_t plane(std::int64_t band) const {
-    return kernels::PaddedColumns::padded(row_begin(band + 1) - row_begin(band)) * width(band);
+    return saturated_product(kernels::PaddedColumns::padded(row_begin(band + 1) - row_begin(band) + 3), width(band));
   }
 
   BlockCyclic rows_;

@@ -85,9 +85,9 @@ struct AddProducts {
 /// (see errors.hpp).
 /// @param exec runs the kernels, in the memory space of `matrix`
 /// @param matrix is not changed
-/// @param f callable in kernels of `exec` with global indices (std::int64_t i, std::int64_t j), from 0, once for every
-/// i
-///   and j over all ranks; it need not be Hermitian. It returns a T, a real number, or a Kokkos::Array of K of these.
+/// @param f callable in kernels of `exec` with global indices (std::int64_t i, std::int64_t j), from 0; asked once for
+///   every i and j over all ranks; it need not be Hermitian. It returns a T, a real number, or a Kokkos::Array of K of
+///   these.
 /// @return a double; if f returns an Array, a Kokkos::Array<double, K> of the inner products with its K numbers. The
 ///   same bits on every rank, and from run to run; 0 for n = 0.
 /// @throws std::invalid_argument on every rank, if the ranks disagree, on K for example

@@ -35,8 +35,10 @@ struct MemoryPlanOptions {
   /// Free memory of each rank. If it is too little, Arithmetic::fastest is native, and then the slab (for Source::fill)
   /// and then the tile are halved until the plan fits; a size that was given stays.
   std::optional<std::int64_t> bytes_free = std::nullopt;
-  Arithmetic arithmetic = Arithmetic::native;  ///< as CholeskyOptions::arithmetic
-  int moduli = 0;                              ///< as CholeskyOptions::moduli
+  /// As CholeskyOptions::arithmetic. Of Arithmetic::fastest the plan, which knows no device, makes `integer` or
+  /// `native`, as MemoryPlan::moduli says: ask for that one then.
+  Arithmetic arithmetic = Arithmetic::native;
+  int moduli = 0;  ///< as CholeskyOptions::moduli
 };
 
 /// Bytes that one rank allocates. The buffers of the three phases share one allocation.
@@ -45,7 +47,7 @@ struct RankMemory {
   std::int64_t inverses = 0;          ///< inverses of diagonal blocks, which a factor on a device has
   std::int64_t right_hand_sides = 0;  ///< a copy of b and, in cholesky_distributed, x
   std::int64_t redistribute = 0;      ///< buffers for rows, or for J, while A is taken in
-  std::int64_t factorize = 0;         ///< buffers of the factorisation: mainly its slots
+  std::int64_t factorize = 0;         ///< buffers of the factorisation: mainly its slots, or residues
   std::int64_t solve = 0;             ///< buffers of a solve; the halves and the products take the same
   std::int64_t peak = 0;              ///< the most at any time
 };

@@ -30,8 +30,8 @@ enum class Arithmetic {
   /// error |A - L L^H|(i, j) / sqrt(A(i, i) A(j, j)) is about that of `native`, whatever the condition of A and the
   /// scaling of its rows. Panels, and the products of the newest block column, stay native.
   integer,
-  /// `integer` where this kind of device gains by it for the scalar and n, and all devices have the memory for what
-  /// memory_plan counts, whether it is free or not; `native` elsewhere, and on hosts.
+  /// `integer` where this kind of device gains by it for the scalar and n, and every rank's device is large enough for
+  /// the matrix and the buffers of the factorisation, whatever else it holds; `native` elsewhere, and on hosts.
   fastest
 };
 
