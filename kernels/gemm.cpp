@@ -6,8 +6,6 @@
 namespace tessera::kernels {
 namespace {
 
-constexpr const char* name(Op op) { return op == Op::none ? "N" : "C"; }
-
 template <class View>
 auto column(const View& a, std::int64_t j) {
   return Kokkos::subview(a, Kokkos::ALL(), j);
@@ -27,13 +25,13 @@ void gemm(Queue<Exec>& queue, T alpha, Op op_a, const MatrixView<const T, typena
   if constexpr (!is_host<Exec>) {
     const auto stride = [](const auto& view) { return static_cast<std::int64_t>(view.stride(1)); };
     const auto k = static_cast<std::int64_t>(a.extent(op_a == Op::none ? 1 : 0));
-    queue.blas().gemm(*name(op_a), *name(op_b), static_cast<std::int64_t>(c.extent(0)),
+    queue.blas().gemm(*blas_name(op_a), *blas_name(op_b), static_cast<std::int64_t>(c.extent(0)),
                       static_cast<std::int64_t>(c.extent(1)), k, alpha, a.data(), stride(a), b.data(), stride(b), beta,
                       c.data(), stride(c));
   } else if (c.extent(1) == 1 && op_b == Op::none) {  // a BLAS's gemm packs even a single column
-    compat::gemv<T>(queue.exec(), name(op_a), alpha, a, column(b, 0), beta, column(c, 0));
+    compat::gemv<T>(queue.exec(), blas_name(op_a), alpha, a, column(b, 0), beta, column(c, 0));
   } else {
-    compat::gemm<T>(queue.exec(), name(op_a), name(op_b), alpha, a, b, beta, c);
+    compat::gemm<T>(queue.exec(), blas_name(op_a), blas_name(op_b), alpha, a, b, beta, c);
   }
 }
 

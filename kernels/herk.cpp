@@ -29,13 +29,13 @@ void blas_herk(Op op, int n, int k, Kokkos::complex<float> alpha, const Kokkos::
                Kokkos::complex<float> beta, Kokkos::complex<float>* c, int ldc) {
   const float real_alpha = alpha.real();
   const float real_beta = beta.real();
-  cherk_("L", op == Op::none ? "N" : "C", &n, &k, &real_alpha, a, &lda, &real_beta, c, &ldc);
+  cherk_("L", blas_name(op), &n, &k, &real_alpha, a, &lda, &real_beta, c, &ldc);
 }
 void blas_herk(Op op, int n, int k, Kokkos::complex<double> alpha, const Kokkos::complex<double>* a, int lda,
                Kokkos::complex<double> beta, Kokkos::complex<double>* c, int ldc) {
   const double real_alpha = alpha.real();
   const double real_beta = beta.real();
-  zherk_("L", op == Op::none ? "N" : "C", &n, &k, &real_alpha, a, &lda, &real_beta, c, &ldc);
+  zherk_("L", blas_name(op), &n, &k, &real_alpha, a, &lda, &real_beta, c, &ldc);
 }
 
 }  // namespace

@@ -11,13 +11,12 @@ template <class T, class Exec>
 void trmm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
                const MatrixView<T, typename Exec::memory_space>& b) {
   if (b.size() == 0) return;
-  const char* const name = op == Op::none ? "N" : "C";
   if constexpr (is_host<Exec>) {
-    compat::trmm<T>(queue.exec(), "L", name, l, b);
+    compat::trmm<T>(queue.exec(), "L", blas_name(op), l, b);
   } else {
-    queue.blas().trmm_left(*name, static_cast<std::int64_t>(b.extent(0)), static_cast<std::int64_t>(b.extent(1)),
-                           l.data(), static_cast<std::int64_t>(l.stride(1)), b.data(),
-                           static_cast<std::int64_t>(b.stride(1)));
+    queue.blas().trmm_left(*blas_name(op), static_cast<std::int64_t>(b.extent(0)),
+                           static_cast<std::int64_t>(b.extent(1)), l.data(), static_cast<std::int64_t>(l.stride(1)),
+                           b.data(), static_cast<std::int64_t>(b.stride(1)));
   }
 }
 

@@ -47,7 +47,7 @@ template <class T, class Exec>
 void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
                const MatrixView<T, typename Exec::memory_space>& b) {
   if (b.size() == 0) return;
-  compat::trsm<T>(queue.exec(), "L", op == Op::none ? "N" : "C", l, b);
+  compat::trsm<T>(queue.exec(), "L", blas_name(op), l, b);
 }
 
 #define TESSERA_INSTANTIATE_TRSM(T, Exec)                                                                     \
