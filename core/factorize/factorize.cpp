@@ -37,14 +37,18 @@ class Factorization {
         !fits(exec, matrix, result.moduli, schedule)) {
       result.moduli = 0;
     }
-    collectively(grid.communicator(), [&] {
+    const auto take_memory = [&] {
       const std::int64_t bytes = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
       Access::set_inverses(factor,
                            Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes));
       buffers = buffers_in<FactorizeBuffers<T, Exec>>(memory, layout, result.moduli, schedule);
-    });
-    if (result.moduli > 0) gather_diagonal(exec, matrix, buffers->diagonal_values);
+    };
+    if (result.moduli > 0) {
+      collectively(grid.communicator(), take_memory);
+      gather_diagonal(exec, matrix, buffers->diagonal_values);
+    }
     collectively(grid.communicator(), [&] {
+      if (!buffers) take_memory();
       if (result.moduli > 0) {
         integers.emplace(exec, layout, result.moduli, *buffers->residues, buffers->diagonal_values);
       }
