@@ -57,8 +57,7 @@ class SystemMemory {
   }
 
   SlabLayout layout_of(int rank) const {
-    return detail::make_layout<T, MemorySpace>(grid_, rank, n_, std::max<std::int64_t>(1, options_.tile_size),
-                                               options_.slab);
+    return detail::make_layout<T, MemorySpace>(grid_, rank, n_, options_.tile_size, options_.slab);
   }
 
   int moduli() const { return moduli_; }
@@ -165,7 +164,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   if (options.tile_size < 0) {
     throw_misuse("tile_size", "extent must not be negative, got " + std::to_string(options.tile_size));
   }
-  require_dimensions(n, std::max<std::int64_t>(1, options.tile_size), options.slab);
+  require_dimensions(n, options.tile_size, options.slab);
   if (options.nrhs < 0) throw_misuse("nrhs", "must not be negative, got " + std::to_string(options.nrhs));
   if (options.depth < 0 || options.depth > most_terms) {
     throw_misuse("depth", "must be from 0 to 2^40, got " + std::to_string(options.depth));
@@ -194,8 +193,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
     }
     plan = plan_for<T, Exec>(n, grid, asked);
   }
-  const SlabLayout layout =
-      make_layout<T, typename Exec::memory_space>(grid, 0, n, std::max<std::int64_t>(1, asked.tile_size), asked.slab);
+  const SlabLayout layout = make_layout<T, typename Exec::memory_space>(grid, 0, n, asked.tile_size, asked.slab);
   plan.sent = traffic_of_ranks<T, typename Exec::memory_space>(layout, plan.moduli, Schedule().chunk_rows);
   return plan;
 }

@@ -132,8 +132,7 @@ class StepWriter {
     const LocalIndex end = columns().local_begin(left.end);
     if (end == LocalIndex{0} || rows().local_extent_from(k.begin) == 0) return;
     const View row = bring_row(lane, k, left);
-    const bool is_new = !columns().is_mine(k.begin) && std::exchange(sum_is_new_, false);
-    const IntegerUpdate<T, MemorySpace> update{k, end, a_.integers()->take_right(k), T(is_new ? 0 : 1), share(k)};
+    const IntegerUpdate<T, MemorySpace> update{k, end, a_.integers()->take_right(k), next_beta(k), share(k)};
     tasks_.then([&a = a_, lane, update, row] { a.make_right(lane, update, row); });
     for (const UpdatePart& part : a_.cut(lane, k, end.value, true).parts(rows(), k)) {
       tasks_.then([&a = a_, lane, update, part] { a.subtract(lane, update, part); });
@@ -147,18 +146,23 @@ class StepWriter {
     const View row = bring_row(lane, k, left);
     const View target = share(k);
     a_.matrix().layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
-      const bool is_new = !columns().is_mine(k.begin) && std::exchange(sum_is_new_, false);
       const Update<T, MemorySpace> update{
           k,
           from,
           to,
           row.size() == 0 ? row : block(row, from - begin, to - begin, 0, columns().extent_of(k)),
-          T(is_new ? 0 : 1),
+          next_beta(k),
           target};
       for (const UpdatePart& part : a_.cut(lane, k, to - from, false).parts(rows(), k)) {
         tasks_.then([&a = a_, lane, update, part] { a.subtract(lane, update, part); });
       }
     });
+  }
+
+  /// What is in share(k) before the next update of it, times this: 0 where that is the first in the slot's sum.
+  T next_beta(TileRange k) {
+    const bool is_new = !columns().is_mine(k.begin) && std::exchange(sum_is_new_, false);
+    return T(is_new ? 0 : 1);
   }
 
   /// L(k, left)^H, tile by tile, from its owners to the process rows below: a column of it is a row of L, so that
