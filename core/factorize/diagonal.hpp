@@ -34,11 +34,6 @@ void read_diagonal(const Exec& exec, const ShardedMatrix<T, typename Exec::memor
   }
 }
 
-template <class Space, class X>
-auto numbers_at(X* values, std::int64_t count) {
-  return Kokkos::View<X*, Space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(values, static_cast<std::size_t>(count));
-}
-
 /// The numbers of read_diagonal on the host; `values`: room for them in the memory of `exec`.
 template <class T, class Exec>
 std::vector<double> diagonal_of(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& matrix,

@@ -4,6 +4,7 @@
 #include "kernels/instantiate.hpp"
 #include "kernels/line_sums.hpp"
 #include "tessera/cholesky_factor.hpp"
+#include "tessera/detail/strided.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -116,11 +117,10 @@ double reciprocal_condition(const Exec& exec, const CholeskyFactor<T, typename E
   const Communicator& communicator = factor.grid().communicator();
   if (factor.n() == 0) return 1;
   if (norm_of_a == 0) return 0;
-  const auto n = static_cast<std::size_t>(factor.n());
   T* work = nullptr;
   const auto multiply = [&](T* x) {
-    const Kokkos::View<T*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> here(x, n);
-    const Kokkos::View<T*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> there(work, n);
+    const auto here = numbers_at<Kokkos::HostSpace>(x, factor.n());
+    const auto there = numbers_at<MemorySpace>(work, factor.n());
     collectively(communicator, [&] { Kokkos::deep_copy(exec, there, here); });
     const auto deliver = [&] {
       Kokkos::deep_copy(exec, here, there);

@@ -263,9 +263,7 @@ void CholeskyFactor<T, MemorySpace>::apply(detail::FactorOperation operation, co
       detail::throw_misuse(
           "b", "must have n = " + std::to_string(n()) + " rows, got " + detail::describe(detail::strided(b)));
     }
-    agreement.same("scalar", detail::scalar_name<T>());
-    agreement.same("n", std::to_string(n()) + " rows");
-    agreement.same("tile", tile_size());
+    detail::note_matrix(agreement, l_);
     agreement.same("b", detail::describe(detail::strided(b)));
   });
 
@@ -293,9 +291,7 @@ double CholeskyFactor<T, MemorySpace>::reciprocal_condition(const Exec& exec, do
     if (!(norm_of_a >= 0)) {  // nor is a NaN
       detail::throw_misuse("norm_of_a", "must not be negative or NaN, got " + std::to_string(norm_of_a));
     }
-    agreement.same("scalar", detail::scalar_name<T>());
-    agreement.same("n", std::to_string(n()) + " rows");
-    agreement.same("tile", tile_size());
+    detail::note_matrix(agreement, l_);
     agreement.same("norm_of_a", norm_of_a);
   });
   return detail::reciprocal_condition<T>(exec, *this, norm_of_a, memory_);

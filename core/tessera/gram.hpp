@@ -167,9 +167,7 @@ void add_gram(const Exec& exec, A&& gram, ShardedMatrix<T, typename Exec::memory
   detail::agree(matrix.grid().communicator(), "add_gram", [&](detail::Agreement& agreement) {
     detail::require_kokkos();
     Source::describe(agreement, gram, matrix.n());
-    agreement.same("scalar", detail::scalar_name<T>());
-    agreement.same("n", std::to_string(matrix.n()) + " rows");
-    agreement.same("tile", matrix.tile_size());
+    detail::note_matrix(agreement, matrix);
   });
   detail::Memory<typename Exec::memory_space> memory;
   Source::add(exec, gram, matrix, memory);

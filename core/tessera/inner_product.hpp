@@ -102,9 +102,7 @@ auto inner_product(const Exec& exec, const ShardedMatrix<T, typename Exec::memor
   const detail::Communicator& communicator = matrix.grid().communicator();
   detail::agree(communicator, "inner_product", [&](detail::Agreement& agreement) {
     detail::require_kokkos();
-    agreement.same("scalar", detail::scalar_name<T>());
-    agreement.same("n", std::to_string(matrix.n()) + " rows");
-    agreement.same("tile", matrix.tile_size());
+    detail::note_matrix(agreement, matrix);
     agreement.same("f", std::to_string(count) + " numbers");
   });
 
@@ -118,10 +116,8 @@ auto inner_product(const Exec& exec, const ShardedMatrix<T, typename Exec::memor
     detail::fill("tessera::inner_product::set_zero", exec, of_rows, size, 0.0);
     detail::add_row_sums<T>("tessera::inner_product::row_sums", exec, matrix, Add{f}, reinterpret_cast<Sums*>(of_rows));
     std::vector<double> sums(static_cast<std::size_t>(size));
-    Kokkos::deep_copy(
-        exec,
-        Kokkos::View<double*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(sums.data(), sums.size()),
-        Kokkos::View<const double*, MemorySpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(of_rows, sums.size()));
+    Kokkos::deep_copy(exec, detail::numbers_at<Kokkos::HostSpace>(sums.data(), size),
+                      detail::numbers_at<MemorySpace>(of_rows, size));
     exec.fence();
     for (std::size_t k = 0; k < sums.size(); ++k) total[k % count] += sums[k];
   });

@@ -6,8 +6,6 @@
 #include <tessera/scalar.hpp>
 #include <tessera/sharded_matrix.hpp>
 
-#include <string>
-
 namespace tessera {
 namespace detail {
 
@@ -35,9 +33,7 @@ double norm_one(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_s
   detail::require_backend<Exec>();
   detail::agree(matrix.grid().communicator(), "norm_one", [&](detail::Agreement& agreement) {
     detail::require_kokkos();
-    agreement.same("scalar", detail::scalar_name<T>());
-    agreement.same("n", std::to_string(matrix.n()) + " rows");
-    agreement.same("tile", matrix.tile_size());
+    detail::note_matrix(agreement, matrix);
   });
   detail::Memory<typename Exec::memory_space> memory;
   return detail::norm_one<T>(exec, matrix, memory);

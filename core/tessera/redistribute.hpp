@@ -5,7 +5,6 @@
 #include <tessera/options.hpp>
 #include <tessera/sharded_matrix.hpp>
 
-#include <string>
 #include <type_traits>
 
 namespace tessera {
@@ -32,9 +31,7 @@ void redistribute(const Exec& exec, A&& a, ShardedMatrix<T, typename Exec::memor
     Source::describe(agreement, a, matrix.n());
     detail::require_shift(diag_shift, detail::largest_real<T>);
     detail::require_triangle(triangle);
-    agreement.same("scalar", detail::scalar_name<T>());
-    agreement.same("n", std::to_string(matrix.n()) + " rows");
-    agreement.same("tile", matrix.tile_size());
+    detail::note_matrix(agreement, matrix);
     agreement.same("diag_shift", diag_shift);
     agreement.same("triangle", static_cast<int>(triangle));
   });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <tessera/detail/agreement.hpp>
 #include <tessera/detail/backends.hpp>
 #include <tessera/detail/local_block.hpp>
 #include <tessera/detail/memory.hpp>
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -166,4 +168,15 @@ class ShardedMatrix {
   std::vector<MatrixView<T, MemorySpace>> slabs_;
 };
 
+namespace detail {
+
+/// Notes what all ranks must agree on of a matrix that they pass, within agree().
+template <class T, class MemorySpace>
+void note_matrix(Agreement& agreement, const ShardedMatrix<T, MemorySpace>& matrix) {
+  agreement.same("scalar", scalar_name<T>());
+  agreement.same("n", std::to_string(matrix.n()) + " rows");
+  agreement.same("tile", matrix.tile_size());
+}
+
+}  // namespace detail
 }  // namespace tessera

@@ -100,6 +100,12 @@ void fill(const char* label, const Exec& exec, T* to, std::int64_t count, T valu
                        FillElements<T>{to, value});
 }
 
+/// `count` numbers in the memory of `Space`, as a View that does not own them.
+template <class Space, class T>
+auto numbers_at(T* data, std::int64_t count) {
+  return Kokkos::View<T*, Space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data, static_cast<std::size_t>(count));
+}
+
 template <class Exec, class Space>
 inline constexpr bool accessible = Kokkos::SpaceAccessibility<Exec, Space>::accessible;
 
@@ -119,8 +125,7 @@ void gather_from(const Exec& exec, const Strided<const T>& from, T* to) {
     const HomeOf<Space> home;
     gather(home, from, there.data());
     home.fence();
-    Kokkos::deep_copy(
-        exec, Kokkos::View<T*, typename Exec::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(to, size), there);
+    Kokkos::deep_copy(exec, numbers_at<typename Exec::memory_space>(to, from.size()), there);
     exec.fence();
   }
 }
@@ -134,9 +139,7 @@ void scatter_to(const Exec& exec, const T* from, const Strided<T>& to) {
     const auto size = static_cast<std::size_t>(to.size());
     const Kokkos::View<T*, Space> there(Kokkos::view_alloc("tessera::scatter::there", Kokkos::WithoutInitializing),
                                         size);
-    Kokkos::deep_copy(
-        exec, there,
-        Kokkos::View<const T*, typename Exec::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(from, size));
+    Kokkos::deep_copy(exec, there, numbers_at<typename Exec::memory_space>(from, to.size()));
     exec.fence();
     const HomeOf<Space> home;
     scatter(home, static_cast<const T*>(there.data()), to);
