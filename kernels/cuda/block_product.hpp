@@ -12,7 +12,9 @@ template <class T>
 struct ProductShape {
   static constexpr int columns = sizeof(T) > 8 ? 32 : 64;
   static constexpr int rows = 2 * columns;
-  static constexpr int depth = 16;
+  static constexpr int depth = 32;
+  using Left = Shared<T, padded<T>(rows)>;
+  using Right = Shared<T, padded<T>(columns)>;
 };
 
 /// sums += A B^H by multiplications of single threads, each of which has 8 rows in 4 columns.
@@ -21,11 +23,11 @@ class BlockProduct {
  public:
   using Shape = ProductShape<T>;
 
-  __device__ void add(const Shared<T>& a, const Shared<T>& b) {
+  __device__ void add(typename Shape::Left a, typename Shape::Right b, int begin, int end) {
     Run<T, run> left[rows / run];
     Run<T, run> right[columns / run];
 #pragma unroll 4
-    for (int k = 0; k < Shape::depth; ++k) {
+    for (int k = begin; k < end; ++k) {
 #pragma unroll
       for (int g = 0; g < rows / run; ++g) left[g] = *reinterpret_cast<const Run<T, run>*>(&a(row(g), k));
 #pragma unroll
@@ -33,7 +35,9 @@ class BlockProduct {
 #pragma unroll
       for (int p = 0; p < rows; ++p) {
 #pragma unroll
-        for (int q = 0; q < columns; ++q) sums_[p][q] += left[p / run].of[p % run] * detail::conj(right[q / run].of[q % run]);
+        for (int q = 0; q < columns; ++q) {
+          add_product_of(sums_[p][q], left[p / run].of[p % run], right[q / run].of[q % run]);
+        }
       }
     }
   }
@@ -68,20 +72,24 @@ class BlockProduct<double> {
  public:
   using Shape = ProductShape<double>;
 
-  __device__ void add(const Shared<double>& a, const Shared<double>& b) {
+  __device__ void add(Shape::Left a, Shape::Right b, int begin, int end) {
     const double* const left = &a(row() + lane() / 4, lane() % 4);
     const double* const right = &b(column() + lane() / 4, lane() % 4);
 #pragma unroll
-    for (int k = 0; k < Shape::depth; k += 4) {
-      double of_a[down][2];
-      double of_b[across];
+    for (int first = begin; first < end; first += 16) {
+      double of_a[down][4][2];
+      double of_b[across][4];
 #pragma unroll
-      for (int p = 0; p < down; ++p) {
-        of_a[p][0] = left[16 * p + k * a.leading_dimension];
-        of_a[p][1] = left[16 * p + 8 + k * a.leading_dimension];
+      for (int s = 0; s < 4; ++s) {
+        const int k = first + 4 * s;
+#pragma unroll
+        for (int p = 0; p < down; ++p) {
+          of_a[p][s][0] = left[16 * p + k * a.leading_dimension];
+          of_a[p][s][1] = left[16 * p + 8 + k * a.leading_dimension];
+        }
+#pragma unroll
+        for (int q = 0; q < across; ++q) of_b[q][s] = right[8 * q + k * b.leading_dimension];
       }
-#pragma unroll
-      for (int q = 0; q < across; ++q) of_b[q] = right[8 * q + k * b.leading_dimension];
 #pragma unroll
       for (int p = 0; p < down; ++p) {
 #pragma unroll
@@ -124,24 +132,39 @@ class BlockProduct<Kokkos::complex<double>> {
   using T = Kokkos::complex<double>;
   using Shape = ProductShape<T>;
 
-  __device__ void add(const Shared<T>& a, const Shared<T>& b) {
+  __device__ void add(Shape::Left a, Shape::Right b, int begin, int end) {
     const T* const left = &a(row() + lane() / 4, lane() % 4);
     const T* const right = &b(column() + lane() / 4, lane() % 4);
 #pragma unroll
-    for (int k = 0; k < Shape::depth; k += 4) {
-      const T upper = left[k * a.leading_dimension];
-      const T lower = left[8 + k * a.leading_dimension];
-      const double re[2] = {upper.real(), lower.real()};
-      const double im[2] = {upper.imag(), lower.imag()};
-      const double minus_re[2] = {-re[0], -re[1]};
+    for (int first = begin; first < end; first += 16) {
+    double re[4][2];
+    double im[4][2];
+    double minus_re[4][2];
 #pragma unroll
-      for (int q = 0; q < across; ++q) {
-        const T of_b = right[8 * q + k * b.leading_dimension];
-        real_[q].add(re, of_b.real());
-        imag_[q].add(im, of_b.real());
-        real_[q].add(im, of_b.imag());
-        imag_[q].add(minus_re, of_b.imag());
+    for (int k = 0; k < 4; ++k) {
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        const T entry = left[8 * h + (first + 4 * k) * a.leading_dimension];
+        re[k][h] = entry.real();
+        im[k][h] = entry.imag();
+        minus_re[k][h] = -entry.real();
       }
+    }
+#pragma unroll
+    for (int q = 0; q < across; ++q) {
+      double of_re[4];
+      double of_im[4];
+#pragma unroll
+      for (int k = 0; k < 4; ++k) {
+        const T entry = right[8 * q + (first + 4 * k) * b.leading_dimension];
+        of_re[k] = entry.real();
+        of_im[k] = entry.imag();
+      }
+      real_[q].add(re, of_re);
+      imag_[q].add(im, of_re);
+      real_[q].add(im, of_im);
+      imag_[q].add(minus_re, of_im);
+    }
     }
   }
 

@@ -34,13 +34,12 @@ class CholeskyTeam {
 
   static constexpr int shared_bytes() { return Layout::bytes; }
 
-  __device__ CholeskyTeam(const Slabs<T>& a, std::int64_t* failing, Shares* shares, void* memory)
+  __device__ CholeskyTeam(const Slabs<T>& a, std::int64_t* failing, Shares* shares)
       : a_(a),
         failing_(failing),
         shares_(shares),
         n_(static_cast<int>(a.n)),
-        blocks_((n_ + size - 1) / size),
-        memory_(static_cast<T*>(memory)) {}
+        blocks_((n_ + size - 1) / size) {}
 
   __device__ void run() {
     bool chain = ask([&] { return atomicAdd(&shares_->chains, 1) == 0; });
@@ -51,12 +50,15 @@ class CholeskyTeam {
       finish_loads();
       factor_diagonal(0);
     }
+    START
     for (;;) {
       if (chain && j + 1 == blocks_) chain = false;
       if (chain && ask([&] { return read(&shares_->prepared) > j; })) {
+        CLOCK(6)
         advance(j, kept);
         kept = true;
         ++j;
+        CLOCK(7)
         continue;
       }
       const int task = chain ? ask([&] { return take_up_to(first_task(j)); })
@@ -69,33 +71,35 @@ class CholeskyTeam {
   }
 
  private:
+  using Tall = typename Shape::Left;
+  using Square = typename Shape::Right;
+
   /// Shared memory, in elements.
   struct Layout {
-    static constexpr int stages = 4;
-    static constexpr int of_rows = padded<T>(Shape::rows);
-    static constexpr int of_columns = padded<T>(Shape::columns);
+    static constexpr int stages = 3;
+    static constexpr int of_rows = Tall::leading_dimension;
+    static constexpr int of_columns = Square::leading_dimension;
     static constexpr int stage = (of_rows + of_columns) * Shape::depth;
     static constexpr int square = of_columns * size;
     static constexpr int diagonal = 2 * width;
-    static constexpr int target = diagonal + square;
-    static constexpr int first_stage = target + of_rows * size;
-    static constexpr int reciprocals = first_stage + stages * stage;
+    static constexpr int first_stage = diagonal;
+    static constexpr int target = first_stage + stages * stage;
+    static constexpr int reciprocals = target + of_rows * size;
+    static_assert(3 * square <= stages * stage);
     static constexpr int bytes =
         reciprocals * static_cast<int>(sizeof(T)) + size * static_cast<int>(sizeof(Real));
   };
-  __device__ T* column() const { return memory_; }
-  __device__ Shared<T> diagonal() const { return {memory_ + Layout::diagonal, Layout::of_columns}; }
-  __device__ Shared<T> target() const { return {memory_ + Layout::target, Layout::of_rows}; }
-  __device__ Shared<T> left(int stage) const {
-    return {memory_ + Layout::first_stage + stage * Layout::stage, Layout::of_rows};
-  }
-  __device__ Shared<T> right(int stage) const {
-    return {left(stage).data + Layout::of_rows * Shape::depth, Layout::of_columns};
-  }
+  __device__ SharedVector<T> column() const { return {0}; }
+  __device__ Square diagonal() const { return {Layout::diagonal}; }
+  __device__ Tall target() const { return {Layout::target}; }
+  __device__ Tall left(int stage) const { return {Layout::first_stage + stage * Layout::stage}; }
+  __device__ Square right(int stage) const { return {left(stage).first + Layout::of_rows * Shape::depth}; }
   /// The chain's, where others have stages.
-  __device__ Shared<T> below() const { return {memory_ + Layout::first_stage, Layout::of_columns}; }
-  __device__ Shared<T> next() const { return {memory_ + Layout::first_stage + Layout::square, Layout::of_columns}; }
-  __device__ Real* reciprocals() const { return reinterpret_cast<Real*>(memory_ + Layout::reciprocals); }
+  __device__ Square below() const { return {Layout::diagonal + Layout::square}; }
+  __device__ Square next() const { return {Layout::diagonal + 2 * Layout::square}; }
+  __device__ SharedVector<Real> reciprocals() const {
+    return {Layout::reciprocals * static_cast<int>(sizeof(T) / sizeof(Real))};
+  }
 
   __device__ int height(int i) const { return min(size, n_ - i * size); }
   /// Row block i of column block j in memory.
@@ -150,25 +154,78 @@ class CholeskyTeam {
     }
   }
 
-  /// Starts to load `depth` columns of L, from column k on: rows of block `top` and after, and those of block `other`.
-  __device__ void start_stage(int stage, int k, int top, int other) const {
-    constexpr int piece = 16 / static_cast<int>(sizeof(T));
-    const int j = k / size;
-    const std::int64_t lead = leading_dimension(j);
-    const auto load = [&](const Shared<T>& to, const T* from, int rows, auto height_of_to) {
-      constexpr int pieces = decltype(height_of_to)::value / piece;
-      const int i = static_cast<int>(threadIdx.x) % pieces * piece;
-      const int missing = min(max(i + piece - rows, 0), piece);
-      const T* const source = missing == piece ? from : from + i;
+  /// Where the operands of a product are, column by column: rows of block `top` and after, and those of block `other`.
+  class Operands {
+   public:
+    __device__ Operands(const CholeskyTeam& team, int top, int other, int k)
+        : team_(team),
+          k_(k),
+          left_row_(top + existing<Shape::rows>(team.n_ - top)),
+          right_row_(other + existing<Shape::columns>(team.n_ - other)) {
+      locate();
+    }
+
+    __device__ int next() const { return k_; }
+
+    /// Starts to load the next `depth` columns.
+    __device__ void start_load(Tall left, Square right) {
+      load<Shape::rows>(left, left_);
+      load<Shape::columns>(right, right_);
+      k_ += Shape::depth;
+      left_ += Shape::depth * lead_;
+      right_ += Shape::depth * lead_;
+      if (k_ == slab_end_) locate();
+    }
+
+   private:
+    static constexpr int piece = 16 / static_cast<int>(sizeof(T));  // of a column, that a thread loads
+
+    template <int rows>
+    static __device__ int row() {
+      return static_cast<int>(threadIdx.x) % (rows / piece) * piece;
+    }
+    template <int rows>
+    static __device__ int column() {
+      return static_cast<int>(threadIdx.x) / (rows / piece);
+    }
+    /// A row that there is, of so many; the sums of others are not used.
+    template <int rows>
+    static __device__ int existing(int there) {
+      return min(row<rows>(), (there - 1) / piece * piece);
+    }
+
+    __device__ void locate() {
+      const int width = static_cast<int>(team_.a_.width);
+      const int slab = k_ / width;
+      const int origin = slab * width;
+      slab_end_ = origin + width;
+      if (slab_end_ - width >= team_.n_) return;
+      lead_ = team_.a_.of[slab].leading_dimension;
+      const T* const first = team_.a_.of[slab].data + (k_ - origin) * lead_ - origin;
+      left_ = first + left_row_ + column<Shape::rows>() * lead_;
+      right_ = first + right_row_ + column<Shape::columns>() * lead_;
+    }
+
+    template <int rows, int lead>
+    __device__ void load(Shared<T, lead> to, const T* from) const {
+      constexpr int step = threads / (rows / piece);
+      T* const first = &to(row<rows>(), column<rows>());
 #pragma unroll
-      for (int c = static_cast<int>(threadIdx.x) / pieces; c < Shape::depth; c += threads / pieces) {
-        __pipeline_memcpy_async(&to(i, c), source + c * lead, 16, missing * sizeof(T));
+      for (int c = 0; c < Shape::depth; c += step) {
+        if (step > Shape::depth && column<rows>() >= Shape::depth) continue;
+        __pipeline_memcpy_async(first + c * to.leading_dimension, from + c * lead_, 16);
       }
-    };
-    const std::int64_t offset = (k - j * size) * lead;
-    load(left(stage), at(top, j) + offset, n_ - top * size, std::integral_constant<int, Shape::rows>());
-    load(right(stage), at(other, j) + offset, n_ - other * size, std::integral_constant<int, Shape::columns>());
-  }
+    }
+
+    const CholeskyTeam& team_;
+    int k_;
+    int slab_end_;
+    int left_row_;
+    int right_row_;
+    std::int64_t lead_;
+    const T* left_;
+    const T* right_;
+  };
 
   /// The sum over k < `end` of L(top:top+2,k) L(other,k)^H, each as soon as it is there.
   __device__ void multiply(BlockProduct<T>& product, int top, int other, int end) const {
@@ -181,20 +238,24 @@ class CholeskyTeam {
   }
   __device__ void multiply(BlockProduct<T>& product, int top, int other, int from, int to) const {
     constexpr int stages = Layout::stages;
+    Operands operands(*this, top * size, other * size, from);
 #pragma unroll
     for (int s = 0; s + 1 < stages; ++s) {
-      if (from + s * Shape::depth < to) start_stage(s, from + s * Shape::depth, top, other);
+      if (operands.next() < to) operands.start_load(left(s), right(s));
       __pipeline_commit();
     }
     int stage = 0;
     for (int k = from; k < to; k += Shape::depth) {
       __pipeline_wait_prior(stages - 2);
       __syncthreads();
-      const int ahead = k + (stages - 1) * Shape::depth;
-      if (ahead < to) start_stage((stage + stages - 1) % stages, ahead, top, other);
+      const int ahead = stage == 0 ? stages - 1 : stage - 1;
+      const bool early = warp() < warps / 2;
+      if (early && operands.next() < to) operands.start_load(left(ahead), right(ahead));
+      product.add(left(stage), right(stage), 0, Shape::depth / 2);
+      if (!early && operands.next() < to) operands.start_load(left(ahead), right(ahead));
       __pipeline_commit();
-      product.add(left(stage), right(stage));
-      stage = (stage + 1) % stages;
+      product.add(left(stage), right(stage), Shape::depth / 2, Shape::depth);
+      stage = stage + 1 == stages ? 0 : stage + 1;
     }
     __syncthreads();
   }
@@ -221,7 +282,7 @@ class CholeskyTeam {
     const int rows = min(2 * size, n_ - top * size);
     const std::int64_t lead = leading_dimension(j);
     T* const a = at(top, j);
-    const Shared<T> c = target();
+    const Tall c = target();
     start_load<false, Shape::rows>(a, lead, rows, size, c);
     __pipeline_commit();
     BlockProduct<T> product;
@@ -254,7 +315,7 @@ class CholeskyTeam {
   /// A(j+1,j) and A(j+1,j+1) without the columns before j.
   __device__ void prepare(int j) {
     const int high = height(j + 1);
-    const Shared<T> c = target();
+    const Tall c = target();
     T* const below = at(j + 1, j);
     T* const diagonal = at(j + 1, j + 1);
     const std::int64_t of_below = leading_dimension(j);
@@ -287,8 +348,10 @@ class CholeskyTeam {
   /// L(j,j), from diagonal(), where it stays.
   __device__ void factor_diagonal(int j) {
     const int high = height(j);
-    const Shared<T> l = diagonal();
+    const Square l = diagonal();
+    START
     factor_blocks(l, in_blocks(high), column(), reciprocals(), std::int64_t{j} * size, failing_);
+    CLOCK(8)
     T* const a = at(j, j);
     const std::int64_t lead = leading_dimension(j);
     const int i = static_cast<int>(threadIdx.x) % size;
@@ -304,6 +367,7 @@ class CholeskyTeam {
 
   /// L(j+1,j) and L(j+1,j+1). `kept`: L(j,j) is still in shared memory.
   __device__ void advance(int j, bool kept) {
+    START
     const int high = height(j + 1);
     const std::int64_t lead = leading_dimension(j);
     T* const a = at(j + 1, j);
@@ -314,7 +378,9 @@ class CholeskyTeam {
     }
     finish_loads();
     if (!kept) invert_diagonal(size);
+    CLOCK(0)
     divide_blocks(below(), in_blocks(high), diagonal(), in_blocks(size), reciprocals());
+    CLOCK(1)
     const int i = static_cast<int>(threadIdx.x) % size;
     for (int q = static_cast<int>(threadIdx.x) / size; q < size; q += threads / size) {
       if (i < high) a[i + q * lead] = below()(i, q);
@@ -324,23 +390,24 @@ class CholeskyTeam {
       __threadfence();
       tell(shares_->final + j + 1, j + 1);
     }
+    CLOCK(2)
     // A(j+1,j+1) -= L(j+1,j) L(j+1,j)^H
     int turn = 0;
     for (int q = 0; q < in_blocks(high); ++q) {
       for (int p = q; p < in_blocks(high); ++p) {
         if (turn == warp()) {
-          for (int k = 0; k < in_blocks(size); ++k) {
-            subtract_product(next().block(p, q), below().block(p, k), below().block(q, k));
-            __syncwarp();
-          }
+          subtract_product(next().block(p, q), below().block(p, 0), below().block(q, 0), size / width);
         }
         turn = (turn + 1) % warps;
       }
     }
     __syncthreads();
-    for (int e = static_cast<int>(threadIdx.x); e < Layout::square; e += threads) diagonal().data[e] = next().data[e];
+    CLOCK(3)
+    for (int e = static_cast<int>(threadIdx.x); e < Layout::square; e += threads) (&diagonal()(0, 0))[e] = (&next()(0, 0))[e];
     __syncthreads();
+    CLOCK(4)
     factor_diagonal(j + 1);
+    CLOCK(5)
   }
 
   const Slabs<T>& a_;
@@ -348,15 +415,13 @@ class CholeskyTeam {
   Shares* shares_;
   int n_;
   int blocks_;
-  T* memory_;
   int column_ = 0;
 };
 
 template <class T>
 __global__ void __launch_bounds__(threads, 1)
     cholesky_kernel(const __grid_constant__ Slabs<T> a, std::int64_t* failing, Shares* shares) {
-  extern __shared__ double2 memory[];
-  CholeskyTeam<T>(a, failing, shares, memory).run();
+  CholeskyTeam<T>(a, failing, shares).run();
 }
 
 }  // namespace
@@ -378,5 +443,13 @@ void CudaCholesky::run(const Kokkos::Cuda& exec, const Slabs<T>& a, std::int64_t
 #define TESSERA_INSTANTIATE_CHOLESKY(T, Exec) \
   template void CudaCholesky::run<T>(const Exec&, const Slabs<T>&, std::int64_t*, void*, int);
 TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CHOLESKY, Kokkos::Cuda)
+#ifdef CLOCKS
+void print_clocks(int count) {
+  long long c[64]; cudaMemcpyFromSymbol(c, clocks, sizeof c);
+  printf("   us each: load %.2f trsm %.2f store+publish %.2f syrk %.2f copy %.2f potrf+store %.2f (potrf %.2f) wait %.2f all %.2f\n", c[0]/1.755e3/count,c[1]/1.755e3/count,c[2]/1.755e3/count,c[3]/1.755e3/count,c[4]/1.755e3/count,c[5]/1.755e3/count,c[8]/1.755e3/count,c[6]/1.755e3/count,c[7]/1.755e3/count);
+  printf("   of potrf: blocks %.2f (sync) %.2f divide %.2f products %.2f\n", c[10]/1.755e3/count,c[11]/1.755e3/count,c[12]/1.755e3/count,c[13]/1.755e3/count);
+  long long z[64]={}; cudaMemcpyToSymbol(clocks, z, sizeof z);
+}
+#endif
 
 }  // namespace tessera::kernels

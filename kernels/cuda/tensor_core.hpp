@@ -30,6 +30,20 @@ struct Product {
     }
 #endif
   }
+
+  /// *this += A B for 16 columns of A: lane i has A(i / 4 + 8 p, i % 4 + 4 s) and B(i % 4 + 4 s, i / 4).
+  __device__ void add(const double (&a)[4][2], const double (&b)[4]) {
+#if __CUDA_ARCH__ >= 900
+    asm("mma.sync.aligned.m16n8k16.row.col.f64.f64.f64.f64 {%0, %1, %2, %3}, {%4, %5, %6, %7, %8, %9, %10, %11}, "
+        "{%12, %13, %14, %15}, {%0, %1, %2, %3};"
+        : "+d"(of[0][0]), "+d"(of[0][1]), "+d"(of[1][0]), "+d"(of[1][1])
+        : "d"(a[0][0]), "d"(a[0][1]), "d"(a[1][0]), "d"(a[1][1]), "d"(a[2][0]), "d"(a[2][1]), "d"(a[3][0]),
+          "d"(a[3][1]), "d"(b[0]), "d"(b[1]), "d"(b[2]), "d"(b[3]));
+#else
+#pragma unroll
+    for (int s = 0; s < 4; ++s) add(a[s], b[s]);
+#endif
+  }
 };
 
 }  // namespace tessera::kernels

@@ -18,16 +18,31 @@ constexpr int warps = threads / warp_size;
 
 KOKKOS_FUNCTION constexpr int in_blocks(int n) { return (n + width - 1) / width; }
 
-/// Column-major.
+/// The shared memory of a team, which starts with `T`s. All that is in it is told by offsets, so that the compiler knows
+/// where it is even in functions that are not inlined.
 template <class T>
-struct Shared {
-  T* data;
-  int leading_dimension;
+__device__ T* shared_memory() {
+  extern __shared__ double2 memory[];
+  return reinterpret_cast<T*>(memory);
+}
 
-  __device__ T& operator()(int i, int j) const { return data[i + j * leading_dimension]; }
-  __device__ Shared block(int i, int j) const {
-    return {data + i * width + j * width * leading_dimension, leading_dimension};
-  }
+/// Numbers in shared memory from number `first` on.
+template <class T>
+struct SharedVector {
+  int first;
+
+  __device__ T& operator[](int i) const { return shared_memory<T>()[first + i]; }
+  __device__ SharedVector from(int i) const { return {first + i}; }
+};
+
+/// A column-major matrix in shared memory from number `first` on.
+template <class T, int leading_dimension_>
+struct Shared {
+  static constexpr int leading_dimension = leading_dimension_;
+  int first;
+
+  __device__ T& operator()(int i, int j) const { return shared_memory<T>()[first + i + j * leading_dimension]; }
+  __device__ Shared block(int i, int j) const { return {first + i * width + j * width * leading_dimension}; }
 };
 /// A leading dimension that keeps 8 rows of 4 columns in different banks.
 template <class T>
@@ -37,8 +52,8 @@ KOKKOS_FUNCTION constexpr int padded(int rows) {
 
 /// Starts to copy into `to` the lower triangle of n columns of `from`, or m rows of them; finish_loads() waits. Above
 /// the diagonal nothing is written.
-template <bool lower, int height, class T>
-__device__ void start_load(const T* from, std::int64_t leading_dimension, int m, int n, const Shared<T>& to) {
+template <bool lower, int height, class T, int lead>
+__device__ void start_load(const T* from, std::int64_t leading_dimension, int m, int n, Shared<T, lead> to) {
   constexpr int step = threads / height;
   const int i = static_cast<int>(threadIdx.x) % height;
   const int end = lower ? min(i + 1, in_blocks(n) * width) : in_blocks(n) * width;
@@ -80,10 +95,26 @@ __device__ Real reciprocal_root_of_any(Real x) {
   return reciprocal_root(x * scale * scale) * scale;
 }
 
+/// c -= a conj(b), and c += a conj(b), in as few instructions as there are.
+template <class Real>
+__device__ void subtract_product_of(Real& c, Real a, Real b) {
+  c = fma(-a, b, c);
+}
+template <class Real>
+__device__ void subtract_product_of(Kokkos::complex<Real>& c, const Kokkos::complex<Real>& a,
+                                    const Kokkos::complex<Real>& b) {
+  c.real() = fma(-a.imag(), b.imag(), fma(-a.real(), b.real(), c.real()));
+  c.imag() = fma(a.real(), b.imag(), fma(-a.imag(), b.real(), c.imag()));
+}
+template <class T>
+__device__ void add_product_of(T& c, const T& a, const T& b) {
+  subtract_product_of(c, -a, b);
+}
+
 /// D = L L^H for one block, by one warp, in memory, for any pivots: as the host has it, a positive one may be infinite
 /// or denormal. `row` is that of A before this block. Not inlined, so that the usual way keeps its registers.
-template <class T>
-__device__ __noinline__ void factor_unusual_block(const Shared<T>& d, detail::RealOf<T>* reciprocals, std::int64_t row,
+template <class T, int lead>
+__device__ __noinline__ void factor_unusual_block(Shared<T, lead> d, SharedVector<detail::RealOf<T>> reciprocals, std::int64_t row,
                                                   std::int64_t* failing) {
   using Real = detail::RealOf<T>;
   const int i = kernels::lane();
@@ -113,8 +144,8 @@ __device__ __noinline__ void factor_unusual_block(const Shared<T>& d, detail::Re
 
 /// The same; lane i has row i in registers, and the lanes tell each other the newest column in `column`, room for two
 /// of them. Pivots that reciprocal_root is not for end as NaNs or infinities; then it begins again, slowly.
-template <class T>
-__device__ void factor_block(const Shared<T>& d, T* column, detail::RealOf<T>* reciprocals, std::int64_t row,
+template <class T, int lead>
+__device__ void factor_block(Shared<T, lead> d, SharedVector<T> column, SharedVector<detail::RealOf<T>> reciprocals, std::int64_t row,
                              std::int64_t* failing) {
   using Real = detail::RealOf<T>;
   const int lane = kernels::lane();
@@ -125,7 +156,7 @@ __device__ void factor_block(const Shared<T>& d, T* column, detail::RealOf<T>* r
   bool usual = true;
 #pragma unroll
   for (int k = 0; k < width; ++k) {
-    T* const newest = column + k % 2 * width;
+    const SharedVector<T> newest = column.from(k % 2 * width);
     newest[i] = entries[k];  // by two lanes, the same
     const Real pivot = __shfl_sync(all_lanes, detail::real(entries[k]), k);
     __syncwarp();
@@ -134,7 +165,7 @@ __device__ void factor_block(const Shared<T>& d, T* column, detail::RealOf<T>* r
     const T in_l = entries[k] * reciprocal;
     const T scaled = in_l * reciprocal;
 #pragma unroll
-    for (int j = k + 1; j < width; ++j) entries[j] -= scaled * detail::conj(newest[j]);
+    for (int j = k + 1; j < width; ++j) subtract_product_of(entries[j], scaled, newest[j]);
     entries[k] = i == k ? T(pivot * reciprocal) : in_l;
     if (lane == k) reciprocals[k] = reciprocal;
   }
@@ -146,8 +177,8 @@ __device__ void factor_block(const Shared<T>& d, T* column, detail::RealOf<T>* r
 }
 
 /// One row of B = B L^-H for one block of L, by one thread. Numbers of L are on their way a column ahead.
-template <class T>
-__device__ void divide_row(const Shared<T>& b, int i, const Shared<T>& l, const detail::RealOf<T>* reciprocals) {
+template <class T, int of_b, int of_l>
+__device__ void divide_row(Shared<T, of_b> b, int i, Shared<T, of_l> l, SharedVector<detail::RealOf<T>> reciprocals) {
   const unsigned active = __activemask();
   T entries[width];
   T factors[2][width];
@@ -164,7 +195,7 @@ __device__ void divide_row(const Shared<T>& b, int i, const Shared<T>& l, const 
     __syncwarp(active);  // else the compiler moves each load to where its number is used, and waits there
     entries[j] = entries[j] * reciprocal[j % 2];
 #pragma unroll
-    for (int k = j + 1; k < width; ++k) entries[k] -= entries[j] * detail::conj(factors[j % 2][k]);
+    for (int k = j + 1; k < width; ++k) subtract_product_of(entries[k], entries[j], factors[j % 2][k]);
   }
 #pragma unroll
   for (int j = 0; j < width; ++j) b(i, j) = entries[j];
@@ -176,30 +207,33 @@ struct alignas(sizeof(T) * count < 16 ? sizeof(T) * count : 16) Run {
   T of[count];
 };
 
-/// C -= A B^H for blocks, by one warp: a lane has a few rows of C in a few columns, side by side. Numbers of A and B
-/// are on their way a column ahead.
-template <class T>
-__device__ void subtract_product(const Shared<T>& c, const Shared<T>& a, const Shared<T>& b) {
+/// C -= A B^H for a block of C, and so many in a row of A and of B, by one warp: a lane has a few rows of C in a few
+/// columns, side by side. Numbers of A and B are on their way a column ahead.
+template <class T, int of_a, int of_b>
+__device__ void subtract_product(Shared<T, of_a> c, Shared<T, of_a> a, Shared<T, of_b> b, int blocks = 1) {
   constexpr int down = sizeof(T) < 8 ? 4 : 2;
   constexpr int across = 8 / down;
   const int i = lane() % (width / down) * down;
   const int j = lane() / (width / down) * across;
-  Run<T, down> left[2];
-  Run<T, across> right[2];
-  const auto read = [&](int k) {
-    left[k % 2] = *reinterpret_cast<const Run<T, down>*>(&a(i, k));
-    right[k % 2] = *reinterpret_cast<const Run<T, across>*>(&b(j, k));
-  };
-  read(0);
   T sums[down][across] = {};
+#pragma unroll 1
+  for (int block = 0; block < blocks; ++block) {
+    Run<T, down> left[2];
+    Run<T, across> right[2];
+    const auto read = [&](int k) {
+      left[k % 2] = *reinterpret_cast<const Run<T, down>*>(&a(i, block * width + k));
+      right[k % 2] = *reinterpret_cast<const Run<T, across>*>(&b(j, block * width + k));
+    };
+    read(0);
 #pragma unroll
-  for (int k = 0; k < width; ++k) {
-    if (k + 1 < width) read(k + 1);
-    __syncwarp();
+    for (int k = 0; k < width; ++k) {
+      if (k + 1 < width) read(k + 1);
+      __syncwarp();
 #pragma unroll
-    for (int p = 0; p < down; ++p) {
+      for (int p = 0; p < down; ++p) {
 #pragma unroll
-      for (int q = 0; q < across; ++q) sums[p][q] += left[k % 2].of[p] * detail::conj(right[k % 2].of[q]);
+        for (int q = 0; q < across; ++q) add_product_of(sums[p][q], left[k % 2].of[p], right[k % 2].of[q]);
+      }
     }
   }
 #pragma unroll
@@ -213,15 +247,27 @@ __device__ void subtract_product(const Shared<T>& c, const Shared<T>& a, const S
 }
 
 /// The same by tensor cores: C^H = C^H - B A^H, of which a lane has two numbers of a column side by side.
-__device__ inline void subtract_product(const Shared<double>& c, const Shared<double>& a, const Shared<double>& b) {
+template <int of_a, int of_b>
+__device__ void subtract_product(Shared<double, of_a> c, Shared<double, of_a> a, Shared<double, of_b> b,
+                                 int blocks = 1) {
   const int row = lane() / 4;
   const int step = lane() % 4;
   Product products[2];
+#pragma unroll 1
+  for (int block = 0; block < blocks; ++block) {
+    double left[4][2];
+    double right[2][4];
 #pragma unroll
-  for (int k = 0; k < width; k += 4) {
-    const double left[2] = {b(row, k + step), b(row + 8, k + step)};
+    for (int s = 0; s < 4; ++s) {
+      const int k = block * width + 4 * s + step;
 #pragma unroll
-    for (int t = 0; t < 2; ++t) products[t].add(left, a(8 * t + row, k + step));
+      for (int t = 0; t < 2; ++t) {
+        left[s][t] = b(row + 8 * t, k);
+        right[t][s] = a(row + 8 * t, k);
+      }
+    }
+#pragma unroll
+    for (int t = 0; t < 2; ++t) products[t].add(left, right[t]);
   }
 #pragma unroll
   for (int t = 0; t < 2; ++t) {
@@ -234,18 +280,71 @@ __device__ inline void subtract_product(const Shared<double>& c, const Shared<do
   }
 }
 
+/// Complex products of four real ones.
+template <int of_a, int of_b>
+__device__ void subtract_product(Shared<Kokkos::complex<double>, of_a> c, Shared<Kokkos::complex<double>, of_a> a,
+                                 Shared<Kokkos::complex<double>, of_b> b, int blocks = 1) {
+  const int row = lane() / 4;
+  const int step = lane() % 4;
+  Product real[2];
+  Product imag[2];
+#pragma unroll 1
+  for (int block = 0; block < blocks; ++block) {
+    double re[4][2];
+    double im[4][2];
+    double minus_re[4][2];
+#pragma unroll
+    for (int s = 0; s < 4; ++s) {
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        const Kokkos::complex<double> entry = a(row + 8 * h, block * width + 4 * s + step);
+        re[s][h] = entry.real();
+        im[s][h] = entry.imag();
+        minus_re[s][h] = -entry.real();
+      }
+    }
+#pragma unroll
+    for (int t = 0; t < 2; ++t) {
+      double of_re[4];
+      double of_im[4];
+#pragma unroll
+      for (int s = 0; s < 4; ++s) {
+        const Kokkos::complex<double> entry = b(row + 8 * t, block * width + 4 * s + step);
+        of_re[s] = entry.real();
+        of_im[s] = entry.imag();
+      }
+      real[t].add(re, of_re);
+      imag[t].add(im, of_re);
+      real[t].add(im, of_im);
+      imag[t].add(minus_re, of_im);
+    }
+  }
+#pragma unroll
+  for (int t = 0; t < 2; ++t) {
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        c(row + 8 * h, 8 * t + 2 * step + e) -= Kokkos::complex<double>(real[t].of[h][e], imag[t].of[h][e]);
+      }
+    }
+  }
+}
+
 /// A = L L^H for the lower triangle of so many blocks, right-looking, block column by block column. While one warp factors
 /// a block on the diagonal, which takes as long as anything, the others update what is right of it. `column`: room for
 /// two columns of a block. `row`, `failing`: as kernels::potrf's.
-template <class T>
-__device__ void factor_blocks(const Shared<T>& l, int blocks, T* column, detail::RealOf<T>* reciprocals,
+template <class T, int lead>
+__device__ __noinline__ void factor_blocks(Shared<T, lead> l, int blocks, SharedVector<T> column, SharedVector<detail::RealOf<T>> reciprocals,
                               std::int64_t row, std::int64_t* failing) {
   const int thread = static_cast<int>(threadIdx.x);
   const int warp = kernels::warp();
+  START
 #pragma unroll 1
   for (int k = 0; k < blocks; ++k) {
     if (warp == 0) {  // A(k,k) = L(k,k) L(k,k)^H
-      factor_block(l.block(k, k), column, reciprocals + k * width, row + k * width, failing);
+      factor_block(l.block(k, k), column, reciprocals.from(k * width), row + k * width, failing);
+      CLOCK(10)
     } else if (k > 0) {
       int turn = 1;
       for (int j = k + 1; j < blocks; ++j) {  // A(i,j) -= L(i,k-1) L(j,k-1)^H, j > k
@@ -256,35 +355,34 @@ __device__ void factor_blocks(const Shared<T>& l, int blocks, T* column, detail:
       }
     }
     __syncthreads();
+    CLOCK(11)
     if (thread < (blocks - k - 1) * width) {  // A(i,k) = A(i,k) L(k,k)^-H, i > k
-      divide_row(l.block(k + 1, k), thread, l.block(k, k), reciprocals + k * width);
+      divide_row(l.block(k + 1, k), thread, l.block(k, k), reciprocals.from(k * width));
     }
     __syncthreads();
+    CLOCK(12)
     for (int i = k + 1 + warp; i < blocks; i += warps) {  // A(i,k+1) -= L(i,k) L(k+1,k)^H
       subtract_product(l.block(i, k + 1), l.block(i, k), l.block(k + 1, k));
     }
     __syncthreads();
+    CLOCK(13)
   }
 }
 
-/// B = B L^-H for so many blocks of rows of B, at most `threads` rows, block column by block column.
-template <class T>
-__device__ void divide_blocks(const Shared<T>& b, int high, const Shared<T>& l, int blocks,
-                              const detail::RealOf<T>* reciprocals) {
-  const int thread = static_cast<int>(threadIdx.x);
+/// B = B L^-H for so many blocks of rows of B, each by a warp: left-looking, block column by block column.
+template <class T, int of_b, int of_l>
+__device__ __noinline__ void divide_blocks(Shared<T, of_b> b, int high, Shared<T, of_l> l, int blocks,
+                                           SharedVector<detail::RealOf<T>> reciprocals) {
+  for (int i = warp(); i < high; i += warps) {
 #pragma unroll 1
-  for (int k = 0; k < blocks; ++k) {
-    if (thread < high * width) {  // B(i,k) = B(i,k) L(k,k)^-H
-      divide_row(b.block(0, k), thread, l.block(k, k), reciprocals + k * width);
+    for (int k = 0; k < blocks; ++k) {
+      if (k > 0) subtract_product(b.block(i, k), b.block(i, 0), l.block(k, 0), k);  // B(i,k) -= B(i,:k) L(k,:k)^H
+      __syncwarp();
+      if (lane() < width) divide_row(b.block(i, k), lane(), l.block(k, k), reciprocals.from(k * width));
+      __syncwarp();
     }
-    __syncthreads();
-    for (int task = warp(); task < high * (blocks - k - 1); task += warps) {  // B(i,j) -= B(i,k) L(j,k)^H
-      const int i = task % high;
-      const int j = k + 1 + task / high;
-      subtract_product(b.block(i, j), b.block(i, k), l.block(j, k));
-    }
-    __syncthreads();
   }
+  __syncthreads();
 }
 
 }  // namespace tessera::kernels

@@ -10,21 +10,25 @@ namespace tessera::kernels {
 namespace {
 
 template <class T>
+using Real = detail::RealOf<T>;
+template <class T>
+constexpr int reals = static_cast<int>(sizeof(T) / sizeof(Real<T>));  // in a number
+template <class T>
 constexpr int columns = static_cast<int>(CudaTileKernels::columns<T>);
 /// Of two columns of a block, L, and the reciprocals of its diagonal.
 template <class T>
 constexpr int tile_bytes() {
   constexpr int n = columns<T>;
-  return (2 * width + padded<T>(n) * n) * static_cast<int>(sizeof(T)) + n * static_cast<int>(sizeof(detail::RealOf<T>));
+  return (2 * width + padded<T>(n) * n) * static_cast<int>(sizeof(T)) + n * static_cast<int>(sizeof(Real<T>));
 }
 
 template <class T>
 __global__ void __launch_bounds__(threads)
     potrf_kernel(T* a, std::int64_t leading_dimension, int n, std::int64_t offset, std::int64_t* failing) {
-  extern __shared__ double2 memory[];
-  T* const column = reinterpret_cast<T*>(memory);
-  const Shared<T> l{column + 2 * width, padded<T>(columns<T>)};
-  auto* const reciprocals = reinterpret_cast<detail::RealOf<T>*>(l.data + l.leading_dimension * columns<T>);
+  const SharedVector<T> column{0};
+  const Shared<T, padded<T>(columns<T>)> l{2 * width};
+  constexpr int end = 2 * width + padded<T>(columns<T>) * columns<T>;
+  const SharedVector<Real<T>> reciprocals{end * reals<T>};
   const int thread = static_cast<int>(threadIdx.x);
   start_load<true, columns<T>>(a, leading_dimension, n, n, l);
   finish_loads();
@@ -42,14 +46,13 @@ template <class T>
 __global__ void __launch_bounds__(threads)
     trsm_kernel(const T* l_data, std::int64_t leading_dimension_of_l, int n, T* b_data,
                 std::int64_t leading_dimension_of_b, std::int64_t m, int rows) {
-  extern __shared__ double2 memory[];
-  const Shared<T> l{reinterpret_cast<T*>(memory), padded<T>(columns<T>)};
-  const Shared<T> b{l.data + l.leading_dimension * columns<T>, padded<T>(most_rows)};
-  auto* const reciprocals = reinterpret_cast<detail::RealOf<T>*>(b.data + b.leading_dimension * columns<T>);
+  const Shared<T, padded<T>(columns<T>)> l{0};
+  const Shared<T, padded<T>(most_rows)> b{l.leading_dimension * columns<T>};
+  const SharedVector<Real<T>> reciprocals{(b.first + b.leading_dimension * columns<T>)*reals<T>};
   const int thread = static_cast<int>(threadIdx.x);
   start_load<true, columns<T>>(l_data, leading_dimension_of_l, n, n, l);
   if (thread < n) {
-    reciprocals[thread] = detail::RealOf<T>(1) / detail::real(l_data[thread + thread * leading_dimension_of_l]);
+    reciprocals[thread] = Real<T>(1) / detail::real(l_data[thread + thread * leading_dimension_of_l]);
   } else if (thread < columns<T>) {
     reciprocals[thread] = 1;
   }
