@@ -32,10 +32,11 @@ namespace tessera::kernels {
 ///   memory_bytes   memory_bytes(exec): the device's memory, whether it is free or not
 ///   Blas::gemm     C = alpha op(A) op(B) + beta C; trmm_left: B = op(L) B; multiply_bytes: A^T B in planes, of bytes
 ///   TileKernels    columns<T>; potrf of one tile, and trsm_right by one, in one launch
+///   Cholesky       block<T>, workspace_bytes; run<T>: A = L L^H in one launch
 ///   Substitution   columns_at_once<T>, workspace_bytes<T>; run<T>: L^-1 B and L^-H B in one launch, with the inverses
 ///                  of the blocks on L's diagonal
 ///
-/// Their signatures are those in kernels/cuda/cublas.hpp, tile_kernels.hpp and substitution.hpp.
+/// Their signatures are those in kernels/cuda/cublas.hpp, tile_kernels.hpp, cholesky.hpp and substitution.hpp.
 template <class Exec>
 struct Backend {
   static_assert(tessera::detail::require_backend<Exec>());
@@ -94,6 +95,8 @@ template <class MemorySpace>
 using StagingSpaceOf = typename Backend<typename MemorySpace::execution_space>::StagingSpace;
 template <class Exec>
 using TileKernels = typename Backend<Exec>::TileKernels;
+template <class Exec>
+using Cholesky = typename Backend<Exec>::Cholesky;
 template <class Exec>
 using Substitution = typename Backend<Exec>::Substitution;
 

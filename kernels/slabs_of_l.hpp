@@ -1,5 +1,7 @@
 #pragma once
 
+#include "kernels/slabs.hpp"
+
 #include <cstdint>
 
 // A factor as Substitution takes it.
@@ -18,19 +20,12 @@ constexpr std::int64_t inverses_size(std::int64_t rows) {
   return substitution_blocks<T>(rows) * substitution_block<T> * substitution_block<T>;
 }
 
-/// A lower triangular matrix that one process has in slabs, and the inverses of the blocks on its diagonal.
+/// L in slabs, and the inverses of the blocks on its diagonal.
 template <class T>
 struct SlabsOfL {
-  static constexpr std::int64_t most = 32;
-  struct Slab {
-    const T* data;  // where row and column are number * slab_width
-    std::int64_t leading_dimension;
-  };
-  std::int64_t n;
-  std::int64_t slab_width;
+  Slabs<const T> matrix;
   std::int64_t leaf_width;  // each slab's leaves begin with the slab, and its last one may be smaller
-  Slab slabs[most];
-  const T* inverses;  // of each leaf as invert_blocks makes them, all in as much memory as the largest one's
+  const T* inverses;        // of each leaf as invert_blocks makes them, all in as much memory as the largest one's
 };
 
 }  // namespace tessera::kernels

@@ -86,16 +86,16 @@ void substitute(KernelsTest<T>& test, Op op, const MatrixView<const T, Space>& l
     const std::int64_t size = kernels::inverses_size<T>(leaf_width);
     const Kokkos::View<T*, Space> inverses("inverses", static_cast<std::size_t>(leaves * size));
     std::vector<kernels::TriangleToInvert<T>> triangles;
-    kernels::SlabsOfL<T> slabs{n, slab_width, leaf_width, {}, inverses.data()};
+    kernels::SlabsOfL<T> slabs{{n, slab_width, {}}, leaf_width, inverses.data()};
     for (std::int64_t first = 0; first < n; first += slab_width) {
       const std::int64_t slab = first / slab_width;
       const std::int64_t slab_end = std::min(first + slab_width, n);
-      slabs.slabs[slab] = {l.data() + first * (1 + static_cast<std::int64_t>(l.stride(1))),
-                           static_cast<std::int64_t>(l.stride(1))};
+      slabs.matrix.of[slab] = {l.data() + first * (1 + static_cast<std::int64_t>(l.stride(1))),
+                               static_cast<std::int64_t>(l.stride(1))};
       for (std::int64_t leaf = first; leaf < slab_end; leaf += leaf_width) {
         const std::int64_t end = std::min(leaf + leaf_width, slab_end);
         const std::int64_t number = slab * leaves_in_slab + (leaf - first) / leaf_width;
-        triangles.push_back({block(l, leaf, end, leaf, end).data(), slabs.slabs[slab].leading_dimension, end - leaf,
+        triangles.push_back({block(l, leaf, end, leaf, end).data(), slabs.matrix.of[slab].leading_dimension, end - leaf,
                              inverses.data() + number * size});
       }
     }

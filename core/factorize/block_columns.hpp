@@ -2,6 +2,7 @@
 
 #include "core/exchange/transfers.hpp"
 #include "core/factorize/buffers.hpp"
+#include "core/factorize/failing_minor.hpp"
 #include "core/factorize/integer_updates.hpp"
 #include "core/factorize/lookahead.hpp"
 #include "core/factorize/messages.hpp"
@@ -62,7 +63,7 @@ class BlockColumns {
       slot.number = static_cast<int>(slots_.size()) - 1;
       slot.buffers = of_slot;
     }
-    fill("tessera::factorize::no_failure", exec, failing_.data(), 1, kernels::no_failure);
+    set_no_failure(exec, failing_);
     if constexpr (!kernels::is_host<Exec>) {
       lookahead_.emplace(exec, buffers.blas, memory.blas_handles, grid_.rows() > 1 || integers != nullptr);
     }
@@ -216,13 +217,8 @@ class BlockColumns {
   /// The order of the first leading minor that is not positive definite, as far as this rank knows, or no_failure; all
   /// that is enqueued is done.
   std::int64_t failing_minor() {
-    std::int64_t minor = 0;
-    const Exec& exec = updates_.exec();
     if (lookahead_) take_over(columns().tiles_end());
-    Kokkos::deep_copy(
-        exec, Kokkos::View<std::int64_t, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(&minor), failing_);
-    exec.fence();
-    return minor;
+    return detail::failing_minor(updates_.exec(), failing_);
   }
 
  private:

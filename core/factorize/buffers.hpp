@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/factorize/one_launch.hpp"
 #include "core/factorize/residue_buffers.hpp"
 #include "core/factorize/step.hpp"
 #include "core/matrix/workspace.hpp"
@@ -36,6 +37,13 @@ struct FactorizeBuffers {
     const std::int64_t height = layout.rows.local_extent();
     const std::int64_t width = steps_of<MemorySpace>(layout, moduli).width();
     failing = workspace.template take<std::int64_t>(1);
+    diagonal_values = workspace.template take<double>(layout.rows.n);
+    if constexpr (!kernels::is_host<Exec>) {
+      if (FactorizeInOneLaunch<T, Exec>::suits(layout, moduli, schedule)) {
+        one_launch = workspace.template take<char>(kernels::Cholesky<Exec>::template workspace_bytes<T>(layout.rows.n));
+        return;
+      }
+    }
     const auto blas_workspace = [&] { return workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes); };
     blas.updates = blas_workspace();
     const bool halves = !kernels::is_host<Exec> && moduli == 0 && height >= Tuning<MemorySpace>::rows_in_halves;
@@ -44,7 +52,6 @@ struct FactorizeBuffers {
     if (moduli > 0) {
       residues.emplace(workspace, layout, moduli, static_cast<int>(slots.size()));
     }
-    diagonal_values = workspace.template take<double>(layout.rows.n);
     for (OfSlot& slot : slots) {
       if (layout.rows.processes > 1) {
         slot.row = workspace.template take<T>(layout.columns.local_extent(), width);
@@ -60,8 +67,9 @@ struct FactorizeBuffers {
   }
 
   std::int64_t* failing;
-  OfQueues<char*> blas;     // workspaces
   double* diagonal_values;  // of log_determinant, which comes after all else, and before all else of integer products
+  char* one_launch = nullptr;  // if not null, all that there is beside the two above
+  OfQueues<char*> blas;        // workspaces
   std::vector<OfSlot> slots;
   std::optional<ResidueBuffers<T, Exec>> residues;
 };

@@ -52,6 +52,15 @@ class Factorization {
       if (result.moduli > 0) {
         integers.emplace(exec, layout, result.moduli, *buffers->residues, buffers->diagonal_values);
       }
+      if constexpr (!kernels::is_host<Exec>) {
+        if (buffers->one_launch != nullptr) {
+          const Timed timed(result.seconds.panel, "tessera::factorize::one_launch");
+          result.leading_minor = FactorizeInOneLaunch<T, Exec>::run(
+              exec, matrix, kernels::FailingMinor<Exec>(buffers->failing), buffers->one_launch);
+          if (options.progress) callback_exception = exception_of([&] { options.progress(matrix.n(), matrix.n()); });
+          return;
+        }
+      }
       columns.emplace(exec, matrix, *buffers, memory, integers ? &*integers : nullptr, result.seconds);
       Factorization(*columns, schedule, options.progress, callback_exception)
           .run(steps_of<MemorySpace>(layout, result.moduli).all());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/matrix/leaves.hpp"
+#include "core/matrix/slabs.hpp"
 #include "core/solve/sweep.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/slabs_of_l.hpp"
@@ -21,7 +22,7 @@ class SolveOnOneDevice {
   static bool suits(const SlabLayout& layout, std::int64_t nrhs) {
     return layout.rows.processes * layout.columns.processes == 1 &&
            nrhs <= kernels::Substitution<Exec>::template columns_at_once<T> &&
-           layout.count() <= kernels::SlabsOfL<T>::most;
+           layout.count() <= kernels::Slabs<T>::most;
   }
   static std::int64_t workspace_bytes(const SlabLayout& layout, std::int64_t nrhs) {
     const std::int64_t width = Leaves<MemorySpace>(layout).width();
@@ -33,13 +34,9 @@ class SolveOnOneDevice {
   static void run(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor,
                   T* b, std::int64_t nrhs, char* workspace) {
     const ShardedMatrix<T, MemorySpace>& matrix = factor.matrix();
-    const SlabLayout& layout = matrix.layout();
     const std::int64_t n = matrix.n();
-    kernels::SlabsOfL<T> l{
-        n, layout.slab, Leaves<MemorySpace>(layout).width(), {}, FactorAccess<T, MemorySpace>::inverses(factor)};
-    for (std::int64_t s = 0; s < layout.count(); ++s) {
-      l.slabs[s] = {matrix.slab_block(s).a.data(), layout.leading_dimension(s)};
-    }
+    const kernels::SlabsOfL<T> l{slabs_of<const T>(matrix), Leaves<MemorySpace>(matrix.layout()).width(),
+                                 FactorAccess<T, MemorySpace>::inverses(factor)};
     const auto x = make_matrix_view<MemorySpace>(b, n, nrhs, std::max<std::int64_t>(1, n));
     for (const Sweep& sweep : sweeps) {
       kernels::Substitution<Exec>::template run<T>(exec, sweep.op(), l, x, workspace);

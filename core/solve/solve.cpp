@@ -116,8 +116,8 @@ class Sweeps {
     const View l = diagonal(leaf(index));
     if constexpr (!kernels::is_host<Exec>) {
       const std::int64_t m = rows_.extent_of(leaf(index));
-      kernels::SlabsOfL<T> one{m, m, m, {}, leaves_.inverses(inverses_, index)};
-      one.slabs[0] = {l.data(), static_cast<std::int64_t>(l.stride(1))};
+      const kernels::SlabsOfL<T> one{
+          {m, m, {{l.data(), static_cast<std::int64_t>(l.stride(1))}}}, m, leaves_.inverses(inverses_, index)};
       kernels::Substitution<Exec>::template run<T>(queue_.exec(), op, one, b, substitution_);
     } else {
       kernels::trsm_left<T>(queue_, op, l, b);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/cuda/cholesky.hpp"
 #include "kernels/cuda/cublas.hpp"
 #include "kernels/cuda/streams.hpp"
 #include "kernels/cuda/substitution.hpp"
@@ -27,6 +28,7 @@ struct Backend<Kokkos::Cuda> {
   using Instance = CudaInstance;
   using StagingSpace = Kokkos::CudaHostPinnedSpace;
   using TileKernels = CudaTileKernels;
+  using Cholesky = CudaCholesky;
   using Substitution = CudaSubstitution;
 
   static std::int64_t memory_bytes(const Kokkos::Cuda& exec) {

@@ -31,7 +31,8 @@ class BlockProduct {
 #pragma unroll
       for (int g = 0; g < rows / run; ++g) left[g] = *reinterpret_cast<const Run<T, run>*>(&a(row(g), k));
 #pragma unroll
-      for (int g = 0; g < columns / run; ++g) right[g] = *reinterpret_cast<const Run<T, run>*>(&b(column() + g * run, k));
+      for (int g = 0; g < columns / run; ++g)
+        right[g] = *reinterpret_cast<const Run<T, run>*>(&b(column() + g * run, k));
 #pragma unroll
       for (int p = 0; p < rows; ++p) {
 #pragma unroll
@@ -137,34 +138,34 @@ class BlockProduct<Kokkos::complex<double>> {
     const T* const right = &b(column() + lane() / 4, lane() % 4);
 #pragma unroll
     for (int first = begin; first < end; first += 16) {
-    double re[4][2];
-    double im[4][2];
-    double minus_re[4][2];
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-#pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        const T entry = left[8 * h + (first + 4 * k) * a.leading_dimension];
-        re[k][h] = entry.real();
-        im[k][h] = entry.imag();
-        minus_re[k][h] = -entry.real();
-      }
-    }
-#pragma unroll
-    for (int q = 0; q < across; ++q) {
-      double of_re[4];
-      double of_im[4];
+      double re[4][2];
+      double im[4][2];
+      double minus_re[4][2];
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
-        const T entry = right[8 * q + (first + 4 * k) * b.leading_dimension];
-        of_re[k] = entry.real();
-        of_im[k] = entry.imag();
+#pragma unroll
+        for (int h = 0; h < 2; ++h) {
+          const T entry = left[8 * h + (first + 4 * k) * a.leading_dimension];
+          re[k][h] = entry.real();
+          im[k][h] = entry.imag();
+          minus_re[k][h] = -entry.real();
+        }
       }
-      real_[q].add(re, of_re);
-      imag_[q].add(im, of_re);
-      real_[q].add(im, of_im);
-      imag_[q].add(minus_re, of_im);
-    }
+#pragma unroll
+      for (int q = 0; q < across; ++q) {
+        double of_re[4];
+        double of_im[4];
+#pragma unroll
+        for (int k = 0; k < 4; ++k) {
+          const T entry = right[8 * q + (first + 4 * k) * b.leading_dimension];
+          of_re[k] = entry.real();
+          of_im[k] = entry.imag();
+        }
+        real_[q].add(re, of_re);
+        imag_[q].add(im, of_re);
+        real_[q].add(im, of_im);
+        imag_[q].add(minus_re, of_im);
+      }
     }
   }
 
@@ -176,8 +177,7 @@ class BlockProduct<Kokkos::complex<double>> {
       for (int h = 0; h < 2; ++h) {
 #pragma unroll
         for (int e = 0; e < 2; ++e) {
-          f(row() + 8 * h + lane() / 4, column() + 8 * q + lane() % 4 * 2 + e,
-            T(real_[q].of[h][e], imag_[q].of[h][e]));
+          f(row() + 8 * h + lane() / 4, column() + 8 * q + lane() % 4 * 2 + e, T(real_[q].of[h][e], imag_[q].of[h][e]));
         }
       }
     }

@@ -5,24 +5,27 @@
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
+#include <limits>
 
 namespace tessera::kernels {
 
-/// What Backend's Cholesky is: all of a factorisation in one launch. Its teams take blocks of L in the order of their
-/// columns, and tell each other by numbers in memory which are final; what is to do for each column of blocks on the
-/// diagonal stays in one multiprocessor. No team waits for one that has not begun, so that any number of them, even
-/// one, comes to the end.
+/// What Backend's Cholesky is: all of a factorisation in one launch. Teams, one on each multiprocessor, take blocks of
+/// L in the order of their columns, left-looking, and tell each other by numbers in memory which are final; the
+/// diagonal stays with one of them. None waits for what no team has taken, so that any number of teams comes to the
+/// end, be it one, or be the others late because the device has other work.
 struct CudaCholesky {
-  /// Slabs have a multiple of so many columns, or there is one.
+  /// A matrix of several slabs has a multiple of so many columns in each. Columns of slabs are whole 16 bytes apart.
   template <class T>
   static constexpr std::int64_t block = sizeof(T) > 8 ? 32 : 64;
 
+  template <class T>
   static std::int64_t workspace_bytes(std::int64_t n);
 
-  /// A = L L^H in place, see kernels::potrf; above the diagonal nothing is written. `teams`: the most; 0 is as many as
-  /// there are multiprocessors.
+  /// A = L L^H, as kernels::potrf has it; above the diagonal nothing is read or written.
   template <class T>
-  static void run(const Kokkos::Cuda& exec, const Slabs<T>& a, std::int64_t* failing, void* workspace, int teams = 0);
+  static void run(const Kokkos::Cuda& exec, const Slabs<T>& a,
+                  const Kokkos::View<std::int64_t, Kokkos::CudaSpace>& failing, char* workspace,
+                  int most_teams = std::numeric_limits<int>::max());
 };
 
 }  // namespace tessera::kernels

@@ -21,8 +21,8 @@ template <class T>
 class RowBlocks {
  public:
   explicit RowBlocks(const SlabsOfL<T>& l)
-      : n_(l.n),
-        slab_width_(l.slab_width),
+      : n_(l.matrix.n),
+        slab_width_(l.matrix.width),
         leaf_width_(l.leaf_width),
         leaves_in_slab_(static_cast<int>((slab_width_ + leaf_width_ - 1) / leaf_width_)),
         blocks_in_leaf_(static_cast<int>(substitution_blocks<T>(leaf_width_))) {}
@@ -84,8 +84,8 @@ class RowBlocks {
 
 template <class T>
 __device__ const T* block_of_l(const SlabsOfL<T>& l, const RowBlock& rows, const RowBlock& columns) {
-  const auto& slab = l.slabs[columns.slab];
-  const std::int64_t origin = std::int64_t{columns.slab} * l.slab_width;
+  const auto& slab = l.matrix.of[columns.slab];
+  const std::int64_t origin = std::int64_t{columns.slab} * l.matrix.width;
   return slab.data + (rows.begin - origin) + (columns.begin - origin) * slab.leading_dimension;
 }
 

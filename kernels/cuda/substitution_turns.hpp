@@ -130,12 +130,12 @@ __global__ void __launch_bounds__(Solver::threads, Solver::least_teams)
       blocks.template step<backward>(loading);
       const RowBlock& rows = backward ? before : own;
       const RowBlock& cols = backward ? own : before;
-      fragment.load(block_of_l(l, rows, cols), l.slabs[cols.slab].leading_dimension, rows.size, cols.size);
+      fragment.load(block_of_l(l, rows, cols), l.matrix.of[cols.slab].leading_dimension, rows.size, cols.size);
     };
 #pragma unroll
     for (int d = 0; d < ahead; ++d) load(fragments[d], d);
     Solver solver(reinterpret_cast<T*>(memory), group,
-                  {turn, own, block_of_l(l, own, own), l.slabs[own.slab].leading_dimension,
+                  {turn, own, block_of_l(l, own, own), l.matrix.of[own.slab].leading_dimension,
                    l.inverses + std::int64_t{blocks.number(here)} * substitution_block<T> * substitution_block<T>});
     Solution next;
     if (turn > 0) next = solver.read(0);

@@ -3,13 +3,13 @@
 #include "kernels/cuda/tensor_core.hpp"
 #include "tessera/scalar.hpp"
 
-#include <Kokkos_Core.hpp>
 #include <cuda_pipeline.h>
+#include <Kokkos_Core.hpp>
 
 #include <cstdint>
 
-// What the kernels of a factorisation do in the shared memory of a multiprocessor, in blocks of 16 x 16 numbers. What is
-// missing in the last block is filled up with ones on the diagonal and zeros, which change nothing.
+// What the kernels of a factorisation do in the shared memory of a multiprocessor, in blocks of 16 x 16 numbers. What
+// is missing in the last block is filled up with ones on the diagonal and zeros, which change nothing.
 namespace tessera::kernels {
 
 constexpr int width = 16;
@@ -18,8 +18,8 @@ constexpr int warps = threads / warp_size;
 
 KOKKOS_FUNCTION constexpr int in_blocks(int n) { return (n + width - 1) / width; }
 
-/// The shared memory of a team, which starts with `T`s. All that is in it is told by offsets, so that the compiler knows
-/// where it is even in functions that are not inlined.
+/// The shared memory of a team, which starts with `T`s. All that is in it is told by offsets, so that the compiler
+/// knows where it is even in functions that are not inlined.
 template <class T>
 __device__ T* shared_memory() {
   extern __shared__ double2 memory[];
@@ -114,8 +114,8 @@ __device__ void add_product_of(T& c, const T& a, const T& b) {
 /// D = L L^H for one block, by one warp, in memory, for any pivots: as the host has it, a positive one may be infinite
 /// or denormal. `row` is that of A before this block. Not inlined, so that the usual way keeps its registers.
 template <class T, int lead>
-__device__ __noinline__ void factor_unusual_block(Shared<T, lead> d, SharedVector<detail::RealOf<T>> reciprocals, std::int64_t row,
-                                                  std::int64_t* failing) {
+__device__ __noinline__ void factor_unusual_block(Shared<T, lead> d, SharedVector<detail::RealOf<T>> reciprocals,
+                                                  std::int64_t row, std::int64_t* failing) {
   using Real = detail::RealOf<T>;
   const int i = kernels::lane();
   bool failed = false;
@@ -145,8 +145,8 @@ __device__ __noinline__ void factor_unusual_block(Shared<T, lead> d, SharedVecto
 /// The same; lane i has row i in registers, and the lanes tell each other the newest column in `column`, room for two
 /// of them. Pivots that reciprocal_root is not for end as NaNs or infinities; then it begins again, slowly.
 template <class T, int lead>
-__device__ void factor_block(Shared<T, lead> d, SharedVector<T> column, SharedVector<detail::RealOf<T>> reciprocals, std::int64_t row,
-                             std::int64_t* failing) {
+__device__ void factor_block(Shared<T, lead> d, SharedVector<T> column, SharedVector<detail::RealOf<T>> reciprocals,
+                             std::int64_t row, std::int64_t* failing) {
   using Real = detail::RealOf<T>;
   const int lane = kernels::lane();
   const int i = lane % width;
@@ -331,20 +331,19 @@ __device__ void subtract_product(Shared<Kokkos::complex<double>, of_a> c, Shared
   }
 }
 
-/// A = L L^H for the lower triangle of so many blocks, right-looking, block column by block column. While one warp factors
-/// a block on the diagonal, which takes as long as anything, the others update what is right of it. `column`: room for
-/// two columns of a block. `row`, `failing`: as kernels::potrf's.
+/// A = L L^H for the lower triangle of so many blocks, right-looking, block column by block column. While one warp
+/// factors a block on the diagonal, which takes as long as anything, the others update what is right of it. `column`:
+/// room for two columns of a block. `row`, `failing`: as kernels::potrf's.
 template <class T, int lead>
-__device__ __noinline__ void factor_blocks(Shared<T, lead> l, int blocks, SharedVector<T> column, SharedVector<detail::RealOf<T>> reciprocals,
-                              std::int64_t row, std::int64_t* failing) {
+__device__ __noinline__ void factor_blocks(Shared<T, lead> l, int blocks, SharedVector<T> column,
+                                           SharedVector<detail::RealOf<T>> reciprocals, std::int64_t row,
+                                           std::int64_t* failing) {
   const int thread = static_cast<int>(threadIdx.x);
   const int warp = kernels::warp();
-  START
 #pragma unroll 1
   for (int k = 0; k < blocks; ++k) {
     if (warp == 0) {  // A(k,k) = L(k,k) L(k,k)^H
       factor_block(l.block(k, k), column, reciprocals.from(k * width), row + k * width, failing);
-      CLOCK(10)
     } else if (k > 0) {
       int turn = 1;
       for (int j = k + 1; j < blocks; ++j) {  // A(i,j) -= L(i,k-1) L(j,k-1)^H, j > k
@@ -355,17 +354,14 @@ __device__ __noinline__ void factor_blocks(Shared<T, lead> l, int blocks, Shared
       }
     }
     __syncthreads();
-    CLOCK(11)
     if (thread < (blocks - k - 1) * width) {  // A(i,k) = A(i,k) L(k,k)^-H, i > k
       divide_row(l.block(k + 1, k), thread, l.block(k, k), reciprocals.from(k * width));
     }
     __syncthreads();
-    CLOCK(12)
     for (int i = k + 1 + warp; i < blocks; i += warps) {  // A(i,k+1) -= L(i,k) L(k+1,k)^H
       subtract_product(l.block(i, k + 1), l.block(i, k), l.block(k + 1, k));
     }
     __syncthreads();
-    CLOCK(13)
   }
 }
 

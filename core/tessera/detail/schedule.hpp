@@ -4,11 +4,13 @@
 
 namespace tessera::detail {
 
-/// How far a rank's work and messages run ahead. The result does not depend on it.
+/// How far a rank's work and messages run ahead. The bits of the result depend on one_launch alone.
 struct Schedule {
   int slots = 0;                     ///< steps in flight; 0: three if partial sums travel, two if only rows of L do
   std::int64_t chunk_rows = 8192;    ///< rows of a partial sum in one message
   std::int64_t chunk_columns = 256;  ///< right-hand sides that are solved together
+
+  bool one_launch = true;            ///< where one device has all of a small matrix, its kernel does without steps
 
   constexpr int slots_on(int grid_rows, int grid_cols) const {
     if (grid_rows * grid_cols == 1) return 1;
