@@ -12,10 +12,10 @@
 namespace tessera::testing {
 namespace {
 
+constexpr int all_teams = std::numeric_limits<int>::max();
+
 template <class T>
 struct OneLaunchTest : KernelsTest<T> {
-  static constexpr int all_teams = std::numeric_limits<int>::max();
-
   /// A(i, j) = f(i, j), i >= j, to L, with NaN above the diagonal, in slabs of so many columns.
   template <class F>
   HostMatrix<T> factor(std::int64_t n, std::int64_t slab_width, int teams, const F& f) {
@@ -60,7 +60,7 @@ TYPED_TEST(OneLaunchTest, AnyTeamsAndSlabs) {
     const Dominant<T> f{n};
     // an imaginary part on the diagonal is not read
     const auto a = [&](std::int64_t i, std::int64_t j) { return f(i, j) + (i == j ? scalar<T>(0, 9) : T(0)); };
-    const auto l = this->factor(n, n, this->all_teams, a);
+    const auto l = this->factor(n, n, all_teams, a);
     EXPECT_EQ(this->failing_minor(), kernels::no_failure);
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t j = 0; j <= i; ++j) {
@@ -70,7 +70,7 @@ TYPED_TEST(OneLaunchTest, AnyTeamsAndSlabs) {
       }
       EXPECT_GT(detail::real(l(i, i)), Real<T>(0));
     }
-    for (const int teams : {1, 2, 3, 5, this->all_teams}) {
+    for (const int teams : {1, 2, 3, 5, all_teams}) {
       for (const std::int64_t slab : {64, 128, 192, 512}) {
         SCOPED_TRACE(std::to_string(n) + ", slabs " + std::to_string(slab) + ", teams " + std::to_string(teams));
         const auto again = this->factor(n, slab, teams, a);
@@ -89,7 +89,7 @@ TYPED_TEST(OneLaunchTest, FailingMinor) {
         if (k == 0 && (defect == Defect::nan_on_left || defect == Defect::inf_on_left)) continue;
         SCOPED_TRACE("row " + std::to_string(k) + ", defect " + std::to_string(static_cast<int>(defect)) + ", left " +
                      std::to_string(left));
-        this->factor(n, 128, this->all_teams, Planted<T>{defect, k, left});
+        this->factor(n, 128, all_teams, Planted<T>{defect, k, left});
         EXPECT_EQ(this->failing_minor(), k + 1);
         this->factor(n, 128, 2, Planted<T>{defect, k, left});
         EXPECT_EQ(this->failing_minor(), k + 1);
@@ -106,7 +106,7 @@ TYPED_TEST(OneLaunchTest, UnusualPivots) {
     for (const std::int64_t k : {0, 15, 16, 63, 64, 150, 199}) {
       SCOPED_TRACE(::testing::Message() << "row " << k << ", pivot " << pivot);
       const LonePivot<T> f{k, pivot};
-      const auto l = this->factor(n, n, this->all_teams, f);
+      const auto l = this->factor(n, n, all_teams, f);
       EXPECT_EQ(this->failing_minor(), kernels::no_failure);
       const Real<T> root = std::sqrt(pivot);
       const Real<T> got = detail::real(l(k, k));
