@@ -19,7 +19,7 @@ struct InvertBlocks {
   using Real = detail::RealOf<T>;
   using Team = typename Kokkos::TeamPolicy<Exec>::member_type;
 
-  static constexpr std::size_t most = 64;  // triangles: a launch takes no more than 4 KiB
+  static constexpr std::size_t most = 8;  // triangles: with more than 512 bytes a launch on a device waits for others
   static constexpr int size = substitution_block<T>;
   static constexpr int threads = is_host<Exec> ? 1 : size;
   static constexpr int leading_dimension = size + 1;

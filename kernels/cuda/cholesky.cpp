@@ -106,7 +106,7 @@ class CholeskyTeam {
     start_load<true, size>(at(j + 1, j + 1), leading_dimension(j + 1), high, high, diagonal(j + 1));
     if (!kept) start_load<true, size>(at(j, j), lead, size, size, diagonal(j));
     finish_loads();
-    if (!kept) invert_diagonal(j);
+    invert_diagonal(j);  // as other teams do, so that the bits do not depend on who comes to what
     divide_blocks(below(), in_blocks(high), diagonal(j), in_blocks(size), reciprocals());
     store<false, size>(below(), at(j + 1, j), lead, high, size);
     if (threadIdx.x == threads - 1) tell(progress_->final + j + 1, j + 1);
