@@ -107,7 +107,7 @@ class SystemMemory {
       memory.redistribute = detail::bytes_of<detail::RedistributeBuffers<T, MemorySpace>, MemorySpace>(
           layout, options_.triangle == Triangle::upper, options_.source == Source::buffered_rows ? shard_of(rank) : 0);
     }
-    memory.factorize = detail::bytes_of<detail::FactorizeBuffers<T, Exec>, MemorySpace>(layout, moduli_, schedule);
+    memory.factorize = detail::factorize_bytes<T, Exec>(layout, moduli_, schedule);
     if (nrhs > 0) memory.solve = detail::bytes_of<detail::SolveBuffers<T, Exec>, MemorySpace>(layout, nrhs, schedule);
     return memory;
   }

@@ -17,7 +17,7 @@
 
 namespace tessera::detail {
 
-/// The memory of the factorisation beside the matrix and the inverses.
+/// The memory of the factorisation, if it goes by steps, beside the matrix and the inverses.
 template <class T, class Exec>
 struct FactorizeBuffers {
   using MemorySpace = typename Exec::memory_space;
@@ -37,13 +37,6 @@ struct FactorizeBuffers {
     const std::int64_t height = layout.rows.local_extent();
     const std::int64_t width = steps_of<MemorySpace>(layout, moduli).width();
     failing = workspace.template take<std::int64_t>(1);
-    diagonal_values = workspace.template take<double>(layout.rows.n);
-    if constexpr (!kernels::is_host<Exec>) {
-      if (FactorizeInOneLaunch<T, Exec>::suits(layout, moduli, schedule)) {
-        one_launch = workspace.template take<char>(kernels::Cholesky<Exec>::template workspace_bytes<T>(layout.rows.n));
-        return;
-      }
-    }
     const auto blas_workspace = [&] { return workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes); };
     blas.updates = blas_workspace();
     const bool halves = !kernels::is_host<Exec> && moduli == 0 && height >= Tuning<MemorySpace>::rows_in_halves;
@@ -52,6 +45,7 @@ struct FactorizeBuffers {
     if (moduli > 0) {
       residues.emplace(workspace, layout, moduli, static_cast<int>(slots.size()));
     }
+    diagonal_values = workspace.template take<double>(layout.rows.n);
     for (OfSlot& slot : slots) {
       if (layout.rows.processes > 1) {
         slot.row = workspace.template take<T>(layout.columns.local_extent(), width);
@@ -67,11 +61,20 @@ struct FactorizeBuffers {
   }
 
   std::int64_t* failing;
+  OfQueues<char*> blas;     // workspaces
   double* diagonal_values;  // of log_determinant, which comes after all else, and before all else of integer products
-  char* one_launch = nullptr;  // if not null, all that there is beside the two above
-  OfQueues<char*> blas;        // workspaces
   std::vector<OfSlot> slots;
   std::optional<ResidueBuffers<T, Exec>> residues;
 };
+
+/// The bytes that a factorisation works with beside the matrix and the inverses.
+template <class T, class Exec>
+std::int64_t factorize_bytes(const SlabLayout& layout, int moduli, const Schedule& schedule) {
+  if constexpr (!kernels::is_host<Exec>) {
+    using OneLaunch = FactorizeInOneLaunch<T, Exec>;
+    if (OneLaunch::suits(layout, moduli, schedule)) return bytes_of<OneLaunch, typename Exec::memory_space>(layout);
+  }
+  return bytes_of<FactorizeBuffers<T, Exec>, typename Exec::memory_space>(layout, moduli, schedule);
+}
 
 }  // namespace tessera::detail

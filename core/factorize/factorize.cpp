@@ -37,10 +37,14 @@ class Factorization {
         !fits(exec, matrix, result.moduli, schedule)) {
       result.moduli = 0;
     }
+    if constexpr (!kernels::is_host<Exec>) {
+      if (FactorizeInOneLaunch<T, Exec>::suits(layout, result.moduli, schedule)) {
+        run_in_one_launch(exec, options.progress, memory, result);
+        return result;
+      }
+    }
     const auto take_memory = [&] {
-      const std::int64_t bytes = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
-      Access::set_inverses(factor,
-                           Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes));
+      take_inverses(factor, memory);
       buffers = buffers_in<FactorizeBuffers<T, Exec>>(memory, layout, result.moduli, schedule);
     };
     if (result.moduli > 0) {
@@ -51,15 +55,6 @@ class Factorization {
       if (!buffers) take_memory();
       if (result.moduli > 0) {
         integers.emplace(exec, layout, result.moduli, *buffers->residues, buffers->diagonal_values);
-      }
-      if constexpr (!kernels::is_host<Exec>) {
-        if (buffers->one_launch != nullptr) {
-          const Timed timed(result.seconds.panel, "tessera::factorize::one_launch");
-          result.leading_minor = FactorizeInOneLaunch<T, Exec>::run(
-              exec, matrix, kernels::FailingMinor<Exec>(buffers->failing), buffers->one_launch);
-          if (options.progress) callback_exception = exception_of([&] { options.progress(matrix.n(), matrix.n()); });
-          return;
-        }
       }
       columns.emplace(exec, matrix, *buffers, memory, integers ? &*integers : nullptr, result.seconds);
       Factorization(*columns, schedule, options.progress, callback_exception)
@@ -79,6 +74,34 @@ class Factorization {
   }
 
  private:
+  static void take_inverses(CholeskyFactor<T, MemorySpace>& factor, Memory<MemorySpace>& memory) {
+    const Leaves<MemorySpace> leaves(factor.matrix().layout());
+    const std::int64_t bytes = leaves.template inverses_size<T>() * std::int64_t{sizeof(T)};
+    FactorAccess<T, MemorySpace>::set_inverses(
+        factor, Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes));
+  }
+
+  /// All of run(), on one rank.
+  static void run_in_one_launch(const Exec& exec, const Progress& progress, Memory<MemorySpace>& memory,
+                                Factored<T, MemorySpace>& result) {
+    using Access = FactorAccess<T, MemorySpace>;
+    const ShardedMatrix<T, MemorySpace>& matrix = result.factor.matrix();
+    std::exception_ptr callback_exception;
+    collectively(matrix.grid().communicator(), [&] {
+      take_inverses(result.factor, memory);
+      const auto launch = buffers_in<FactorizeInOneLaunch<T, Exec>>(memory, matrix.layout());
+      const Timed timed(result.seconds.panel, "tessera::factorize::one_launch");
+      const auto outcome = launch.run(exec, matrix, Access::inverses(result.factor));
+      if (outcome.failing_minor != kernels::no_failure) {
+        result.leading_minor = outcome.failing_minor;
+      } else {
+        Access::set_log_determinant(result.factor, outcome.log_determinant);
+      }
+      if (progress) callback_exception = exception_of([&] { progress(matrix.n(), matrix.n()); });
+    });
+    settle(matrix.grid().communicator(), callback_exception);
+  }
+
   Factorization(BlockColumns<T, Exec>& columns, const Schedule& schedule, const Progress& progress,
                 std::exception_ptr& callback_exception)
       : columns_(columns), schedule_(schedule), progress_(progress), callback_exception_(callback_exception) {}
@@ -92,7 +115,7 @@ class Factorization {
       collectively(communicator, [&] {
         const SlabLayout& layout = matrix.layout();
         const std::int64_t inverses = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
-        const std::int64_t buffers = bytes_of<FactorizeBuffers<T, Exec>, MemorySpace>(layout, moduli, schedule);
+        const std::int64_t buffers = factorize_bytes<T, Exec>(layout, moduli, schedule);
         const std::int64_t bytes = saturated_sum(saturated_sum(matrix.bytes(), inverses), buffers);
         on_all = bytes <= kernels::Backend<Exec>::memory_bytes(exec) ? 1 : 0;
       });

@@ -1,16 +1,20 @@
 #pragma once
 
-#include "core/factorize/failing_minor.hpp"
+#include "core/matrix/leaves.hpp"
 #include "core/matrix/slabs.hpp"
+#include "core/matrix/workspace.hpp"
 #include "core/tuning.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/potrf.hpp"
 #include "tessera/detail/schedule.hpp"
+#include "tessera/detail/strided.hpp"
 #include "tessera/distribution.hpp"
 
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
+#include <cstring>
+#include <vector>
 
 namespace tessera::detail {
 
@@ -19,22 +23,55 @@ template <class T, class Exec>
 class FactorizeInOneLaunch {
  public:
   using MemorySpace = typename Exec::memory_space;
+  using Cholesky = kernels::Cholesky<Exec>;
+
+  struct Outcome {
+    std::int64_t failing_minor;  ///< the order of the first leading minor that is not positive definite, or no_failure
+    double log_determinant;      ///< a number if none fails
+  };
 
   /// `moduli`: of updates by integers, or 0.
   static bool suits(const SlabLayout& layout, int moduli, const Schedule& schedule) {
+    constexpr std::int64_t block = Cholesky::template block<T>;
     const std::int64_t n = layout.rows.n;
+    const Leaves<MemorySpace> leaves(layout);
     return schedule.one_launch && moduli == 0 && layout.rows.processes * layout.columns.processes == 1 && n > 0 &&
-           n <= Tuning<MemorySpace>::one_launch_rows && layout.count() <= kernels::Slabs<T>::most &&
-           (layout.count() == 1 || layout.slab % kernels::Cholesky<Exec>::template block<T> == 0);
+           n <= Tuning<MemorySpace>::template one_launch_rows<T> && layout.count() <= kernels::Slabs<T>::most &&
+           (layout.count() == 1 || layout.slab % block == 0) &&
+           (leaves.all().size() == 1 || leaves.width() % block == 0);
   }
 
-  /// A = L L^H. Returns the order of the first leading minor that is not positive definite, or no_failure.
-  static std::int64_t run(const Exec& exec, const ShardedMatrix<T, MemorySpace>& matrix,
-                          const kernels::FailingMinor<Exec>& failing, char* workspace) {
-    set_no_failure(exec, failing);
-    kernels::Cholesky<Exec>::template run<T>(exec, slabs_of<T>(matrix), failing, workspace);
-    return failing_minor(exec, failing);
+  FactorizeInOneLaunch(Workspace<MemorySpace>& workspace, const SlabLayout& layout)
+      : outcome_(workspace.template take<double>(outcome_size(layout.rows.n))),
+        progress_(workspace.template take<char>(Cholesky::template workspace_bytes<T>(layout.rows.n))) {}
+
+  /// A = L L^H, and the inverses of its leaves, complete when it returns.
+  Outcome run(const Exec& exec, const ShardedMatrix<T, MemorySpace>& matrix, T* inverses) const {
+    static_assert(sizeof(std::int64_t) == sizeof(double));
+    Cholesky::template run<T>(exec,
+                              {slabs_of<T>(matrix), Leaves<MemorySpace>(matrix.layout()).width(), inverses,
+                               reinterpret_cast<std::int64_t*>(outcome_), outcome_ + 1},
+                              progress_);
+    std::vector<double> values(static_cast<std::size_t>(outcome_size(matrix.n())));
+    const auto count = static_cast<std::int64_t>(values.size());
+    Kokkos::deep_copy(exec, numbers_at<Kokkos::HostSpace>(values.data(), count),
+                      numbers_at<MemorySpace>(outcome_, count));
+    exec.fence();
+    Outcome outcome{};
+    std::memcpy(&outcome.failing_minor, values.data(), sizeof outcome.failing_minor);
+    for (std::size_t j = 1; j < values.size(); ++j) outcome.log_determinant += values[j];
+    return outcome;
   }
+
+ private:
+  /// The failing minor, and the logarithms of each block.
+  static std::int64_t outcome_size(std::int64_t n) {
+    constexpr std::int64_t block = Cholesky::template block<T>;
+    return 1 + (n + block - 1) / block;
+  }
+
+  double* outcome_;
+  char* progress_;
 };
 
 }  // namespace tessera::detail

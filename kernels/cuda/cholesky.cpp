@@ -4,6 +4,8 @@
 #include "kernels/cuda/launch.hpp"
 #include "kernels/cuda/product_pipeline.hpp"
 #include "kernels/instantiate.hpp"
+#include "kernels/potrf.hpp"
+#include "kernels/slabs_of_l.hpp"
 
 #include <algorithm>
 
@@ -19,11 +21,11 @@ class CholeskyTeam {
 
   static constexpr int shared_bytes() { return Layout::bytes; }
 
-  __device__ CholeskyTeam(const Slabs<T>& a, std::int64_t* failing, CholeskyProgress* progress)
-      : a_(a),
-        failing_(failing),
+  __device__ CholeskyTeam(const CholeskyInOneLaunch<T>& factor, CholeskyProgress* progress)
+      : factor_(factor),
+        a_(factor.a),
         progress_(progress),
-        n_(static_cast<int>(a.n)),
+        n_(static_cast<int>(factor.a.n)),
         blocks_((n_ + size - 1) / size),
         tasks_(progress, blocks_) {}
 
@@ -36,7 +38,7 @@ class CholeskyTeam {
   using Shape = ProductShape<T>;
   using Tall = typename Shape::Left;     // as two blocks
   using Square = typename Shape::Right;  // as one
-  static_assert(size == Shape::columns);
+  static_assert(size == Shape::columns && size == substitution_block<T>);
 
   /// Shared memory, in elements. What is not needed at the same time is in the same place.
   struct Layout {
@@ -66,6 +68,7 @@ class CholeskyTeam {
 
   /// Block by block down the diagonal, which is what takes longest where n is small.
   __device__ void follow_diagonal() {
+    if (threadIdx.x == 0) *factor_.failing = no_failure;
     start_load<true, size>(at(0, 0), leading_dimension(0), height(0), height(0), diagonal(0));
     finish_loads();
     factor_diagonal(0);
@@ -82,18 +85,21 @@ class CholeskyTeam {
   }
 
   __device__ void run_task(int task) {
-    while (task >= tasks_.first(column_ + 1)) ++column_;
+    while (column_ + 1 < blocks_ && task >= tasks_.first(column_ + 1)) ++column_;
     const int number = task - tasks_.first(column_);
-    if (number == 0) {
+    const int top = column_ + 2 * number;
+    if (number == 0 && column_ + 1 < blocks_) {
       prepare(column_);
+    } else if (number > 0 && top < blocks_) {
+      finish_rows(column_, top);
     } else {
-      finish_rows(column_, column_ + 2 * number);
+      invert(column_);
     }
   }
 
   /// L(j,j) L(j,j)^H = A(j,j), which is in shared memory.
   __device__ void factor_diagonal(int j) const {
-    factor_blocks(diagonal(j), in_blocks(height(j)), column(), reciprocals(), std::int64_t{j} * size, failing_);
+    factor_blocks(diagonal(j), in_blocks(height(j)), column(), reciprocals(), std::int64_t{j} * size, factor_.failing);
     store<true, size>(diagonal(j), at(j, j), leading_dimension(j), height(j), height(j));
     if (threadIdx.x == threads - 1) tell(progress_->final + j, j + 1);
   }
@@ -174,6 +180,37 @@ class CholeskyTeam {
     }
   }
 
+  /// L(j,j)^-1, for solves, as L(j,j)^-H = 1 L(j,j)^-H, and the logarithms of its diagonal.
+  __device__ void invert(int j) const {
+    const Tall c = target();
+    const int high = height(j);
+    wait_for(j, j, j);
+    start_load<true, size>(at(j, j), leading_dimension(j), high, high, diagonal(j));
+    const int i = static_cast<int>(threadIdx.x) % size;
+    for (int q = static_cast<int>(threadIdx.x) / size; q < size; q += threads / size) c(i, q) = T(i == q ? 1 : 0);
+    finish_loads();
+    invert_diagonal(j);
+    divide_blocks(c, in_blocks(high), diagonal(j), in_blocks(high), reciprocals());
+    T* const x = inverse(j);
+    for (int q = static_cast<int>(threadIdx.x) / size; q <= i; q += threads / size) {
+      if (i < high) x[i + q * size] = detail::conj(c(q, i));
+    }
+    if (warp() > 0) return;
+    double sum = 0;
+    for (int k = lane(); k < high; k += warp_size) sum += 2 * log(static_cast<double>(detail::real(diagonal(j)(k, k))));
+    for (int other = warp_size / 2; other > 0; other /= 2) sum += __shfl_xor_sync(all_lanes, sum, other);
+    if (lane() == 0) factor_.logarithms[j] = sum;
+  }
+
+  /// Where that is.
+  __device__ T* inverse(int j) const {
+    const int leaf_width = static_cast<int>(factor_.leaf_width);
+    const int leaves_in_slab = (static_cast<int>(a_.width) + leaf_width - 1) / leaf_width;
+    const int row = j * size - slab(j) * static_cast<int>(a_.width);
+    const int leaf = slab(j) * leaves_in_slab + row / leaf_width;
+    return factor_.inverses + (leaf * ((leaf_width + size - 1) / size) + row % leaf_width / size) * size * size;
+  }
+
   __device__ void invert_diagonal(int j) const {
     const int i = static_cast<int>(threadIdx.x);
     if (i < size) reciprocals()[i] = Real(1) / detail::real(diagonal(j)(i, i));
@@ -213,8 +250,8 @@ class CholeskyTeam {
     __syncthreads();
   }
 
+  const CholeskyInOneLaunch<T>& factor_;
   const Slabs<T>& a_;
-  std::int64_t* failing_;
   CholeskyProgress* progress_;
   int n_;
   int blocks_;
@@ -224,8 +261,8 @@ class CholeskyTeam {
 
 template <class T>
 __global__ void __launch_bounds__(threads, 1)
-    cholesky_kernel(const __grid_constant__ Slabs<T> a, std::int64_t* failing, CholeskyProgress* progress) {
-  CholeskyTeam<T>(a, failing, progress).run();
+    cholesky_kernel(const __grid_constant__ CholeskyInOneLaunch<T> factor, CholeskyProgress* progress) {
+  CholeskyTeam<T>(factor, progress).run();
 }
 
 }  // namespace
@@ -236,20 +273,18 @@ std::int64_t CudaCholesky::workspace_bytes(std::int64_t n) {
 }
 
 template <class T>
-void CudaCholesky::run(const Kokkos::Cuda& exec, const Slabs<T>& a,
-                       const Kokkos::View<std::int64_t, Kokkos::CudaSpace>& failing, char* workspace, int most_teams) {
-  check(cudaMemsetAsync(workspace, 0, static_cast<std::size_t>(workspace_bytes<T>(a.n)), exec.cuda_stream()),
+void CudaCholesky::run(const Kokkos::Cuda& exec, const CholeskyInOneLaunch<T>& factor, char* workspace,
+                       int most_teams) {
+  check(cudaMemsetAsync(workspace, 0, static_cast<std::size_t>(workspace_bytes<T>(factor.a.n)), exec.cuda_stream()),
         "cudaMemsetAsync");
   const int teams = std::min(exec.cuda_device_prop().multiProcessorCount, most_teams);
-  launch<threads, CholeskyTeam<T>::shared_bytes(), cholesky_kernel<T>>("tessera::cholesky", exec,
-                                                                       static_cast<unsigned>(teams), a, failing.data(),
-                                                                       reinterpret_cast<CholeskyProgress*>(workspace));
+  launch<threads, CholeskyTeam<T>::shared_bytes(), cholesky_kernel<T>>(
+      "tessera::cholesky", exec, static_cast<unsigned>(teams), factor, reinterpret_cast<CholeskyProgress*>(workspace));
 }
 
 #define TESSERA_INSTANTIATE_CHOLESKY(T, Exec)                           \
   template std::int64_t CudaCholesky::workspace_bytes<T>(std::int64_t); \
-  template void CudaCholesky::run<T>(const Exec&, const Slabs<T>&,      \
-                                     const Kokkos::View<std::int64_t, Exec::memory_space>&, char*, int);
+  template void CudaCholesky::run<T>(const Exec&, const CholeskyInOneLaunch<T>&, char*, int);
 TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CHOLESKY, Kokkos::Cuda)
 
 }  // namespace tessera::kernels

@@ -9,12 +9,23 @@
 
 namespace tessera::kernels {
 
+/// A matrix to factor, and what a factorisation in one launch gives beside L.
+template <class T>
+struct CholeskyInOneLaunch {
+  Slabs<T> a;
+  std::int64_t leaf_width;  // of L, as SlabsOfL has it
+  T* inverses;              // as SlabsOfL has them
+  std::int64_t* failing;    // the order of the first leading minor that is not positive definite, or no_failure
+  double* logarithms;       // of the squared diagonal: a sum for each block
+};
+
 /// What Backend's Cholesky is: all of a factorisation in one launch. Teams, one on each multiprocessor, take blocks of
 /// L in the order of their columns, left-looking, and tell each other by numbers in memory which are final; the
 /// diagonal stays with one of them. None waits for what no team has taken, so that any number of teams comes to the
 /// end, be it one, or be the others late because the device has other work.
 struct CudaCholesky {
-  /// A matrix of several slabs has a multiple of so many columns in each. Columns of slabs are whole 16 bytes apart.
+  /// Slabs and leaves have a multiple of so many columns, or there is but one. Columns of slabs are a multiple of 16
+  /// bytes apart.
   template <class T>
   static constexpr std::int64_t block = sizeof(T) > 8 ? 32 : 64;
 
@@ -23,8 +34,7 @@ struct CudaCholesky {
 
   /// A = L L^H, as kernels::potrf has it; above the diagonal nothing is read or written.
   template <class T>
-  static void run(const Kokkos::Cuda& exec, const Slabs<T>& a,
-                  const Kokkos::View<std::int64_t, Kokkos::CudaSpace>& failing, char* workspace,
+  static void run(const Kokkos::Cuda& exec, const CholeskyInOneLaunch<T>& factor, char* workspace,
                   int most_teams = std::numeric_limits<int>::max());
 };
 

@@ -11,7 +11,7 @@ namespace tessera::kernels {
 struct CholeskyProgress {
   int taken;     ///< tasks
   int asked;     ///< teams that asked to be the one on the diagonal
-  int prepared;  ///< block columns for which Tasks::first has been done
+  int prepared;  ///< block columns for which CholeskyTasks::first has been done
   int final[1];  ///< of each block row, blocks that are L's: they become final from the left to the right
 
   static std::int64_t bytes(std::int64_t blocks) {
@@ -42,19 +42,20 @@ __device__ int ask(const F& question) {
 }
 
 /// The tasks in the order in which teams take them, block column by block column. Column j has first(j), which gets the
-/// blocks j + 1 of columns j and j + 1 ready for the team on the diagonal, and then one task for each two block rows
-/// from j + 2 on. Each needs but what tasks before it and the team on the diagonal, when it is at j, have written. The
-/// latter waits for first(j), and takes tasks up to it, if nobody else has: so any number of teams comes to the end.
+/// blocks j + 1 of columns j and j + 1 ready for the team on the diagonal (the last column has none), then one task for
+/// each two block rows from j + 2 on, and one that inverts L(j,j). Each needs but what tasks before it and the team on
+/// the diagonal, when it is at j, have written. The latter waits for first(j), and takes tasks up to it, if nobody else
+/// has: so any number of teams comes to the end.
 class CholeskyTasks {
  public:
   __device__ CholeskyTasks(CholeskyProgress* progress, int blocks) : progress_(progress), blocks_(blocks) {}
 
-  /// Those of all columns before j: a sum of 1 + ceil((blocks - 2 - i) / 2).
+  /// Those of all columns before j: a sum of 2 + ceil((blocks - 2 - i) / 2).
   __device__ int first(int j) const {
     const int rows = max(0, blocks_ - 2);
-    return j + pairs(rows) - pairs(max(0, rows - j));
+    return 2 * j + pairs(rows) - pairs(max(0, rows - j));
   }
-  __device__ int end() const { return first(blocks_ - 1); }
+  __device__ int end() const { return first(blocks_ - 1) + 1; }
 
   __device__ int take() const {
     return ask([&] { return atomicAdd(&progress_->taken, 1); });
