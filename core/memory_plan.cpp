@@ -29,12 +29,16 @@ namespace {
 constexpr std::int64_t allocated(std::int64_t bytes) { return detail::saturated_round_up(bytes, 8); }
 
 /// Throws Misuse, which names what needs most of the memory, if the bytes of a plan are more than a std::int64_t holds.
-void require_countable(const MemoryPlan& plan, std::int64_t n, std::int64_t nrhs) {
+void require_countable(const MemoryPlan& plan, std::int64_t n, const MemoryPlanOptions& options) {
   if (plan.total() < detail::saturated) return;
   const RankMemory& first = plan.ranks.front();
   const bool by_nrhs = first.right_hand_sides > first.matrix;
-  detail::throw_misuse(by_nrhs ? "nrhs" : "n",
-                       "leads to more bytes than a std::int64_t holds, got " + std::to_string(by_nrhs ? nrhs : n));
+  const bool by_reserve = !by_nrhs && options.reserve > n;
+  const std::int64_t got = by_nrhs ? options.nrhs : by_reserve ? options.reserve : n;
+  detail::throw_misuse(by_nrhs      ? "nrhs"
+                       : by_reserve ? "reserve"
+                                    : "n",
+                       "leads to more bytes than a std::int64_t holds, got " + std::to_string(got));
 }
 
 /// What the ranks of a grid allocate. Their buffers are of a few kinds: one rank of each is asked for them.
@@ -57,7 +61,7 @@ class SystemMemory {
   }
 
   SlabLayout layout_of(int rank) const {
-    return detail::make_layout<T, MemorySpace>(grid_, rank, n_, options_.tile_size, options_.slab);
+    return detail::make_layout<T, MemorySpace>(grid_, rank, n_, options_.tile_size, options_.slab, options_.reserve);
   }
 
   int moduli() const { return moduli_; }
@@ -97,7 +101,7 @@ class SystemMemory {
     const detail::Schedule schedule;
     const bool one_call = options_.source != Source::fill;
     RankMemory memory;
-    memory.inverses = allocated(detail::Leaves<MemorySpace>(layout).template inverses_size<T>() * size);
+    memory.inverses = allocated(detail::Leaves<MemorySpace>(layout.full()).template inverses_size<T>() * size);
     memory.right_hand_sides = detail::saturated_product(
         allocated(detail::saturated_product(detail::saturated_product(n_, nrhs), size)), one_call ? 2 : 1);
     if (chunks_) {
@@ -133,7 +137,7 @@ MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& opt
   plan.slab = memory.layout_of(0).slab;
   plan.moduli = memory.moduli();
   for (int rank = 0; rank < grid.rows * grid.cols; ++rank) plan.ranks.push_back(memory.of_rank(rank));
-  require_countable(plan, n, options.nrhs);
+  require_countable(plan, n, options);
   plan.fits = !options.bytes_free || plan.peak() <= *options.bytes_free;
   return plan;
 }
@@ -164,7 +168,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   if (options.tile_size < 0) {
     throw_misuse("tile_size", "extent must not be negative, got " + std::to_string(options.tile_size));
   }
-  require_dimensions(n, options.tile_size, options.slab);
+  require_dimensions(n, options.tile_size, options.slab, options.reserve);
   if (options.nrhs < 0) throw_misuse("nrhs", "must not be negative, got " + std::to_string(options.nrhs));
   if (options.depth < 0 || options.depth > most_terms) {
     throw_misuse("depth", "must be from 0 to 2^40, got " + std::to_string(options.depth));
@@ -174,7 +178,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   require_arithmetic(options.arithmetic, options.moduli);
 
   MemoryPlanOptions asked = options;
-  asked.tile_size = tile_size_for<T, typename Exec::memory_space>(options.tile_size, n, grid);
+  asked.tile_size = tile_size_for<T, typename Exec::memory_space>(options.tile_size, n + options.reserve, grid);
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
   if (!plan.fits && options.arithmetic == Arithmetic::fastest) {
     asked.arithmetic = Arithmetic::native;
@@ -193,7 +197,8 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
     }
     plan = plan_for<T, Exec>(n, grid, asked);
   }
-  const SlabLayout layout = make_layout<T, typename Exec::memory_space>(grid, 0, n, asked.tile_size, asked.slab);
+  const SlabLayout layout =
+      make_layout<T, typename Exec::memory_space>(grid, 0, n, asked.tile_size, asked.slab, asked.reserve);
   plan.sent = traffic_of_ranks<T, typename Exec::memory_space>(layout, plan.moduli, Schedule().chunk_rows);
   return plan;
 }

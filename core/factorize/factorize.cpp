@@ -75,7 +75,7 @@ class Factorization {
 
  private:
   static void take_inverses(CholeskyFactor<T, MemorySpace>& factor, Memory<MemorySpace>& memory) {
-    const Leaves<MemorySpace> leaves(factor.matrix().layout());
+    const Leaves<MemorySpace> leaves(factor.matrix().layout().full());
     const std::int64_t bytes = leaves.template inverses_size<T>() * std::int64_t{sizeof(T)};
     FactorAccess<T, MemorySpace>::set_inverses(
         factor, Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes));
@@ -114,7 +114,8 @@ class Factorization {
       const Communicator& communicator = matrix.grid().communicator();
       collectively(communicator, [&] {
         const SlabLayout& layout = matrix.layout();
-        const std::int64_t inverses = Leaves<MemorySpace>(layout).template inverses_size<T>() * std::int64_t{sizeof(T)};
+        const std::int64_t inverses =
+            Leaves<MemorySpace>(layout.full()).template inverses_size<T>() * std::int64_t{sizeof(T)};
         const std::int64_t buffers = factorize_bytes<T, Exec>(layout, moduli, schedule);
         const std::int64_t bytes = saturated_sum(saturated_sum(matrix.bytes(), inverses), buffers);
         on_all = bytes <= kernels::Backend<Exec>::memory_bytes(exec) ? 1 : 0;

@@ -9,14 +9,17 @@
 
 namespace tessera::detail {
 
-/// What a solve by Substitution, where there is one, needs of L, for those of its leaves that this rank has.
+/// What a solve by Substitution, where there is one, needs of L, for those of its leaves that this rank has; only for
+/// those that have rows from `begin` on.
 template <class T, class Exec>
-void invert_leaves(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l, T* inverses) {
+void invert_leaves(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l, T* inverses,
+                   GlobalIndex begin = {0}) {
   using MemorySpace = typename Exec::memory_space;
   const Leaves<MemorySpace> leaves(l.layout());
   std::vector<kernels::TriangleToInvert<T>> mine;
   for (std::size_t i = 0; i < leaves.all().size(); ++i) {
     const TileRange leaf = leaves.all()[i];
+    if (l.rows().begin(leaf.end) <= begin) continue;
     if (!l.rows().is_mine(leaf.begin) || !l.columns().is_mine(leaf.begin)) continue;
     const auto block = l.view(l.rows().local_begin(leaf.begin), l.rows().local_begin(leaf.end),
                               l.columns().local_begin(leaf.begin), l.columns().local_begin(leaf.end));

@@ -10,21 +10,28 @@
 namespace tessera {
 namespace detail {
 
-void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t slab) {
+void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t slab, std::int64_t reserve) {
   // Index arithmetic stays exact, and gemm's dimensions are ints.
   constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
   if (n < 0 || n > most) throw_misuse("n", "extent must be from 0 to 2^31 - 1, got " + std::to_string(n));
   if (tile_size < 0) throw_misuse("tile", "extent must not be negative, got " + std::to_string(tile_size));
   if (slab < 0) throw_misuse("slab", "extent must not be negative, got " + std::to_string(slab));
+  if (reserve < 0 || reserve > most - n) {
+    throw_misuse("reserve",
+                 "must be from 0 to 2^31 - 1 - n = " + std::to_string(most - n) + ", got " + std::to_string(reserve));
+  }
 }
 
 template <class T, class MemorySpace>
-SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab) {
-  const std::int64_t tile = std::clamp<std::int64_t>(tile_size, 1, std::max<std::int64_t>(n, 1));
+SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
+                       std::int64_t reserve) {
+  const std::int64_t most = std::max<std::int64_t>(n + reserve, 1);
+  const std::int64_t tile = std::clamp<std::int64_t>(tile_size, 1, most);
   SlabLayout layout{{n, tile, grid.rows, rank / grid.cols}, {n, tile, grid.cols, rank % grid.cols}};
-  if (slab == 0) slab = Tuning<MemorySpace>::slab((n + grid.cols - 1) / grid.cols);
-  const std::int64_t whole = std::clamp<std::int64_t>(slab, 1, std::max<std::int64_t>(n, 1));
-  layout.slab = std::min((whole + tile - 1) / tile * tile, std::max<std::int64_t>(n, 1));
+  layout.reserve = reserve;
+  if (slab == 0) slab = Tuning<MemorySpace>::slab((n + reserve + grid.cols - 1) / grid.cols);
+  const std::int64_t whole = std::clamp<std::int64_t>(slab, 1, most);
+  layout.slab = std::min((whole + tile - 1) / tile * tile, most);
   layout.row_alignment = std::max<std::int64_t>(1, Tuning<MemorySpace>::row_alignment / std::int64_t{sizeof(T)});
   return layout;
 }
@@ -33,43 +40,47 @@ SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t ti
 
 template <Scalar T, class MemorySpace>
 ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size,
-                                             std::int64_t slab)
+                                             std::int64_t slab, std::int64_t reserve)
     : grid_(grid) {
   detail::Memory<MemorySpace> memory;
-  *this = ShardedMatrix(grid, n, tile_size, slab, memory);
+  *this = ShardedMatrix(grid, n, tile_size, slab, reserve, memory);
 }
 
 template <Scalar T, class MemorySpace>
 ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size,
-                                             std::int64_t slab, detail::Memory<MemorySpace>& memory)
+                                             std::int64_t slab, std::int64_t reserve,
+                                             detail::Memory<MemorySpace>& memory)
     : grid_(grid) {
   const detail::Communicator& communicator = grid_.communicator();
   detail::agree(communicator, "ShardedMatrix", [&](detail::Agreement& agreement) {
     detail::require_kokkos();
-    detail::require_dimensions(n, tile_size, slab);
+    detail::require_dimensions(n, tile_size, slab, reserve);
     agreement.same("scalar", detail::scalar_name<T>());
     agreement.same("memory space", std::string(MemorySpace::name()));
     agreement.same("n", std::to_string(n) + " rows");
     agreement.same("tile", tile_size);
     agreement.same("slab", slab);
+    agreement.same("reserve", reserve);
   });
 
-  const std::int64_t tile = detail::tile_size_for<T, MemorySpace>(tile_size, n, grid_.shape());
-  layout_ = detail::make_layout<T, MemorySpace>(grid_.shape(), grid_.rank(), n, tile, slab);
+  const std::int64_t tile = detail::tile_size_for<T, MemorySpace>(tile_size, n + reserve, grid_.shape());
+  layout_ = detail::make_layout<T, MemorySpace>(grid_.shape(), grid_.rank(), n, tile, slab, reserve);
   detail::collectively(communicator, [&] {
     storage_ = detail::Memory<MemorySpace>::reserve(memory.tiles, "tessera::ShardedMatrix::tiles", bytes());
     T* const data = reinterpret_cast<T*>(storage_.data());
+    const SlabLayout all = layout_.full();
     std::int64_t offset = 0;
-    for (std::int64_t s = 0; s < layout_.count(); ++s) {
-      slabs_.push_back(make_matrix_view<MemorySpace>(data + offset, layout_.height(s), layout_.width(s),
-                                                     layout_.leading_dimension(s)));
-      offset += layout_.leading_dimension(s) * layout_.width(s);
+    for (std::int64_t s = 0; s < all.count(); ++s) {
+      slabs_.push_back(
+          make_matrix_view<MemorySpace>(data + offset, all.height(s), all.width(s), all.leading_dimension(s)));
+      offset += all.leading_dimension(s) * all.width(s);
     }
   });
 }
 
-#define TESSERA_INSTANTIATE_MATRIX(T, MemorySpace)                                                                   \
-  template SlabLayout detail::make_layout<T, MemorySpace>(GridShape, int, std::int64_t, std::int64_t, std::int64_t); \
+#define TESSERA_INSTANTIATE_MATRIX(T, MemorySpace)                                                                  \
+  template SlabLayout detail::make_layout<T, MemorySpace>(GridShape, int, std::int64_t, std::int64_t, std::int64_t, \
+                                                          std::int64_t);                                            \
   template class ShardedMatrix<T, MemorySpace>;
 #define TESSERA_INSTANTIATE_MATRICES(MemorySpace) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_MATRIX, MemorySpace)
 TESSERA_FOR_EACH_MEMORY_SPACE(TESSERA_INSTANTIATE_MATRICES)

@@ -76,7 +76,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     agreement.same("scalar of a and b", scalar_name<T>());
     agreement.same("memory space of exec", std::string(MemorySpace::name()));
     agreement.same("b", Tree<B>::describe(b));
-    require_dimensions(shape.n, 1, 0);
+    require_dimensions(shape.n, 1, 0, 0);
     MatrixSource<A, T, Exec>::describe(agreement, a, shape.n);
     describe_options(agreement, options, ranks);
     require_shifts(options, largest_real<T>);
@@ -110,7 +110,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
       continue;
     }
     factored.reset();  // its memory is taken again
-    ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, info.tile_size, 0, memory);
+    ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, info.tile_size, 0, 0, memory);
     MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);
     info.seconds.redistribute += lap();
     factored.emplace(try_factorize<T>(

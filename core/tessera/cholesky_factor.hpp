@@ -108,6 +108,22 @@ class CholeskyFactor {
   template <class Exec>
   double reciprocal_condition(const Exec& exec, double norm_of_a) const;
 
+  /// Makes it the factor of the matrix with k more rows and columns, in its memory: O(n^2 k), where factoring the
+  /// larger matrix would be O(n^3). Of no rows it does nothing.
+  ///
+  /// Collective over the factor's grid; complete when it returns. If it throws, the factor is as before, to the last
+  /// bit.
+  /// @param exec works in the factor's memory space
+  /// @param rows the new rows of the Hermitian matrix: a View (k x (n + k)) of T in any layout and memory space, the
+  ///   same on every rank; if `exec` cannot access it, what writes it must be complete. Of its last k columns the lower
+  ///   triangle is read, and the real part of the diagonal.
+  /// @throws NotPositiveDefinite on every rank, if a leading minor of the larger matrix is not positive definite
+  /// @throws std::invalid_argument on every rank, if `rows` does not have n + k columns, if the ShardedMatrix was made
+  ///   with too small a `reserve`, or the ranks disagree
+  /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
+  template <class Exec, class Rows>
+  void append(const Exec& exec, const Rows& rows);
+
   /// log det A = 2 sum over k of log L(k, k), the same bits on every rank. Local.
   double log_determinant() const { return log_determinant_; }
 
@@ -194,6 +210,15 @@ void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, 
 template <class T, class Exec>
 double reciprocal_condition(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor,
                             double norm_of_a, Memory<typename Exec::memory_space>& memory);
+
+/// gather_from of one memory space.
+template <class T, class Exec>
+using GatherFrom = void (*)(const Exec& exec, const Strided<const T>& from, T* to);
+
+/// Collective. CholeskyFactor::append of rows that `gather` reads, for which there is memory.
+template <class T, class Exec>
+void append(const Exec& exec, CholeskyFactor<T, typename Exec::memory_space>& factor, const Strided<const T>& rows,
+            const GatherFrom<T, Exec>& gather, Memory<typename Exec::memory_space>& memory);
 
 }  // namespace detail
 
@@ -295,6 +320,32 @@ double CholeskyFactor<T, MemorySpace>::reciprocal_condition(const Exec& exec, do
     agreement.same("norm_of_a", norm_of_a);
   });
   return detail::reciprocal_condition<T>(exec, *this, norm_of_a, memory_);
+}
+
+template <Scalar T, class MemorySpace>
+template <class Exec, class Rows>
+void CholeskyFactor<T, MemorySpace>::append(const Exec& exec, const Rows& rows) {
+  detail::require_backend<Exec>();
+  static_assert(std::is_same_v<typename Exec::memory_space, MemorySpace>, "exec works where the factor is");
+  static_assert(Rows::rank == 2, "rows is a View of k x (n + k)");
+  static_assert(std::is_same_v<typename Rows::non_const_value_type, T>, "rows has the scalar of A");
+  const auto numbers = detail::read_only(detail::strided(rows));
+  detail::agree(grid().communicator(), "append", [&](detail::Agreement& agreement) {
+    detail::require_kokkos();
+    const std::int64_t k = numbers.extent[0];
+    if (numbers.extent[1] - k != n()) {
+      detail::throw_misuse(
+          "rows", "must have n = " + std::to_string(n()) + " columns more than rows, got " + detail::describe(numbers));
+    }
+    if (k > l_.reserve()) {
+      detail::throw_misuse("rows", "are " + std::to_string(k) + " to append, but memory is reserved for " +
+                                       std::to_string(l_.reserve()) + ": see reserve of ShardedMatrix");
+    }
+    detail::note_matrix(agreement, l_);
+    agreement.same("reserve", l_.reserve());
+    agreement.same("rows", detail::describe(numbers));
+  });
+  detail::append<T, Exec>(exec, *this, numbers, detail::gather_from<typename Rows::memory_space, T, Exec>, memory_);
 }
 
 }  // namespace tessera

@@ -123,11 +123,26 @@ struct BlockCyclic {
 /// The first slab has all local rows. The rows of any other begin with the tile row of its first column, as nothing
 /// above is needed. One slab as wide as the matrix is therefore ScaLAPACK's local array, and slabs of one tile hold
 /// little more than the lower tiles.
+///
+/// Where rows and columns are reserved, all lies as in the larger matrix, of which the one here is the upper left part.
 struct SlabLayout {
   BlockCyclic rows;                ///< the distribution of the rows
   BlockCyclic columns;             ///< the distribution of the columns
   std::int64_t slab = 1;           ///< local columns per slab, whole tiles
   std::int64_t row_alignment = 1;  ///< leading dimensions are multiples of it, in elements
+  std::int64_t reserve = 0;        ///< rows and columns that the matrix may gain in its memory
+
+  /// The same memory with an n x n matrix in it.
+  /// @pre n is at most the present one and the reserve together
+  constexpr SlabLayout resized(std::int64_t n) const {
+    SlabLayout other = *this;
+    other.rows.n = n;
+    other.columns.n = n;
+    other.reserve = rows.n + reserve - n;
+    return other;
+  }
+  /// That of the matrix with all that is reserved.
+  constexpr SlabLayout full() const { return resized(rows.n + reserve); }
 
   /// How many slabs there are.
   constexpr std::int64_t count() const { return (columns.local_extent() + slab - 1) / slab; }
@@ -146,7 +161,9 @@ struct SlabLayout {
   /// How many rows slab `s` has.
   constexpr std::int64_t height(std::int64_t s) const { return rows.local_extent() - row_begin(s).value; }
   /// Elements from one column of slab `s` to the next.
-  constexpr std::int64_t leading_dimension(std::int64_t s) const { return aligned(height(s)); }
+  constexpr std::int64_t leading_dimension(std::int64_t s) const {
+    return aligned(full().rows.local_extent() - row_begin(s).value);
+  }
   /// Calls body(from, to) for each part of the local columns [begin, end) that lies in one slab.
   template <class Body>
   constexpr void for_each_slab(LocalIndex begin, LocalIndex end, const Body& body) const {
@@ -157,14 +174,15 @@ struct SlabLayout {
       begin = to;
     }
   }
-  /// How many elements all slabs have together, those between columns included.
+  /// How many elements all slabs have together, those between columns and those that are reserved included.
   constexpr std::int64_t size() const {
-    const std::int64_t all_rows = rows.local_extent();  // takes divisions
-    const std::int64_t all_columns = columns.local_extent();
+    const SlabLayout all = full();
+    const std::int64_t all_rows = all.rows.local_extent();  // takes divisions
+    const std::int64_t all_columns = all.columns.local_extent();
     std::int64_t sum = 0;
     for (std::int64_t s = 0; s * slab < all_columns; ++s) {
       const std::int64_t rest = all_columns - s * slab;
-      sum += aligned(all_rows - row_begin(s).value) * (rest < slab ? rest : slab);
+      sum += aligned(all_rows - all.row_begin(s).value) * (rest < slab ? rest : slab);
     }
     return sum;
   }

@@ -27,6 +27,7 @@ struct MemoryPlanOptions {
   std::int64_t nrhs = 1;                ///< right-hand sides
   std::int64_t tile_size = 0;           ///< rows and columns of a tile; 0: what cholesky_distributed takes
   std::int64_t slab = 0;                ///< as for ShardedMatrix; 0: its default
+  std::int64_t reserve = 0;             ///< as for ShardedMatrix
   Source source = Source::fill;         ///< where A comes from
   Triangle triangle = Triangle::lower;  ///< which triangle of the rows is read
   GramOptions gram = {};                ///< options of a Gram
@@ -43,7 +44,7 @@ struct MemoryPlanOptions {
 
 /// Bytes that one rank allocates. The buffers of the three phases share one allocation.
 struct RankMemory {
-  std::int64_t matrix = 0;            ///< the tiles of A, in which the factor replaces it
+  std::int64_t matrix = 0;            ///< the tiles of A, in which the factor replaces it, with what is reserved
   std::int64_t inverses = 0;          ///< inverses of diagonal blocks, which a factor on a device has
   std::int64_t right_hand_sides = 0;  ///< a copy of b and, in cholesky_distributed, x
   std::int64_t redistribute = 0;      ///< buffers for rows, or for J, while A is taken in
@@ -87,6 +88,9 @@ MemoryPlan plan_memory(std::int64_t n, int ranks, const MemoryPlanOptions& optio
 /// numbers high. A rank sends and receives about n*n (P + Q - 2) / (2 P Q) numbers: each element of L goes once to each
 /// other process row that has rows below it, and each element of A, as a partial sum, once to each other process column
 /// that adds to it.
+///
+/// CholeskyFactor::append of k rows takes what a solve of min(k, 256) right-hand sides with the larger factor does:
+/// ask for that one, with a reserve that is k less.
 ///
 /// Local; needs neither MPI nor Kokkos to be initialised.
 /// @throws std::invalid_argument for sizes or options that are invalid, or lead to more bytes than a std::int64_t holds

@@ -35,7 +35,7 @@ struct FillSlab {
 };
 
 /// Throws Misuse for sizes that no matrix has.
-void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t slab);
+void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t slab, std::int64_t reserve);
 
 /// The tile size `asked`, cut to n; for 0 default_tile_size, with the cap that is fastest for the memory space and the
 /// grid.
@@ -44,7 +44,8 @@ std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid);
 
 /// What `rank` stores of a matrix; the other arguments are those of ShardedMatrix, but that the tile is chosen.
 template <class T, class MemorySpace>
-SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab);
+SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
+                       std::int64_t reserve = 0);
 
 }  // namespace detail
 
@@ -67,12 +68,18 @@ class ShardedMatrix {
   /// A matrix whose elements are not initialised. Collective over `grid`.
   /// @param grid is copied
   /// @param n rows and columns of the matrix
-  /// @param tile_size rows and columns of a tile, cut to n; 0: default_tile_size, with the cap that is fastest for
-  ///   MemorySpace and the grid
-  /// @param slab local columns per slab, rounded up to whole tiles and cut to n; 0: a width that is fast in MemorySpace
-  /// @throws std::invalid_argument on every rank, unless 0 <= n < 2^31, tile_size >= 0, slab >= 0, and the ranks agree
+  /// @param tile_size rows and columns of a tile, cut to n + reserve; 0: default_tile_size, with the cap that is
+  /// fastest
+  ///   for MemorySpace and the grid
+  /// @param slab local columns per slab, rounded up to whole tiles and cut to n + reserve; 0: a width that is fast in
+  ///   MemorySpace
+  /// @param reserve rows and columns that CholeskyFactor::append may add later: tiles and slabs are laid out for
+  ///   n + reserve, and the additional ones cost nothing but memory
+  /// @throws std::invalid_argument on every rank, unless n, tile_size, slab and reserve >= 0, n + reserve < 2^31, and
+  ///   the ranks agree
   /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
-  ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size = 0, std::int64_t slab = 0);
+  ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size = 0, std::int64_t slab = 0,
+                std::int64_t reserve = 0);
 
   /// Leaves `other` a 0 x 0 matrix on the same grid. Local.
   ShardedMatrix(ShardedMatrix&& other) noexcept
@@ -95,7 +102,8 @@ class ShardedMatrix {
   std::int64_t n() const { return layout_.rows.n; }             ///< rows and columns of the whole matrix
   std::int64_t tile_size() const { return layout_.rows.tile; }  ///< rows and columns of a tile
   std::int64_t slab() const { return layout_.slab; }            ///< local columns per slab
-  /// Bytes of the tiles on this rank.
+  std::int64_t reserve() const { return layout_.reserve; }      ///< rows and columns that can still be appended
+  /// Bytes of the tiles on this rank, those that are reserved included.
   std::int64_t bytes() const { return detail::saturated_product(layout_.size(), sizeof(T)); }
   const SlabLayout& layout() const { return layout_; }            ///< how this rank stores its tiles
   const BlockCyclic& rows() const { return layout_.rows; }        ///< the distribution of the rows
@@ -149,7 +157,11 @@ class ShardedMatrix {
 
   /// As the first constructor, in the tiles of `memory` where these suffice. Collective over `grid`.
   ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
-                detail::Memory<MemorySpace>& memory);
+                std::int64_t reserve, detail::Memory<MemorySpace>& memory);
+
+  /// Makes it n x n in its memory: elements that it loses are kept there, and those that it gains are what they were.
+  /// @pre n is at most the present one and the reserve together
+  void resize(std::int64_t n) { layout_ = layout_.resized(n); }
 
   /// What view() returns, and its place in the whole matrix.
   detail::LocalBlock<T, MemorySpace> local_block(LocalIndex row_begin, LocalIndex row_end, LocalIndex column_begin,
@@ -158,14 +170,15 @@ class ShardedMatrix {
   }
   /// Slab `s`, and its place in the whole matrix.
   detail::LocalBlock<T, MemorySpace> slab_block(std::int64_t s) const {
-    return {slabs_[static_cast<std::size_t>(s)], rows(), columns(), layout_.row_begin(s), layout_.column_begin(s)};
+    return local_block(layout_.row_begin(s), {rows().local_extent()}, layout_.column_begin(s),
+                       layout_.column_begin(s + 1));
   }
 
  private:
   ProcessGrid grid_;
   SlabLayout layout_;
   Kokkos::View<char*, MemorySpace> storage_;
-  std::vector<MatrixView<T, MemorySpace>> slabs_;
+  std::vector<MatrixView<T, MemorySpace>> slabs_;  // with what is reserved
 };
 
 namespace detail {
