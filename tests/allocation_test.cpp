@@ -204,6 +204,27 @@ TEST_F(AllocationTest, Pieces) {
       [&] { EXPECT_TRUE(system.is_solved_by(to_host(first))); });
 }
 
+TEST_F(AllocationTest, Append) {
+  using T = Kokkos::complex<double>;
+  const std::int64_t n = 5;
+  const std::int64_t k = 4;
+  const Dominant<T> f{n + k};
+  const Exec exec;
+  const ProcessGrid grid(comm);
+  const auto rows = make_rows<Kokkos::View<T**>>(even_shards(n, ranks), rank, n, f);
+  const auto more = make_rows<Kokkos::View<T**, Kokkos::LayoutRight>>({n, n + k}, 0, n + k, f);
+  std::optional<CholeskyFactor<T>> l;
+  const auto append = [&] {
+    ShardedMatrix<T> matrix(grid, n, 3, 0, k);
+    redistribute(exec, rows, matrix, 0);
+    l = factorize(exec, std::move(matrix));
+    l->append(exec, more);
+  };
+  append();
+  const auto expected = lower_tiles(l->matrix());
+  all_fail_in_turn(append, [&] { EXPECT_EQ(lower_tiles(l->matrix()), expected); });
+}
+
 TEST_F(AllocationTest, Measures) {
   using T = Kokkos::complex<double>;
   const std::int64_t n = 6;

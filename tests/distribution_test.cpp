@@ -209,6 +209,26 @@ TEST(SlabLayout, HoldsEveryLowerTileAndLittleMore) {
   });
 }
 
+TEST(SlabLayout, WhatIsReservedChangesNoPlace) {
+  for_each_layout([](const SlabLayout& l) {
+    EXPECT_EQ(l.full().size(), l.size());
+    for (const std::int64_t n : {std::int64_t{0}, l.rows.n / 2, l.rows.n}) {
+      const SlabLayout part = l.resized(n);
+      EXPECT_EQ(part.rows.n, n);
+      EXPECT_EQ(part.columns.n, n);
+      EXPECT_EQ(part.reserve, l.rows.n - n);
+      EXPECT_EQ(part.size(), l.size());
+      EXPECT_LE(part.count(), l.count());
+      for (std::int64_t s = 0; s < part.count(); ++s) {
+        EXPECT_EQ(part.row_begin(s), l.row_begin(s));
+        EXPECT_EQ(part.column_begin(s), l.column_begin(s));
+        EXPECT_EQ(part.leading_dimension(s), l.leading_dimension(s));
+        EXPECT_EQ(part.height(s), part.rows.local_extent() - part.row_begin(s).value);
+      }
+    }
+  });
+}
+
 TEST(SlabLayout, OneSlabIsScalapacksLocalArray) {
   for_each_layout([](const SlabLayout& given) {
     const SlabLayout l{given.rows, given.columns, std::max<std::int64_t>(1, given.rows.n), 1};

@@ -14,11 +14,11 @@
 namespace tessera::testing {
 
 /// A(i, j) = f(i, j) as rows, from an operator, twice with one object, by redistribute and the pieces, by fill and the
-/// pieces.
-enum class Entry { rows, op, object, pieces, fill };
-inline constexpr Entry entries[] = {Entry::rows, Entry::op, Entry::object, Entry::pieces, Entry::fill};
+/// pieces, by fill and append.
+enum class Entry { rows, op, object, pieces, fill, append };
+inline constexpr Entry entries[] = {Entry::rows, Entry::op, Entry::object, Entry::pieces, Entry::fill, Entry::append};
 inline std::ostream& operator<<(std::ostream& out, Entry entry) {
-  static constexpr const char* names[] = {"rows", "operator", "object", "pieces", "fill"};
+  static constexpr const char* names[] = {"rows", "operator", "object", "pieces", "fill", "append"};
   return out << names[static_cast<int>(entry)];
 }
 
@@ -41,9 +41,10 @@ struct Question {
   Shards shards = even_shards(static_cast<std::int64_t>(b.extent(0)), size_of(comm));  ///< of rows or samples
 
   std::int64_t n() const { return static_cast<std::int64_t>(b.extent(0)); }
-  ShardedMatrix<T> matrix() const {
+  /// With memory for its last rows, if these are to come later.
+  ShardedMatrix<T> matrix(std::int64_t appended = 0) const {
     const ProcessGrid grid(comm, options.grid.value_or(nearly_square(size_of(comm))));
-    return ShardedMatrix<T>(grid, n(), options.local_tile_size);
+    return ShardedMatrix<T>(grid, n() - appended, options.local_tile_size, 0, appended);
   }
 };
 
@@ -80,13 +81,16 @@ Answer<T> one_call(const Call& call) {
   });
 }
 
+/// `appended`: the last rows, if `a` is without them.
 template <class T>
-Answer<T> factorize_and_solve(ShardedMatrix<T>&& a, const Question<T>& q) {
+Answer<T> factorize_and_solve(ShardedMatrix<T>&& a, const Question<T>& q, const Kokkos::View<T**>& appended = {}) {
   return answer_of<T>([&]() -> Answer<T> {
     const typename Question<T>::B x("x", q.b.extent(0), q.b.extent(1));
     Kokkos::deep_copy(x, q.b);
     const Kokkos::DefaultExecutionSpace exec;
-    factorize(exec, std::move(a)).solve(exec, x);
+    auto l = factorize(exec, std::move(a));
+    if (appended.size() > 0) l.append(exec, appended);
+    l.solve(exec, x);
     return {0, to_host(x)};
   });
 }
@@ -124,6 +128,12 @@ Answer<T> answer(Entry entry, const Question<T>& q, const F& f) {
       ShardedMatrix<T> a = q.matrix();
       a.fill(Kokkos::DefaultExecutionSpace{}, f);
       return factorize_and_solve(std::move(a), q);
+    }
+    case Entry::append: {
+      const std::int64_t before = q.n() / 2;
+      ShardedMatrix<T> a = q.matrix(q.n() - before);
+      a.fill(Kokkos::DefaultExecutionSpace{}, f);
+      return factorize_and_solve(std::move(a), q, make_samples<Kokkos::View<T**>>({before, q.n()}, 0, q.n(), f));
     }
   }
   return {};

@@ -92,6 +92,8 @@ struct FuzzCase {
   std::int64_t depth = 0;  ///< terms of a Gram matrix
   double offset = 0;       ///< of all numbers in J
   Arithmetic arithmetic = Arithmetic::native;
+  std::int64_t appended = 0;  ///< of `fill`: rows that are appended to a factor of the others
+  std::int64_t at_once = 1;   ///< so many at a time, at most
 
   FuzzCase(std::uint64_t case_seed, int number_of_ranks);
 
@@ -138,6 +140,10 @@ inline FuzzCase::FuzzCase(std::uint64_t case_seed, int number_of_ranks) : seed(c
   make_shards(random);
   if (n > 0 && random.once_in(4)) make_defect(random);
   if (random.once_in(4)) arithmetic = Arithmetic::integer;
+  if (way == Way::fill && random.once_in(2)) {
+    appended = random.between(std::int64_t{0}, n);
+    at_once = random.between(std::int64_t{1}, n + 1);
+  }
 }
 
 /// alpha J J^H + shift I is well-conditioned, as the shift is of the size of the product.
@@ -194,6 +200,7 @@ inline std::ostream& operator<<(std::ostream& out, const FuzzCase& c) {
       << ", " << (c.pieces ? "pieces" : "one call") << ", " << way_names[static_cast<int>(c.way)] << ", n " << c.n
       << ", tile " << c.tile;
   if (c.pieces) out << ", slab " << c.slab;
+  if (c.appended > 0) out << ", the last " << c.appended << " appended by " << c.at_once;
   out << ", grid " << c.grid.rows << " x " << c.grid.cols << ", shards";
   for (const std::int64_t begin : c.shards) out << " " << begin;
   if (c.is_gram()) {

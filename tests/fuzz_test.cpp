@@ -148,11 +148,13 @@ class Fuzz {
 
   template <class TakeIn>
   void in_pieces(const TakeIn& take_in) const {
-    ShardedMatrix<T> matrix(ProcessGrid(comm_, c_.grid), c_.n, c_.tile, c_.slab);
+    ShardedMatrix<T> matrix(ProcessGrid(comm_, c_.grid), c_.n - c_.appended, c_.tile, c_.slab, c_.appended);
     std::optional<CholeskyFactor<T>> l;
     const std::int64_t minor = with_delay(c_.delay, [&] {
       take_in(matrix);
-      l.emplace(factorize(exec_, std::move(matrix), FactorizeOptions{.arithmetic = c_.arithmetic}));
+      auto factor = factorize(exec_, std::move(matrix), FactorizeOptions{.arithmetic = c_.arithmetic});
+      append(factor);
+      l.emplace(std::move(factor));
       return 0;
     });
     EXPECT_EQ(minor, c_.minor);
@@ -169,6 +171,25 @@ class Fuzz {
         return with_factor<RightHandSides::vector>(*l);
       case RightHandSides::strided_vector:
         return with_factor<RightHandSides::strided_vector>(*l);
+    }
+  }
+
+  /// What is missing of A's rows. If it fails, the factor is as before.
+  void append(CholeskyFactor<T>& l) const {
+    const Shifted<Passed<T>, T> f{passed_, scalar<T>(c_.diag_shift(), 0)};
+    while (l.n() < c_.n) {
+      const std::int64_t before = l.n();
+      const std::int64_t width = before + std::min(c_.at_once, c_.n - before);
+      const Framed<Kokkos::View<T**, Kokkos::LayoutStride, Space>> rows(width - before, width, c_.strides);
+      set(rows.view, [&](std::int64_t at) { return f(before + at / width, at % width); });
+      const auto numbers = lower_tiles(l.matrix());
+      try {
+        l.append(exec_, rows.view);
+      } catch (...) {
+        EXPECT_EQ(l.n(), before);
+        EXPECT_EQ(lower_tiles(l.matrix()), numbers);
+        throw;
+      }
     }
   }
 

@@ -108,6 +108,43 @@ TYPED_TEST(MemoryTest, ThePlanOfThePiecesIsRight) {
   }
 }
 
+/// As it is made, and when rows have been appended: what that takes is no more than what solves with the larger factor
+/// do, beside the buffers that it was factored with.
+TYPED_TEST(MemoryTest, ThePlanOfAReserveIsRight) {
+  using T = TypeParam;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    for (const auto [n, reserve, tile, slab, k] : {std::array<std::int64_t, 5>{0, 30, 16, 0, 30},
+                                                   {5, 700, 64, 64, 300},
+                                                   {203, 50, 16, 0, 1},
+                                                   {203, 9, 7, 30, 9},
+                                                   {40, 3, 0, 0, 2}}) {
+      SCOPED_TRACE(::testing::Message() << "n " << n << ", reserve " << reserve << ", " << shape.rows << " x "
+                                        << shape.cols << ", tile " << tile);
+      const Dominant<T> f{n + k};
+      const auto rows = make_rows<Kokkos::View<T**>>({n, n + k}, 0, n + k, f);
+      Watch watch;
+      ShardedMatrix<T> matrix(grid, n, tile, slab, reserve);
+      matrix.fill(Exec{}, f);
+      auto l = factorize(Exec{}, std::move(matrix));
+      const MemoryPlanOptions before{.nrhs = 0, .tile_size = tile, .slab = slab, .reserve = reserve};
+      EXPECT_EQ(watch.peak(), this->planned(n, shape, before));
+      const std::int64_t factorize = memory_plan<T, Exec>(n, shape, before).ranks[0].factorize;
+      l.append(Exec{}, rows);
+      const MemoryPlanOptions after{
+          .nrhs = std::min<std::int64_t>(k, 256), .tile_size = tile, .slab = slab, .reserve = reserve - k};
+      const RankMemory larger = memory_plan<T, Exec>(n + k, shape, after).ranks[static_cast<std::size_t>(this->rank)];
+      EXPECT_LE(watch.peak(),
+                larger.matrix + larger.inverses + larger.right_hand_sides + std::max(larger.solve, larger.factorize));
+      EXPECT_GE(watch.peak(), larger.matrix + larger.inverses + larger.right_hand_sides + factorize);
+      const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n + k),
+                                                    static_cast<std::size_t>(after.nrhs));
+      l.solve(Exec{}, b);
+      EXPECT_LE(watch.peak(), larger.peak);
+    }
+  }
+}
+
 TYPED_TEST(MemoryTest, ThePlanOfIntegersIsRight) {
   using T = TypeParam;
   for (const GridShape shape : all_grids(this->ranks)) {
@@ -273,6 +310,9 @@ TEST(MemoryPlanTest, Misuse) {
   expect("tile_size", 10, {1, 1}, {.tile_size = -4});
   expect("slab", 10, {1, 1}, {.slab = -4});
   expect("nrhs", 10, {1, 1}, {.nrhs = -1});
+  expect("reserve", 10, {1, 1}, {.reserve = -1});
+  expect("reserve", 10, {1, 1}, {.reserve = (std::int64_t{1} << 31) - 10});
+  expect("reserve", 10, {1, 1}, {.tile_size = 1 << 20, .reserve = (std::int64_t{1} << 31) - 11});
   expect("depth", 10, {1, 1}, {.depth = -1});
   expect("depth", 10, {1, 1}, {.source = Source::gram, .depth = std::int64_t{1} << 62});
   // more bytes than a std::int64_t holds, on a rank or in all

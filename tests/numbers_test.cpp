@@ -101,7 +101,7 @@ TYPED_TEST_SUITE(NumbersTest, Scalars);
 // The rows are tried in not_positive_definite_test.
 TYPED_TEST(NumbersTest, NotPositiveDefiniteAtEveryEdge) {
   using T = TypeParam;
-  constexpr std::array others{Entry::op, Entry::object, Entry::pieces, Entry::fill};
+  constexpr std::array others{Entry::op, Entry::object, Entry::pieces, Entry::fill, Entry::append};
   const auto expect = [&](const auto& f, std::int64_t k, bool fails) {
     const Entry entry = others[this->variant % others.size()];
     const Answer<T> answer = testing::answer(entry, this->next_question(), f);

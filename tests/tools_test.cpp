@@ -91,6 +91,7 @@ struct ToolsTest : ::testing::Test {
     const Gram kernel{samples, {.subtract_column_means = true, .subtract_row_means = true}};
     const Gram metric{make_samples<Kokkos::View<T**>>(even_shards(70, size_of(comm)), rank_in(comm), 50, Jacobian<T>{}),
                       {.form = GramForm::jh_j, .subtract_column_means = true}};
+    const auto appended = make_rows<Kokkos::View<T**>>({50, 52}, 0, 52, Dominant<T>{52});
     // A view in another space than exec's, where there are several.
     const auto rows = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, system.a);
     return watch([&] {
@@ -105,11 +106,12 @@ struct ToolsTest : ::testing::Test {
           cholesky_distributed(exec, comm, metric, b, options);
           a.calls.clear();
         }
-        ShardedMatrix<T, MemorySpace> matrix(ProcessGrid(comm, grid), 50, 6, 12);
+        ShardedMatrix<T, MemorySpace> matrix(ProcessGrid(comm, grid), 50, 6, 12, 2);
         matrix.fill(exec, system.f);
         redistribute(exec, system.a, matrix, 0.5, Triangle::lower);
-        const auto l = factorize(exec, std::move(matrix));
+        auto l = factorize(exec, std::move(matrix));
         for (const FactorOperation operation : factor_operations) call(operation, l, exec, b);
+        l.append(exec, appended);
       }
     });
   }
