@@ -78,46 +78,6 @@ TEST_F(PiecesMisuseTest, Reserve) {
                [&](bool is_wrong) { const Matrix made(grid, n, tile, 0, is_wrong ? 8 : 4); });
 }
 
-TEST_F(PiecesMisuseTest, Append) {
-  const auto with_reserve = [&](std::int64_t tile_size, std::int64_t reserve) {
-    Matrix a(grid, n, tile_size, 0, reserve);
-    redistribute(Exec{}, system.a, a, 0);
-    return factorize(Exec{}, std::move(a));
-  };
-  Factor l = with_reserve(tile, 3);
-  Factor none = factor();
-  Factor other_tile = with_reserve(2 * tile, 3);
-  Factor other_reserve = with_reserve(tile, 4);
-  Factor moved_from = with_reserve(tile, 3);
-  const Factor taken = std::move(moved_from);
-  const auto append = [](Factor& to, std::int64_t k, std::int64_t columns) {
-    to.append(Exec{}, Kokkos::View<double**>("rows", static_cast<std::size_t>(k), static_cast<std::size_t>(columns)));
-  };
-  for (const std::int64_t columns : {std::int64_t{0}, std::int64_t{2}, n, n + 1, n + 3}) {
-    wrong("rows", {"columns", "\\b24\\b", "\\b" + std::to_string(columns) + "\\b"},
-          [&](bool is_wrong) { append(l, 2, is_wrong ? columns : n + 2); });
-  }
-  wrong("rows", {"\\b4\\b", "reserve", "\\b3\\b"},
-        [&](bool is_wrong) { append(l, is_wrong ? 4 : 3, is_wrong ? n + 4 : n + 3); });
-  wrong("rows", {"\\b1\\b", "reserve", "\\b0\\b"}, [&](bool is_wrong) { append(is_wrong ? none : l, 1, n + 1); });
-  wrong_on_one("rows", {"\\b1\\b", "\\b2\\b"},
-               [&](bool is_wrong) { append(l, is_wrong ? 2 : 1, is_wrong ? n + 2 : n + 1); });
-  wrong_on_one("rows", {"\\b0\\b", "\\b2\\b"},
-               [&](bool is_wrong) { append(l, is_wrong ? 2 : 0, is_wrong ? n + 2 : n); });
-  wrong_on_one("tile|factor", {}, [&](bool is_wrong) { append(is_wrong ? other_tile : l, 1, n + 1); });
-  wrong_on_one("reserve", {"\\b3\\b", "\\b4\\b"},
-               [&](bool is_wrong) { append(is_wrong ? other_reserve : l, 1, n + 1); });
-  wrong("rows", {"\\b0\\b", "\\b25\\b"}, [&](bool is_wrong) { append(is_wrong ? moved_from : l, 1, n + 1); });
-  double one = 1;
-  wrong("rows", {"reserve"}, [&](bool is_wrong) {
-    const std::int64_t k = std::int64_t{1} << 61;
-    is_wrong ? l.append(Exec{}, repeated(&one, k, n + k)) : append(l, 1, n + 1);
-  });
-  append(l, 0, n);
-  expect_good(l);
-  EXPECT_EQ(l.matrix().reserve(), 3);
-}
-
 TEST_F(PiecesMisuseTest, DimensionsThatDiffer) {
   wrong_on_one("n", {"rows|columns|extent|length", "\\b24\\b", "\\b25\\b"},
                [&](bool is_wrong) { const Matrix made(grid, is_wrong ? n + 1 : n, tile); });

@@ -62,23 +62,24 @@ struct AppendBuffers {
 };
 
 template <class T>
-Strided<const T> part(Strided<const T> s, std::int64_t row, std::int64_t rows, std::int64_t column,
-                      std::int64_t columns) {
+Strided<const T> block(Strided<const T> s, std::int64_t row, std::int64_t rows, std::int64_t column,
+                       std::int64_t columns) {
   s.data += row * s.stride[0] + column * s.stride[1];
   s.extent[0] = rows;
   s.extent[1] = columns;
   return s;
 }
 
-/// Collective. The factor with k more rows and columns, of which rows_at_once at a time:
+/// Collective. The factor of (A, B^H; B, C) from that of A, for rows_at_once rows of B at a time:
 ///
-///     X = L^-1 B^H          B: the new rows, at the old columns; X is n x k, on all ranks
-///     M = C - X^H X = N N^H  C: the new rows, at the new columns; on one rank, so that its bits are the same
-///     everywhere (L 0; X^H N)          each rank writes what is in its tiles
+///     X = L^-1 B^H          on all ranks
+///     N N^H = C - X^H X     on one rank, so that N has the same bits everywhere
+///     (L, 0; X^H, N)        each rank writes what is in its tiles
 template <class T, class Exec>
 class Append {
  public:
   using MemorySpace = typename Exec::memory_space;
+  using View = MatrixView<T, MemorySpace>;
   using Access = FactorAccess<T, MemorySpace>;
 
   Append(const Exec& exec, CholeskyFactor<T, MemorySpace>& factor, const Strided<const T>& rows,
@@ -96,21 +97,27 @@ class Append {
     const Region region("tessera::append");
     const std::int64_t before = matrix_.n();
     const std::int64_t k = rows_.extent[0];
+    const std::int64_t most = std::min(k, rows_at_once);
     collectively(communicator_, [&] {
-      x_ = right_hand_sides<T>(memory_, before + k, std::min(k, rows_at_once));
-      triangle_.resize(static_cast<std::size_t>(std::min(k, rows_at_once) * std::min(k, rows_at_once)));
+      numbers_ = right_hand_sides<T>(memory_, before + k, most);
+      triangle_.resize(static_cast<std::size_t>(most * most));
     });
     try {
       for (std::int64_t first = 0; first < k; first += rows_at_once) append(first, std::min(rows_at_once, k - first));
     } catch (...) {
-      matrix_.resize(before);  // nothing is written there
+      matrix_.resize(before);  // where nothing was written
       throw;
     }
     Access::set_log_determinant(factor_, log_determinant_);
   }
 
  private:
-  /// What the rank that factors the new triangle finds.
+  /// Rows that are appended together: B^H, then X; and the lower triangle of C, then N.
+  struct Part {
+    View x;
+    View triangle;
+  };
+  /// What the rank that makes N finds.
   struct Found {
     std::int64_t failing_minor;
     double log_determinant;
@@ -119,91 +126,89 @@ class Append {
 
   void append(std::int64_t first, std::int64_t count) {
     const std::int64_t n = matrix_.n();
-    T* const triangle = x_ + n * count;
-    collectively(communicator_, [&] { take_in(first, count); });
-    apply<T>(exec_, FactorOperation::solve_lower, factor_, x_, count, memory_, [] {});
+    const Part part{view(numbers_, n, count), view(numbers_ + n * count, count, count)};
+    collectively(communicator_, [&] { take_in(first, part); });
+    apply<T>(exec_, FactorOperation::solve_lower, factor_, part.x.data(), count, memory_, [] {});
     Found found{};
     collectively(communicator_, [&] {
-      if (communicator_.rank() == root) found = factor_triangle(view(x_, n, count), view(triangle, count, count));
+      if (communicator_.rank() == root) found = factor_triangle(part);
     });
     communicator_.broadcast(&found, sizeof found, root);
     if (found.failing_minor != kernels::no_failure) throw NotPositiveDefinite(found.failing_minor);
     communicator_.broadcast(triangle_.data(), count * count * std::int64_t{sizeof(T)}, root);
     collectively(communicator_, [&] {
-      if (communicator_.rank() != root) Kokkos::deep_copy(exec_, there(triangle, count), here(count));
-      write(view(x_, n, count), view(triangle, count, count));
+      if (communicator_.rank() != root) Kokkos::deep_copy(exec_, there(part), here(part));
+      write(part);
       exec_.fence();
     });
     log_determinant_ = found.log_determinant;
   }
 
-  /// The new rows come as the columns of X; behind these, the new triangle.
-  void take_in(std::int64_t first, std::int64_t count) {
-    const std::int64_t n = matrix_.n();
-    T* const triangle = x_ + n * count;
-    gather_(exec_, part(rows_, first, count, 0, n), x_);
-    gather_(exec_, transposed(part(rows_, first, count, n, count)), triangle);
+  void take_in(std::int64_t first, const Part& part) {
+    const auto n = static_cast<std::int64_t>(part.x.extent(0));
+    const auto count = static_cast<std::int64_t>(part.x.extent(1));
+    gather_(exec_, block(rows_, first, count, 0, n), part.x.data());
+    gather_(exec_, transposed(block(rows_, first, count, n, count)), part.triangle.data());
     if constexpr (!std::is_same_v<T, RealOf<T>>) {
       Kokkos::parallel_for("tessera::append::conjugate",
                            Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec_, 0, n * count),
-                           Conjugate<T>{x_});
+                           Conjugate<T>{part.x.data()});
     }
-    const View square = view(triangle, count, count);
-    kernels::for_each<T>("tessera::append::keep_lower", exec_, square, KeepLower<T, MemorySpace>{square});
+    kernels::for_each<T>("tessera::append::keep_lower", exec_, part.triangle, KeepLower<T, MemorySpace>{part.triangle});
   }
 
-  /// Leaves the triangle on the host, too.
-  Found factor_triangle(const MatrixView<T, MemorySpace>& x, const MatrixView<T, MemorySpace>& triangle) {
-    const std::int64_t n = matrix_.n();
-    const auto count = static_cast<std::int64_t>(triangle.extent(0));
+  /// Leaves N on the host, too.
+  Found factor_triangle(const Part& part) {
     const auto buffers = buffers_in<AppendBuffers<Exec>>(memory_);
     const kernels::FailingMinor<Exec> failing(buffers.failing);
     fill("tessera::append::no_failure", exec_, failing.data(), 1, kernels::no_failure);
     kernels::Queue<Exec> queue(exec_, buffers.blas, memory_.blas_handles.updates);
-    kernels::herk<T>(queue, T(-1), kernels::Op::conj_transpose, x, T(1), triangle);
-    kernels::potrf<T>(queue, triangle, n, failing);
+    kernels::herk<T>(queue, T(-1), kernels::Op::conj_transpose, part.x, T(1), part.triangle);
+    kernels::potrf<T>(queue, part.triangle, matrix_.n(), failing);
     Found found{0, log_determinant_};
-    Kokkos::deep_copy(
-        exec_,
-        Kokkos::View<std::int64_t, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(&found.failing_minor),
-        failing);
-    Kokkos::deep_copy(exec_, here(count), there(triangle.data(), count));
+    Kokkos::deep_copy(exec_, numbers_at<Kokkos::HostSpace>(&found.failing_minor, 1),
+                      numbers_at<MemorySpace>(buffers.failing, 1));
+    Kokkos::deep_copy(exec_, here(part), there(part));
     exec_.fence();
-    for (std::int64_t k = 0; k < count; ++k) {  // as log_determinant has it for all of L
-      found.log_determinant +=
-          2 * std::log(static_cast<double>(real(triangle_[static_cast<std::size_t>(k * (count + 1))])));
+    const std::size_t count = part.triangle.extent(0);
+    for (std::size_t k = 0; k < count; ++k) {  // as log_determinant has it for all of L
+      found.log_determinant += 2 * std::log(static_cast<double>(real(triangle_[k * (count + 1)])));
     }
     return found;
   }
 
   /// Rows and columns behind those that the matrix has.
-  void write(const MatrixView<T, MemorySpace>& x, const MatrixView<T, MemorySpace>& triangle) {
+  void write(const Part& part) {
     const GlobalIndex n{matrix_.n()};
-    matrix_.resize(n.value + static_cast<std::int64_t>(triangle.extent(0)));
+    matrix_.resize(n.value + static_cast<std::int64_t>(part.triangle.extent(0)));
     const SlabLayout& layout = matrix_.layout();
-    const auto write = [&](LocalIndex row, LocalIndex row_end, LocalIndex column, LocalIndex column_end) {
-      const auto block = matrix_.local_block(row, row_end, column, column_end);
-      kernels::for_each<T>("tessera::append::write", exec_, block.a,
-                           WriteFrom<T, MemorySpace>{block, n.value, x, triangle});
-    };
-    const LocalIndex first_row = layout.rows.local_lower_bound(n);
-    const LocalIndex first_column = layout.columns.local_lower_bound(n);
+    const LocalIndex bottom{layout.rows.local_extent()};
+    const LocalIndex new_rows = layout.rows.local_lower_bound(n);
+    const LocalIndex new_columns = layout.columns.local_lower_bound(n);
     for (std::int64_t s = 0; s < layout.count(); ++s) {
-      const LocalIndex top = std::max(layout.row_begin(s), first_row);
+      const LocalIndex top = layout.row_begin(s);
+      const LocalIndex middle = std::max(top, new_rows);
       const LocalIndex left = layout.column_begin(s);
       const LocalIndex right = layout.column_begin(s + 1);
-      write(top, {layout.rows.local_extent()}, left, right);
-      write(layout.row_begin(s), top, std::min(std::max(left, first_column), right), right);
+      write(part, n, matrix_.local_block(middle, bottom, left, right));
+      write(part, n, matrix_.local_block(top, middle, std::clamp(new_columns, left, right), right));
     }
     if constexpr (Leaves<MemorySpace>::has_inverses) invert_leaves(exec_, matrix_, Access::inverses(factor_), n);
   }
+  void write(const Part& part, GlobalIndex n, const LocalBlock<T, MemorySpace>& l) {
+    kernels::for_each<T>("tessera::append::write", exec_, l.a,
+                         WriteFrom<T, MemorySpace>{l, n.value, part.x, part.triangle});
+  }
 
-  using View = MatrixView<T, MemorySpace>;
   static View view(T* data, std::int64_t rows, std::int64_t columns) {
     return make_matrix_view<MemorySpace>(data, rows, columns, std::max<std::int64_t>(1, rows));
   }
-  auto here(std::int64_t count) { return numbers_at<Kokkos::HostSpace>(triangle_.data(), count * count); }
-  static auto there(T* triangle, std::int64_t count) { return numbers_at<MemorySpace>(triangle, count * count); }
+  auto here(const Part& part) {
+    return numbers_at<Kokkos::HostSpace>(triangle_.data(), static_cast<std::int64_t>(part.triangle.size()));
+  }
+  static auto there(const Part& part) {
+    return numbers_at<MemorySpace>(part.triangle.data(), static_cast<std::int64_t>(part.triangle.size()));
+  }
 
   const Exec& exec_;
   CholeskyFactor<T, MemorySpace>& factor_;
@@ -213,8 +218,8 @@ class Append {
   GatherFrom<T, Exec> gather_;
   Memory<MemorySpace>& memory_;
   double log_determinant_;
-  T* x_ = nullptr;
-  std::vector<T> triangle_;
+  T* numbers_ = nullptr;     // a part's
+  std::vector<T> triangle_;  // N, on its way
 };
 
 }  // namespace
