@@ -89,8 +89,8 @@ MemoryPlan plan_memory(std::int64_t n, int ranks, const MemoryPlanOptions& optio
 /// other process row that has rows below it, and each element of A, as a partial sum, once to each other process column
 /// that adds to it.
 ///
-/// CholeskyFactor::append of k rows takes what a solve of min(k, 256) right-hand sides with the larger factor does:
-/// ask for that one, with a reserve that is k less.
+/// CholeskyFactor::append of k rows takes at most what a solve of min(k, 256) right-hand sides with the larger factor
+/// does: ask for that one, with a reserve that is k less.
 ///
 /// Local; needs neither MPI nor Kokkos to be initialised.
 /// @throws std::invalid_argument for sizes or options that are invalid, or lead to more bytes than a std::int64_t holds
