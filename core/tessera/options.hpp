@@ -35,7 +35,8 @@ enum class Arithmetic {
   fastest
 };
 
-/// Called during a factorisation as progress(done, all): the columns that are factored, and n.
+/// Called during a factorisation as progress(done, all): the columns that are factored, and n. Where one device has all
+/// of a small matrix, once.
 using Progress = std::function<void(std::int64_t done, std::int64_t all)>;
 
 /// Larger shifts to try if A + diag_shift I is not positive definite: try t = 2, 3, ... has the shift
