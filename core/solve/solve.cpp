@@ -1,10 +1,8 @@
-#include "core/matrix/leaves.hpp"
 #include "core/solve/buffers.hpp"
 #include "core/solve/one_device.hpp"
-#include "core/solve/right_hand_sides.hpp"
 #include "core/solve/sweep.hpp"
+#include "core/solve/sweeps.hpp"
 #include "core/timed.hpp"
-#include "kernels/blas.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
 
@@ -13,138 +11,6 @@
 #include <vector>
 
 namespace tessera::detail {
-
-/// Sweeps of n x nrhs right-hand sides over L. L stays where it is; partial sums travel, each along a process row or
-/// column to the owner of a diagonal tile, always in the same order.
-///
-/// A sweep halves the tiles again and again: solve for one half, subtract it from the other in one large product, solve
-/// for that. One that multiplies begins at the other end: each product then reads what is still as it was, also in
-/// place.
-template <class T, class Exec>
-class Sweeps {
- public:
-  using MemorySpace = typename Exec::memory_space;
-  using View = MatrixView<T, MemorySpace>;
-  using Buffers = SolveBuffers<T, Exec>;
-
-  Sweeps(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor, T* b,
-         std::int64_t nrhs, const Buffers& buffers, Memory<MemorySpace>& memory)
-      : sweeps_(sweeps),
-        l_(factor.matrix()),
-        leaves_(l_.layout()),
-        inverses_(FactorAccess<T, MemorySpace>::inverses(factor)),
-        rows_(l_.rows()),
-        columns_(l_.columns()),
-        substitution_(buffers.substitution),
-        queue_(exec, buffers.blas, memory.blas_handles.updates),
-        x_(exec, l_, b, nrhs, buffers, memory) {}
-
-  void run() {
-    x_.run_for_chunks([&](TaskList& tasks, const ChunkPointer& chunk) {
-      tasks.then([this, chunk] { x_.take_in(*chunk, sweeps_.front()); });
-      for (const Sweep& sweep : sweeps_) {
-        tasks.then([this, chunk, &sweep] { x_.clear_shares(*chunk, sweep); });
-        sweep.solves() ? solve_all(tasks, chunk, sweep) : multiply_all(tasks, chunk, sweep);
-      }
-      if (!sweeps_.back().ends_at_rows()) x_.spread(tasks, chunk);
-      x_.replicate(tasks, chunk);
-    });
-  }
-
- private:
-  using ChunkPointer = typename RightHandSides<T, Exec>::ChunkPointer;
-
-  struct LeafRange {
-    std::int64_t begin;
-    std::int64_t end;
-    std::int64_t size() const { return end - begin; }
-  };
-
-  LeafRange all() const { return {0, static_cast<std::int64_t>(leaves_.all().size())}; }
-  TileRange leaf(std::int64_t i) const { return leaves_.all()[static_cast<std::size_t>(i)]; }
-  TileRange tiles_of(const LeafRange& leaves) const { return {leaf(leaves.begin).begin, leaf(leaves.end - 1).end}; }
-
-  void solve_all(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep) {
-    sweep_over(tasks, chunk, sweep, all(), [&](std::int64_t i) {
-      x_.settle(tasks, chunk, sweep, leaf(i), [this, op = sweep.op(), i](const View& sum) { divide(op, i, sum); });
-    });
-  }
-
-  void multiply_all(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep) {
-    sweep_over(tasks, chunk, sweep, all(), [&](std::int64_t i) {
-      if (!x_.owns(leaf(i))) return;
-      tasks.then([this, chunk, &sweep, i] { multiply(sweep.op(), i, x_.sides(*chunk, sweep, leaf(i)).first); });
-    });
-    for (const TileRange k : leaves_.all()) x_.settle(tasks, chunk, sweep, k, [](const View&) {});
-  }
-
-  /// The leaves of a range, in the order of the sweep: one half, its products with the other half's rows, that half.
-  template <class Visit>
-  void sweep_over(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep, const LeafRange& leaves,
-                  const Visit& visit) {
-    if (leaves.size() == 0) return;
-    if (leaves.size() == 1) return visit(leaves.begin);
-    const std::int64_t middle = leaves.begin + leaves.size() / 2;
-    const LeafRange upper{leaves.begin, middle};
-    const LeafRange lower{middle, leaves.end};
-    const auto [first, second] = sweep.in_order(upper, lower);
-    sweep_over(tasks, chunk, sweep, first, visit);
-    add_products(tasks, chunk, sweep, tiles_of(lower), tiles_of(upper));
-    sweep_over(tasks, chunk, sweep, second, visit);
-  }
-
-  /// b(i) -= L(i,j) y(j), or y(j) -= L(i,j)^H x(i), for this rank's rows of i and columns of j; where the sweep
-  /// multiplies, with a plus.
-  void add_products(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep, TileRange i, TileRange j) {
-    const LocalIndex first = rows_.local_begin(i.begin);
-    const LocalIndex last = rows_.local_begin(i.end);
-    if (first == last) return;
-    l_.layout().for_each_slab(
-        columns_.local_begin(j.begin), columns_.local_begin(j.end), [&](LocalIndex from, LocalIndex to) {
-          const auto [sums, solutions] = x_.sides(*chunk, sweep, first, last, from, to);
-          tasks.then([this, &sweep, l = l_.view(first, last, from, to), to_sums = sums, from_y = solutions] {
-            const Region region("tessera::solve::update");
-            const T sign(sweep.solves() ? -1 : 1);
-            kernels::gemm<T>(queue_, sign, sweep.op(), l, kernels::Op::none, from_y, T(1), to_sums);
-          });
-        });
-  }
-
-  /// b = L(k,k)^-1 b or L(k,k)^-H b
-  void divide(kernels::Op op, std::int64_t index, const View& b) {
-    const Region region("tessera::solve::diagonal");
-    const View l = diagonal(leaf(index));
-    if constexpr (!kernels::is_host<Exec>) {
-      const std::int64_t m = rows_.extent_of(leaf(index));
-      const kernels::SlabsOfL<T> one{
-          {m, m, {{l.data(), static_cast<std::int64_t>(l.stride(1))}}}, m, leaves_.inverses(inverses_, index)};
-      kernels::Substitution<Exec>::template run<T>(queue_.exec(), op, one, b, substitution_);
-    } else {
-      kernels::trsm_left<T>(queue_, op, l, b);
-    }
-  }
-
-  /// b = L(k,k) b or L(k,k)^H b
-  void multiply(kernels::Op op, std::int64_t index, const View& b) {
-    const Region region("tessera::solve::diagonal");
-    kernels::trmm_left<T>(queue_, op, diagonal(leaf(index)), b);
-  }
-
-  View diagonal(TileRange k) const {
-    return l_.view(rows_.local_begin(k.begin), rows_.local_begin(k.end), columns_.local_begin(k.begin),
-                   columns_.local_begin(k.end));
-  }
-
-  std::vector<Sweep> sweeps_;
-  const ShardedMatrix<T, MemorySpace>& l_;
-  Leaves<MemorySpace> leaves_;
-  T* inverses_;
-  BlockCyclic rows_;
-  BlockCyclic columns_;
-  char* substitution_;
-  kernels::Queue<Exec> queue_;
-  RightHandSides<T, Exec> x_;
-};
 
 template <class T, class Exec>
 void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, typename Exec::memory_space>& factor,
