@@ -66,6 +66,9 @@ class Tuning {
     return std::clamp<std::int64_t>((columns + unit / 2) / unit * unit, update_width, 8192);
   }
 
+  /// Columns of an inverse that are solved for together, unless a leaf has more.
+  static constexpr std::int64_t inverse_columns = host ? 256 : 1024;
+
   /// Parameters, or samples, of a Jacobian that are multiplied together: a long K for gemm, in strips that are a small
   /// part of the matrix.
   static constexpr std::int64_t gram_depth(std::int64_t n) {

@@ -58,6 +58,10 @@ void for_each(const char* label, const Exec& exec, const MatrixView<T, typename 
 template <class T, class Exec>
 void set_zero(const Exec& exec, const MatrixView<T, typename Exec::memory_space>& a);
 
+/// A = I
+template <class T, class Exec>
+void set_identity(const Exec& exec, const MatrixView<T, typename Exec::memory_space>& a);
+
 /// B = A
 template <class T, class Exec>
 void copy(const Exec& exec, const MatrixView<const T, typename Exec::memory_space>& a,

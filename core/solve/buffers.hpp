@@ -25,7 +25,9 @@ struct SolveBuffers {
     T* others = nullptr;  // x at the rows of another process row
   };
 
-  SolveBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, std::int64_t nrhs, const Schedule& schedule)
+  /// `replicated`: whether solutions come to all ranks.
+  SolveBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, std::int64_t nrhs, const Schedule& schedule,
+               bool replicated = true)
       : chunk(std::clamp<std::int64_t>(schedule.chunk_columns, 1, std::max<std::int64_t>(1, nrhs))),
         chunks(nrhs / chunk + (nrhs % chunk > 0 ? 1 : 0)) {
     const int most = schedule.slots_on(layout.rows.processes, layout.columns.processes);
@@ -43,7 +45,7 @@ struct SolveBuffers {
     for (OfSlot& slot : slots) {
       for (T*& buffer : slot.sent) buffer = workspace.template take<T>(layout.rows.tile, chunk);
       for (T*& buffer : slot.received) buffer = workspace.template take<T>(layout.rows.tile, chunk);
-      if (layout.rows.processes > 1) slot.others = workspace.template take<T>(most_rows(layout), chunk);
+      if (replicated && layout.rows.processes > 1) slot.others = workspace.template take<T>(most_rows(layout), chunk);
     }
   }
 

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -31,11 +32,15 @@ class RightHandSides {
   using Message = typename Transfers<Exec>::Message;
 
   /// Right-hand sides [begin, end), on their way through the sweeps.
+  ///
+  /// They may be the unit vectors of some leaves, of which all sweeps leave out what is above the first. At a leaf only
+  /// those up to its own are worked on: L^-1 has zeros right of them, and A^-1 what is known from its lower triangle.
   struct Chunk {
     std::int64_t begin;
     std::int64_t end;
     int slot;
-    int turn = 0;  // of the two buffers each way
+    std::optional<std::int64_t> unit_leaf = std::nullopt;  // the first leaf that has one
+    int turn = 0;                                          // of the two buffers each way
     Message received[2] = {};
     std::vector<Message> sent[2] = {};
     std::int64_t size() const { return end - begin; }
@@ -60,17 +65,27 @@ class RightHandSides {
   /// another waits for a message.
   template <class Write>
   void run_for_chunks(const Write& write) {
+    run_for_chunks(
+        buffers_.chunks,
+        [&](std::int64_t i, int slot) {
+          return Chunk{i * buffers_.chunk, std::min(nrhs_, (i + 1) * buffers_.chunk), slot};
+        },
+        write);
+  }
+
+  /// The same for `count` chunks that `make(i, slot)` returns.
+  template <class Make, class Write>
+  void run_for_chunks(std::int64_t count, const Make& make, const Write& write) {
     const auto tasks_of = [&](std::int64_t i, int slot) {
       TaskList tasks;
-      const auto chunk =
-          std::make_shared<Chunk>(Chunk{i * buffers_.chunk, std::min(nrhs_, (i + 1) * buffers_.chunk), slot});
+      const auto chunk = std::make_shared<Chunk>(make(i, slot));
       write(tasks, chunk);
       // The next chunk in this slot has its buffers.
       tasks.wait_for([this, chunk] { return transfers_.done(chunk->sent[0]) && transfers_.done(chunk->sent[1]); });
       return tasks;
     };
     run_task_lists(
-        buffers_.chunks, static_cast<int>(buffers_.slots.size()), tasks_of,
+        count, static_cast<int>(buffers_.slots.size()), tasks_of,
         [&] {
           if (transfers_.idle()) return;
           const Region region("tessera::solve::exchange");
@@ -83,16 +98,25 @@ class RightHandSides {
     transfers_.wait();
   }
 
+  Transfers<Exec>& transfers() { return transfers_; }
+  std::int64_t chunk_size() const { return buffers_.chunk; }  ///< the most right-hand sides of a chunk
+
+  /// The leaves that a chunk goes over.
+  std::span<const TileRange> leaves_of(const Chunk& chunk) const {
+    return std::span(leaves_.all()).subspan(static_cast<std::size_t>(chunk.unit_leaf.value_or(0)));
+  }
+
   bool owns(TileRange k) const { return rows_.is_mine(k.begin) && columns_.is_mine(k.begin); }
 
   /// The sums and the solutions of a leaf; nothing on a rank that does not have its rows, or columns.
   std::pair<View, View> sides(const Chunk& chunk, const Sweep& sweep, TileRange k) const {
     return sweep.sides(at_rows(chunk, k), at_columns(chunk, k));
   }
-  /// Those of local rows [first, last) and columns [from, to).
+  /// Those of local rows [first, last) and columns [from, to), up to the right-hand sides of the tiles before `end`.
   std::pair<View, View> sides(const Chunk& chunk, const Sweep& sweep, LocalIndex first, LocalIndex last,
-                              LocalIndex from, LocalIndex to) const {
-    return sweep.sides(of(chunk, at_rows_, first.value, last - first), of(chunk, at_columns_, from.value, to - from));
+                              LocalIndex from, LocalIndex to, GlobalTile end) const {
+    return sweep.sides(of(chunk, at_rows_, first.value, last - first, end),
+                       of(chunk, at_columns_, from.value, to - from, end));
   }
 
   /// The first sums are b, each on its owner; what is multiplied is b on each rank that has a product with it.
@@ -104,9 +128,25 @@ class RightHandSides {
     }
   }
 
+  /// The same of unit vectors, with zeros in what products read of them beside a leaf's own.
+  void take_in_units(const Chunk& chunk, const Sweep& sweep) {
+    const GlobalTile first = leaves_of(chunk).front().begin;
+    const auto [sums, solutions] = sides(chunk, sweep, rows_.local_begin(first), {rows_.local_extent()},
+                                         columns_.local_begin(first), {columns_.local_extent()}, rows_.tiles_end());
+    kernels::set_zero<T>(exec_, sums);
+    if (solutions.data() != sums.data()) kernels::set_zero<T>(exec_, solutions);
+    for (const TileRange k : leaves_of(chunk)) {
+      const std::int64_t begin = rows_.begin(k.begin) - rows_.begin(first);
+      if (begin >= chunk.size()) return;
+      if (!owns(k)) continue;
+      const View sum = sides(chunk, sweep, k).first;
+      kernels::set_identity<T>(exec_, block(sum, 0, rows_.extent_of(k), begin, begin + rows_.extent_of(k)));
+    }
+  }
+
   /// What other ranks than the owner add to a sum begins with nothing.
   void clear_shares(const Chunk& chunk, const Sweep& sweep) {
-    for (const TileRange k : leaves_.all()) {
+    for (const TileRange k : leaves_of(chunk)) {
       if (!owns(k)) kernels::set_zero<T>(exec_, sides(chunk, sweep, k).first);
     }
   }
@@ -115,7 +155,7 @@ class RightHandSides {
   /// the owner, where `finish(sum)` makes a solution of it; or it takes the solution in.
   template <class Finish>
   void settle(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep, TileRange k, const Finish& finish) {
-    const std::optional<Sweep::Role> role = sweep.role(k);
+    const std::optional<Sweep::Role> role = sweep.role(k, leaves_of(*chunk).front().begin);
     if (!role) return;
     const auto [sum, solution] = sides(*chunk, sweep, k);
     if (role->solution_from >= 0) return receive_solution(tasks, chunk, role->solution_from, solution);
@@ -161,8 +201,9 @@ class RightHandSides {
   /// x from this rank's rows, and from those of the other process rows, into b.
   void replicate(TaskList& tasks, const ChunkPointer& chunk) {
     tasks.then([this, chunk] {
-      const View mine = of(*chunk, at_rows_, 0, rows_.local_extent());
-      grid_.rows() == 1 ? copy(mine, of(*chunk, b_, 0, rows_.n)) : scatter(*chunk, grid_.row(), mine);
+      const View mine = of(*chunk, at_rows_, 0, rows_.local_extent(), rows_.tiles_end());
+      grid_.rows() == 1 ? copy(mine, of(*chunk, b_, 0, rows_.n, rows_.tiles_end()))
+                        : scatter(*chunk, grid_.row(), mine);
     });
     for (int step = 1; step < grid_.rows(); ++step) {
       const int to = (grid_.row() + step) % grid_.rows();
@@ -172,7 +213,7 @@ class RightHandSides {
         const Region region("tessera::solve::exchange");
         chunk->received[0] = transfers_.receive(exec_, buffers_of(*chunk).others, height * chunk->size(),
                                                 grid_.rank_of(from, grid_.col()), {Tag::rows, chunk->slot});
-        const View mine = of(*chunk, at_rows_, 0, rows_.local_extent());
+        const View mine = of(*chunk, at_rows_, 0, rows_.local_extent(), rows_.tiles_end());
         transfers_.send(exec_, static_cast<const T*>(mine.data()), static_cast<std::int64_t>(mine.size()),
                         grid_.rank_of(to, grid_.col()), {Tag::rows, chunk->slot});
       });
@@ -188,18 +229,22 @@ class RightHandSides {
   View whole(T* data, std::int64_t rows) const {
     return make_matrix_view<MemorySpace>(data, rows, nrhs_, std::max<std::int64_t>(1, rows));
   }
-  static View of(const Chunk& chunk, const View& a, std::int64_t first, std::int64_t count) {
-    return block(a, first, first + count, chunk.begin, chunk.end);
+  /// Rows of right-hand sides, up to those of the tiles before `end`.
+  View of(const Chunk& chunk, const View& a, std::int64_t first, std::int64_t count, GlobalTile end) const {
+    std::int64_t size = chunk.size();
+    if (chunk.unit_leaf) size = std::min(size, rows_.begin(end) - rows_.begin(leaves_of(chunk).front().begin));
+    return block(a, first, first + count, chunk.begin, chunk.begin + size);
   }
   View at_rows(const Chunk& chunk, TileRange k) const {
-    return of(chunk, at_rows_, rows_.local_begin(k.begin).value, rows_.is_mine(k.begin) ? rows_.extent_of(k) : 0);
+    return of(chunk, at_rows_, rows_.local_begin(k.begin).value, rows_.is_mine(k.begin) ? rows_.extent_of(k) : 0,
+              k.end);
   }
   View at_columns(const Chunk& chunk, TileRange k) const {
     return of(chunk, at_columns_, columns_.local_begin(k.begin).value,
-              columns_.is_mine(k.begin) ? columns_.extent_of(k) : 0);
+              columns_.is_mine(k.begin) ? columns_.extent_of(k) : 0, k.end);
   }
   View b(const Chunk& chunk, TileRange k) const {
-    return of(chunk, b_, rows_.begin(k.begin).value, rows_.extent_of(k));
+    return of(chunk, b_, rows_.begin(k.begin).value, rows_.extent_of(k), k.end);
   }
 
   /// Nothing, where both are the same memory.
@@ -223,7 +268,8 @@ class RightHandSides {
   void receive_solution(TaskList& tasks, const ChunkPointer& chunk, int from, const View& to) {
     const int turn = next_turn(*chunk);
     const auto rows = static_cast<std::int64_t>(to.extent(0));
-    const View message = make_matrix_view<MemorySpace>(buffers_of(*chunk).received[turn], rows, chunk->size(), rows);
+    const View message = make_matrix_view<MemorySpace>(buffers_of(*chunk).received[turn], rows,
+                                                       static_cast<std::int64_t>(to.extent(1)), rows);
     tasks.when(buffers_are_free(chunk, turn), [this, chunk, turn, message, from] {
       chunk->received[turn] =
           transfers_.receive(exec_, message.data(), static_cast<std::int64_t>(message.size()), from, tag_of(*chunk));
@@ -239,10 +285,11 @@ class RightHandSides {
     const Region region("tessera::solve::exchange");
     const auto rows = static_cast<std::int64_t>(y.extent(0));
     T* const buffer = buffers_of(chunk).sent[turn];
-    kernels::copy<T>(exec_, y, make_matrix_view<MemorySpace>(buffer, rows, chunk.size(), rows));
+    kernels::copy<T>(exec_, y,
+                     make_matrix_view<MemorySpace>(buffer, rows, static_cast<std::int64_t>(y.extent(1)), rows));
     for (const int destination : destinations) {
-      chunk.sent[turn].push_back(
-          transfers_.send(exec_, static_cast<const T*>(buffer), rows * chunk.size(), destination, tag_of(chunk)));
+      chunk.sent[turn].push_back(transfers_.send(exec_, static_cast<const T*>(buffer),
+                                                 static_cast<std::int64_t>(y.size()), destination, tag_of(chunk)));
     }
   }
 

@@ -55,15 +55,16 @@ class Sweep {
     std::vector<int> solution_to;  ///< ranks; of the owner
   };
 
-  /// None, if there is nothing for this rank to do.
-  std::optional<Role> role(TileRange leaf) const {
+  /// None, if there is nothing for this rank to do. `first`: the tile at which a forward sweep begins, and a backward
+  /// one ends.
+  std::optional<Role> role(TileRange leaf, GlobalTile first) const {
     const GlobalTile k = leaf.begin;
     Role role;
     if (sums_.is_mine(k)) {
       role.owns = solutions_.is_mine(k);
       const auto beside =
           ring_neighbours(solutions_.coordinate, solutions_.owner(k), solutions_.processes,
-                          [&](int coordinate) { return has_share(solutions_.seen_from(coordinate), leaf); });
+                          [&](int coordinate) { return has_share(solutions_.seen_from(coordinate), leaf, first); });
       if (!beside && !role.owns) return std::nullopt;
       const auto rank = [&](int coordinate) { return coordinate < 0 ? -1 : rank_of(sums_.coordinate, coordinate); };
       if (beside) role.sum = {rank(beside->previous), rank(beside->next)};
@@ -88,8 +89,9 @@ class Sweep {
     return grid_.rank_of(row, col);
   }
   /// Whether a process has something to add to a leaf: L(leaf, left) or L(below, leaf).
-  bool has_share(const BlockCyclic& solutions, TileRange leaf) const {
-    return is_forward() ? solutions.local_begin(leaf.begin).value > 0 : solutions.local_extent_from(leaf.end) > 0;
+  bool has_share(const BlockCyclic& solutions, TileRange leaf, GlobalTile first) const {
+    return is_forward() ? solutions.local_begin(first) < solutions.local_begin(leaf.begin)
+                        : solutions.local_extent_from(leaf.end) > 0;
   }
   /// Whether a process goes on with the solution: from rows below; x is wanted everywhere, and a product nowhere.
   bool wants_solution(const BlockCyclic& sums, TileRange leaf) const {

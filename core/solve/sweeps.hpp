@@ -25,6 +25,7 @@ class Sweeps {
   using MemorySpace = typename Exec::memory_space;
   using View = MatrixView<T, MemorySpace>;
   using Buffers = SolveBuffers<T, Exec>;
+  using Chunk = typename RightHandSides<T, Exec>::Chunk;
 
   Sweeps(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor, T* b,
          std::int64_t nrhs, const Buffers& buffers, Memory<MemorySpace>& memory)
@@ -50,6 +51,33 @@ class Sweeps {
     });
   }
 
+  /// The sweeps, which solve, over all unit vectors: those of some leaves at a time, which `take(chunk)` has then.
+  template <class Take>
+  void run_on_units(const Take& take) {
+    std::vector<LeafRange> parts;
+    for (LeafRange part{0, 0}; part.begin < leaf_count(); part.begin = part.end) {
+      while (part.end < leaf_count() && rows_.extent_of(tiles_of({part.begin, part.end + 1})) <= x_.chunk_size()) {
+        ++part.end;
+      }
+      parts.push_back(part);
+    }
+    const auto make = [&](std::int64_t i, int slot) {
+      const LeafRange& part = parts[static_cast<std::size_t>(i)];
+      const std::int64_t begin = slot * x_.chunk_size();
+      return Chunk{begin, begin + rows_.extent_of(tiles_of(part)), slot, part.begin};
+    };
+    x_.run_for_chunks(static_cast<std::int64_t>(parts.size()), make, [&](TaskList& tasks, const ChunkPointer& chunk) {
+      tasks.then([this, chunk] { x_.take_in_units(*chunk, sweeps_.front()); });
+      for (const Sweep& sweep : sweeps_) {
+        tasks.then([this, chunk, &sweep] { x_.clear_shares(*chunk, sweep); });
+        solve_all(tasks, chunk, sweep);
+      }
+      tasks.then([chunk, &take] { take(*chunk); });
+    });
+  }
+
+  RightHandSides<T, Exec>& right_hand_sides() { return x_; }
+
  private:
   using ChunkPointer = typename RightHandSides<T, Exec>::ChunkPointer;
 
@@ -59,18 +87,19 @@ class Sweeps {
     std::int64_t size() const { return end - begin; }
   };
 
-  LeafRange all() const { return {0, static_cast<std::int64_t>(leaves_.all().size())}; }
+  std::int64_t leaf_count() const { return static_cast<std::int64_t>(leaves_.all().size()); }
+  LeafRange leaves_of(const Chunk& chunk) const { return {chunk.unit_leaf.value_or(0), leaf_count()}; }
   TileRange leaf(std::int64_t i) const { return leaves_.all()[static_cast<std::size_t>(i)]; }
   TileRange tiles_of(const LeafRange& leaves) const { return {leaf(leaves.begin).begin, leaf(leaves.end - 1).end}; }
 
   void solve_all(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep) {
-    sweep_over(tasks, chunk, sweep, all(), [&](std::int64_t i) {
+    sweep_over(tasks, chunk, sweep, leaves_of(*chunk), [&](std::int64_t i) {
       x_.settle(tasks, chunk, sweep, leaf(i), [this, op = sweep.op(), i](const View& sum) { divide(op, i, sum); });
     });
   }
 
   void multiply_all(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep) {
-    sweep_over(tasks, chunk, sweep, all(), [&](std::int64_t i) {
+    sweep_over(tasks, chunk, sweep, {0, leaf_count()}, [&](std::int64_t i) {
       if (!x_.owns(leaf(i))) return;
       tasks.then([this, chunk, &sweep, i] { multiply(sweep.op(), i, x_.sides(*chunk, sweep, leaf(i)).first); });
     });
@@ -100,7 +129,7 @@ class Sweeps {
     if (first == last) return;
     l_.layout().for_each_slab(
         columns_.local_begin(j.begin), columns_.local_begin(j.end), [&](LocalIndex from, LocalIndex to) {
-          const auto [sums, solutions] = x_.sides(*chunk, sweep, first, last, from, to);
+          const auto [sums, solutions] = x_.sides(*chunk, sweep, first, last, from, to, j.end);
           tasks.then([this, &sweep, l = l_.view(first, last, from, to), to_sums = sums, from_y = solutions] {
             const Region region("tessera::solve::update");
             const T sign(sweep.solves() ? -1 : 1);

@@ -124,6 +124,18 @@ class CholeskyFactor {
   template <class Exec, class Rows>
   void append(const Exec& exec, const Rows& rows);
 
+  /// d = the diagonal of A^-1, without the rest of it: n^3 / 3 flops, as the factorisation, and as much is sent.
+  ///
+  /// Sums are in double. Collective over the factor's grid; it begins after what `exec` has been given, and is complete
+  /// when it returns. A rank takes memory for some hundred columns of A, which memory_plan knows.
+  /// @param exec works in the factor's memory space
+  /// @param d a rank-1 View of n real numbers, of the real type of T, in any layout and memory space; it comes to the
+  ///   same bits on every rank, and from run to run
+  /// @throws std::invalid_argument on every rank, if d does not have n numbers or the ranks disagree
+  /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
+  template <class Exec, class D>
+  void inverse_diagonal(const Exec& exec, const D& d) const;
+
   /// log det A = 2 sum over k of log L(k, k), the same bits on every rank. Local.
   double log_determinant() const { return log_determinant_; }
 
@@ -164,6 +176,7 @@ struct FactorAccess {
     factor.inverses_ = inverses;
   }
   static T* inverses(const Factor& factor) { return reinterpret_cast<T*>(factor.inverses_.data()); }
+  static Memory<MemorySpace>& memory(Factor& factor) { return factor.memory_; }
   /// Gives the factor the memory for its solves.
   static void keep(Factor& factor, Memory<MemorySpace>&& memory) { factor.memory_ = std::move(memory); }
 };
@@ -219,6 +232,13 @@ using GatherFrom = void (*)(const Exec& exec, const Strided<const T>& from, T* t
 template <class T, class Exec>
 void append(const Exec& exec, CholeskyFactor<T, typename Exec::memory_space>& factor, const Strided<const T>& rows,
             const GatherFrom<T, Exec>& gather, Memory<typename Exec::memory_space>& memory);
+
+/// Collective. The diagonal of A^-1, in the memory of `exec`; then each rank calls `deliver`, which takes it from
+/// there.
+template <class T, class Exec>
+void inverse_diagonal(const Exec& exec, const CholeskyFactor<T, typename Exec::memory_space>& factor,
+                      Memory<typename Exec::memory_space>& memory, const std::function<void(const RealOf<T>*)>& deliver,
+                      const Schedule& schedule = {});
 
 }  // namespace detail
 
@@ -346,6 +366,28 @@ void CholeskyFactor<T, MemorySpace>::append(const Exec& exec, const Rows& rows) 
     agreement.same("rows", detail::describe(numbers));
   });
   detail::append<T, Exec>(exec, *this, numbers, detail::gather_from<typename Rows::memory_space, T, Exec>, memory_);
+}
+
+template <Scalar T, class MemorySpace>
+template <class Exec, class D>
+void CholeskyFactor<T, MemorySpace>::inverse_diagonal(const Exec& exec, const D& d) const {
+  detail::require_backend<Exec>();
+  static_assert(std::is_same_v<typename Exec::memory_space, MemorySpace>, "exec works where the factor is");
+  static_assert(D::rank == 1, "d is a View of n");
+  static_assert(std::is_same_v<typename D::value_type, detail::RealOf<T>>, "d has the real type of A's scalar");
+  const auto numbers = detail::strided(d);
+  detail::agree(grid().communicator(), "inverse_diagonal", [&](detail::Agreement& agreement) {
+    detail::require_kokkos();
+    if (numbers.extent[0] != n()) {
+      detail::throw_misuse("d", "must have n = " + std::to_string(n()) + " numbers, got " + detail::describe(numbers));
+    }
+    detail::note_matrix(agreement, l_);
+  });
+  const auto deliver = [&](const detail::RealOf<T>* diagonal) {
+    detail::scatter_to<typename D::memory_space, detail::RealOf<T>>(exec, diagonal, numbers);
+    exec.fence();
+  };
+  detail::inverse_diagonal<T>(exec, *this, memory_, std::cref(deliver));
 }
 
 }  // namespace tessera

@@ -12,6 +12,7 @@
 #include <tessera/errors.hpp>
 #include <tessera/gram.hpp>
 #include <tessera/inner_product.hpp>
+#include <tessera/invert.hpp>
 #include <tessera/memory_plan.hpp>
 #include <tessera/norm_one.hpp>
 #include <tessera/options.hpp>

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "core/exchange/rank_sum.hpp"
+#include "core/matrix/leaves.hpp"
+#include "core/matrix/workspace.hpp"
+#include "core/solve/buffers.hpp"
+#include "core/tuning.hpp"
+#include "tessera/detail/schedule.hpp"
+#include "tessera/distribution.hpp"
+#include "tessera/scalar.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace tessera::detail {
+
+/// The memory of inverse_diagonal and of invert: a solve's, for a chunk of unit vectors in each slot, and sums.
+template <class T, class Exec>
+struct InverseBuffers {
+  using MemorySpace = typename Exec::memory_space;
+
+  InverseBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, const Schedule& schedule)
+      : columns(schedule.slots_on(layout.rows.processes, layout.columns.processes) * chunk_columns(layout)),
+        sweeps(workspace, layout, columns, {.slots = schedule.slots, .chunk_columns = chunk_columns(layout)}, false) {
+    const std::int64_t n = layout.rows.n;
+    const int ranks = layout.rows.processes * layout.columns.processes;
+    if (layout.rows.processes == 1 || layout.columns.processes == 1) whole = workspace.template take<T>(n, columns);
+    sums = workspace.template take<double>(n);
+    room = workspace.template take<double>(ranks, share_of_sums(n, ranks));
+    diagonal = workspace.template take<RealOf<T>>(n);
+  }
+
+  static std::int64_t chunk_columns(const SlabLayout& layout) {
+    return std::min(layout.rows.n, std::max(Leaves<MemorySpace>(layout).width(), Tuning<MemorySpace>::inverse_columns));
+  }
+
+  std::int64_t columns;  // of all slots
+  SolveBuffers<T, Exec> sweeps;
+  T* whole = nullptr;  // where one process row has all columns, or one process column all rows
+  double* sums;
+  double* room;  // for those of other ranks
+  RealOf<T>* diagonal;
+};
+
+}  // namespace tessera::detail
