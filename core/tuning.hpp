@@ -69,6 +69,9 @@ class Tuning {
   /// Columns of an inverse that are solved for together, unless a leaf has more.
   static constexpr std::int64_t inverse_columns = host ? 256 : 1024;
 
+  /// Of these the most whose parts of L^-1 begin at the same row.
+  static constexpr std::int64_t inverse_block = host ? 64 : 256;
+
   /// Parameters, or samples, of a Jacobian that are multiplied together: a long K for gemm, in strips that are a small
   /// part of the matrix.
   static constexpr std::int64_t gram_depth(std::int64_t n) {

@@ -20,6 +20,10 @@ void cpotrs_(const char* uplo, const int* n, const int* nrhs, const void* a, con
              int* info);
 void zpotrs_(const char* uplo, const int* n, const int* nrhs, const void* a, const int* lda, void* b, const int* ldb,
              int* info);
+void spotri_(const char* uplo, const int* n, float* a, const int* lda, int* info);
+void dpotri_(const char* uplo, const int* n, double* a, const int* lda, int* info);
+void cpotri_(const char* uplo, const int* n, void* a, const int* lda, int* info);
+void zpotri_(const char* uplo, const int* n, void* a, const int* lda, int* info);
 float slansy_(const char* norm, const char* uplo, const int* n, const float* a, const int* lda, float* work);
 double dlansy_(const char* norm, const char* uplo, const int* n, const double* a, const int* lda, double* work);
 float clanhe_(const char* norm, const char* uplo, const int* n, const void* a, const int* lda, float* work);
@@ -95,6 +99,22 @@ class Lapack {
     } else {
       zpotrs_("L", &n_, &one, l_.data(), &ld_, b, &ld_, &info);
     }
+  }
+
+  /// The lower triangle of A^-1, column-major.
+  std::vector<T> inverse() const {
+    std::vector<T> a = l_;
+    int info = 0;
+    if constexpr (std::is_same_v<T, float>) {
+      spotri_("L", &n_, a.data(), &ld_, &info);
+    } else if constexpr (std::is_same_v<T, double>) {
+      dpotri_("L", &n_, a.data(), &ld_, &info);
+    } else if constexpr (std::is_same_v<T, Kokkos::complex<float>>) {
+      cpotri_("L", &n_, a.data(), &ld_, &info);
+    } else {
+      zpotri_("L", &n_, a.data(), &ld_, &info);
+    }
+    return a;
   }
 
   /// An estimate of 1 / (||A||_1 ||A^-1||_1), where `norm` is that of A.

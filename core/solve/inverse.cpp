@@ -140,7 +140,8 @@ void invert(const Exec& exec, CholeskyFactor<T, typename Exec::memory_space>& fa
         const LocalIndex end = begin + columns.extent(j);
         const auto to = matrix.local_block(rows.local_begin(j), {rows.local_extent()}, begin, end);
         const auto solutions =
-            x.sides(chunk, both.back(), rows.local_begin(j), {rows.local_extent()}, begin, end, j + 1).second;
+            x.sides(chunk, both.back(), rows.local_begin(j), {rows.local_extent()}, begin, end, columns.begin(j + 1))
+                .second;
         const std::int64_t offset = columns.begin(j) - columns.begin(first);
         const TakeIn<T, MemorySpace> take_in{
             block(solutions, 0, static_cast<std::int64_t>(solutions.extent(0)), offset, offset + columns.extent(j)),

@@ -106,15 +106,23 @@ class RightHandSides {
     return std::span(leaves_.all()).subspan(static_cast<std::size_t>(chunk.unit_leaf.value_or(0)));
   }
 
+  /// The first of a chunk's unit vectors.
+  GlobalIndex first_unit(const Chunk& chunk) const { return rows_.begin(leaves_of(chunk).front().begin); }
+
+  /// The one after the last; 0, where there are none.
+  GlobalIndex end_of_units(const Chunk& chunk) const {
+    return chunk.unit_leaf ? first_unit(chunk) + chunk.size() : GlobalIndex{0};
+  }
+
   bool owns(TileRange k) const { return rows_.is_mine(k.begin) && columns_.is_mine(k.begin); }
 
   /// The sums and the solutions of a leaf; nothing on a rank that does not have its rows, or columns.
   std::pair<View, View> sides(const Chunk& chunk, const Sweep& sweep, TileRange k) const {
     return sweep.sides(at_rows(chunk, k), at_columns(chunk, k));
   }
-  /// Those of local rows [first, last) and columns [from, to), up to the right-hand sides of the tiles before `end`.
+  /// Those of local rows [first, last) and columns [from, to), up to right-hand side `end` of unit vectors.
   std::pair<View, View> sides(const Chunk& chunk, const Sweep& sweep, LocalIndex first, LocalIndex last,
-                              LocalIndex from, LocalIndex to, GlobalTile end) const {
+                              LocalIndex from, LocalIndex to, GlobalIndex end) const {
     return sweep.sides(of(chunk, at_rows_, first.value, last - first, end),
                        of(chunk, at_columns_, from.value, to - from, end));
   }
@@ -132,11 +140,11 @@ class RightHandSides {
   void take_in_units(const Chunk& chunk, const Sweep& sweep) {
     const GlobalTile first = leaves_of(chunk).front().begin;
     const auto [sums, solutions] = sides(chunk, sweep, rows_.local_begin(first), {rows_.local_extent()},
-                                         columns_.local_begin(first), {columns_.local_extent()}, rows_.tiles_end());
+                                         columns_.local_begin(first), {columns_.local_extent()}, {rows_.n});
     kernels::set_zero<T>(exec_, sums);
     if (solutions.data() != sums.data()) kernels::set_zero<T>(exec_, solutions);
     for (const TileRange k : leaves_of(chunk)) {
-      const std::int64_t begin = rows_.begin(k.begin) - rows_.begin(first);
+      const std::int64_t begin = rows_.begin(k.begin) - first_unit(chunk);
       if (begin >= chunk.size()) return;
       if (!owns(k)) continue;
       const View sum = sides(chunk, sweep, k).first;
@@ -201,9 +209,8 @@ class RightHandSides {
   /// x from this rank's rows, and from those of the other process rows, into b.
   void replicate(TaskList& tasks, const ChunkPointer& chunk) {
     tasks.then([this, chunk] {
-      const View mine = of(*chunk, at_rows_, 0, rows_.local_extent(), rows_.tiles_end());
-      grid_.rows() == 1 ? copy(mine, of(*chunk, b_, 0, rows_.n, rows_.tiles_end()))
-                        : scatter(*chunk, grid_.row(), mine);
+      const View mine = of(*chunk, at_rows_, 0, rows_.local_extent(), {rows_.n});
+      grid_.rows() == 1 ? copy(mine, of(*chunk, b_, 0, rows_.n, {rows_.n})) : scatter(*chunk, grid_.row(), mine);
     });
     for (int step = 1; step < grid_.rows(); ++step) {
       const int to = (grid_.row() + step) % grid_.rows();
@@ -213,7 +220,7 @@ class RightHandSides {
         const Region region("tessera::solve::exchange");
         chunk->received[0] = transfers_.receive(exec_, buffers_of(*chunk).others, height * chunk->size(),
                                                 grid_.rank_of(from, grid_.col()), {Tag::rows, chunk->slot});
-        const View mine = of(*chunk, at_rows_, 0, rows_.local_extent(), rows_.tiles_end());
+        const View mine = of(*chunk, at_rows_, 0, rows_.local_extent(), {rows_.n});
         transfers_.send(exec_, static_cast<const T*>(mine.data()), static_cast<std::int64_t>(mine.size()),
                         grid_.rank_of(to, grid_.col()), {Tag::rows, chunk->slot});
       });
@@ -229,22 +236,22 @@ class RightHandSides {
   View whole(T* data, std::int64_t rows) const {
     return make_matrix_view<MemorySpace>(data, rows, nrhs_, std::max<std::int64_t>(1, rows));
   }
-  /// Rows of right-hand sides, up to those of the tiles before `end`.
-  View of(const Chunk& chunk, const View& a, std::int64_t first, std::int64_t count, GlobalTile end) const {
+  /// Rows of right-hand sides, of unit vectors up to vector `end`.
+  View of(const Chunk& chunk, const View& a, std::int64_t first, std::int64_t count, GlobalIndex end) const {
     std::int64_t size = chunk.size();
-    if (chunk.unit_leaf) size = std::min(size, rows_.begin(end) - rows_.begin(leaves_of(chunk).front().begin));
+    if (chunk.unit_leaf) size = std::min(size, end - first_unit(chunk));
     return block(a, first, first + count, chunk.begin, chunk.begin + size);
   }
   View at_rows(const Chunk& chunk, TileRange k) const {
     return of(chunk, at_rows_, rows_.local_begin(k.begin).value, rows_.is_mine(k.begin) ? rows_.extent_of(k) : 0,
-              k.end);
+              rows_.begin(k.end));
   }
   View at_columns(const Chunk& chunk, TileRange k) const {
     return of(chunk, at_columns_, columns_.local_begin(k.begin).value,
-              columns_.is_mine(k.begin) ? columns_.extent_of(k) : 0, k.end);
+              columns_.is_mine(k.begin) ? columns_.extent_of(k) : 0, rows_.begin(k.end));
   }
   View b(const Chunk& chunk, TileRange k) const {
-    return of(chunk, b_, rows_.begin(k.begin).value, rows_.extent_of(k), k.end);
+    return of(chunk, b_, rows_.begin(k.begin).value, rows_.extent_of(k), rows_.begin(k.end));
   }
 
   /// Nothing, where both are the same memory.

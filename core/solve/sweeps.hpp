@@ -5,9 +5,11 @@
 #include "core/solve/right_hand_sides.hpp"
 #include "core/solve/sweep.hpp"
 #include "core/timed.hpp"
+#include "core/tuning.hpp"
 #include "kernels/blas.hpp"
 #include "tessera/cholesky_factor.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -51,7 +53,8 @@ class Sweeps {
     });
   }
 
-  /// The sweeps, which solve, over all unit vectors: those of some leaves at a time, which `take(chunk)` has then.
+  /// The sweeps, which solve, over all unit vectors: those of some leaves at a time, which `take(chunk)` has then, in
+  /// order. It may change the columns of L at which its chunk's vectors begin: what comes later does not need them.
   template <class Take>
   void run_on_units(const Take& take) {
     std::vector<LeafRange> parts;
@@ -66,13 +69,18 @@ class Sweeps {
       const std::int64_t begin = slot * x_.chunk_size();
       return Chunk{begin, begin + rows_.extent_of(tiles_of(part)), slot, part.begin};
     };
+    GlobalIndex next{0};
     x_.run_for_chunks(static_cast<std::int64_t>(parts.size()), make, [&](TaskList& tasks, const ChunkPointer& chunk) {
       tasks.then([this, chunk] { x_.take_in_units(*chunk, sweeps_.front()); });
       for (const Sweep& sweep : sweeps_) {
         tasks.then([this, chunk, &sweep] { x_.clear_shares(*chunk, sweep); });
         solve_all(tasks, chunk, sweep);
       }
-      tasks.then([chunk, &take] { take(*chunk); });
+      tasks.when([this, chunk, &next] { return x_.first_unit(*chunk) == next; },
+                 [this, chunk, &take, &next] {
+                   take(*chunk);
+                   next = x_.end_of_units(*chunk);
+                 });
     });
   }
 
@@ -127,14 +135,24 @@ class Sweeps {
     const LocalIndex first = rows_.local_begin(i.begin);
     const LocalIndex last = rows_.local_begin(i.end);
     if (first == last) return;
+    const auto add = [&](LocalIndex from, LocalIndex to, GlobalIndex end) {
+      const auto [sums, solutions] = x_.sides(*chunk, sweep, first, last, from, to, end);
+      tasks.then([this, &sweep, l = l_.view(first, last, from, to), to_sums = sums, from_y = solutions] {
+        const Region region("tessera::solve::update");
+        const T sign(sweep.solves() ? -1 : 1);
+        kernels::gemm<T>(queue_, sign, sweep.op(), l, kernels::Op::none, from_y, T(1), to_sums);
+      });
+    };
+    // Columns at which unit vectors begin have a triangle of numbers that are not left out: some columns at a time.
+    const LocalIndex behind = columns_.local_lower_bound(x_.end_of_units(*chunk));
     l_.layout().for_each_slab(
         columns_.local_begin(j.begin), columns_.local_begin(j.end), [&](LocalIndex from, LocalIndex to) {
-          const auto [sums, solutions] = x_.sides(*chunk, sweep, first, last, from, to, j.end);
-          tasks.then([this, &sweep, l = l_.view(first, last, from, to), to_sums = sums, from_y = solutions] {
-            const Region region("tessera::solve::update");
-            const T sign(sweep.solves() ? -1 : 1);
-            kernels::gemm<T>(queue_, sign, sweep.op(), l, kernels::Op::none, from_y, T(1), to_sums);
-          });
+          while (from < std::min(to, behind)) {
+            const LocalIndex next = std::min({from + Tuning<MemorySpace>::inverse_block, to, behind});
+            add(from, next, columns_.to_global(next + -1) + 1);
+            from = next;
+          }
+          if (from < to) add(from, to, {rows_.n});
         });
   }
 

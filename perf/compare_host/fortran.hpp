@@ -15,6 +15,9 @@ namespace tessera::perf {
   extern "C" void t##potrf_(const char*, const int* n, void* a, const int* lda, int* info, std::size_t);               \
   extern "C" void t##potrs_(const char*, const int* n, const int* nrhs, const void* a, const int* lda, void* b,        \
                             const int* ldb, int* info, std::size_t);                                                   \
+  extern "C" void t##potri_(const char*, const int* n, void* a, const int* lda, int* info, std::size_t);               \
+  extern "C" void p##t##potri_(const char*, const int* n, void* a, const int* ia, const int* ja, const int* desc,      \
+                               int* info, std::size_t);                                                                \
   extern "C" void p##t##potrf_(const char*, const int* n, void* a, const int* ia, const int* ja, const int* desc,      \
                                int* info, std::size_t);                                                                \
   extern "C" void p##t##potrs_(const char*, const int* n, const int* nrhs, const void* a, const int* ia,               \
@@ -33,6 +36,17 @@ namespace tessera::perf {
   inline int potrs(int n, int nrhs, const T* a, int lda, T* b) {                                                       \
     int info = 0;                                                                                                      \
     t##potrs_("L", &n, &nrhs, a, &lda, b, &n, &info, 1);                                                               \
+    return info;                                                                                                       \
+  }                                                                                                                    \
+  inline int potri(int n, T* a, int lda) {                                                                             \
+    int info = 0;                                                                                                      \
+    t##potri_("L", &n, a, &lda, &info, 1);                                                                             \
+    return info;                                                                                                       \
+  }                                                                                                                    \
+  inline int ppotri(int n, T* a, const int* desc) {                                                                    \
+    const int one = 1;                                                                                                 \
+    int info = 0;                                                                                                      \
+    p##t##potri_("L", &n, a, &one, &one, desc, &info, 1);                                                              \
     return info;                                                                                                       \
   }                                                                                                                    \
   inline int ppotrf(int n, T* a, const int* desc) {                                                                    \

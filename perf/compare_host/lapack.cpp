@@ -60,6 +60,8 @@ Contender lapack_contender(const Problem<T>& problem) {
          [=] { require_success("potrs", potrs(n, static_cast<int>(columns), state->a.data(), n, state->x.data())); },
          [=] { return problem.error(state->x); }});
   }
+  contender.steps.push_back(
+      {"invert", problem.invert_flops(), {}, [=] { require_success("potri", potri(n, state->a.data(), n)); }, {}});
   return contender;
 }
 

@@ -73,6 +73,21 @@ Contender tessera_contender(const Problem<T, Exec>& problem, GridShape shape, st
                                },
                                [=] { return problem.error(state->x); }});
   }
+  using Real = detail::RealOf<T>;
+  const auto n = static_cast<std::size_t>(problem.n);
+  contender.steps.push_back({"inverse_diagonal",
+                             problem.factor_flops(),
+                             {},
+                             [=] {
+                               const Kokkos::View<Real*, Space> d("tessera::compare::diagonal", n);
+                               state->factor->inverse_diagonal(problem.exec, d);
+                             },
+                             {}});
+  contender.steps.push_back({"invert",
+                             problem.invert_flops(),
+                             {},
+                             [=] { state->matrix.emplace(invert(problem.exec, std::move(*state->factor))); },
+                             {}});
   return contender;
 }
 

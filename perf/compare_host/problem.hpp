@@ -78,6 +78,7 @@ struct Problem {
   static constexpr double flop_factor = is_complex<T> ? 4 : 1;
 
   double factor_flops() const { return flop_factor * cube() / 3; }
+  double invert_flops() const { return 2 * factor_flops(); }
   double solve_flops(std::int64_t columns) const {
     return flop_factor * 2 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(columns);
   }

@@ -61,6 +61,11 @@ Contender scalapack_contender(const Problem<T>& problem, GridShape grid, int blo
            return problem.error(whole);
          }});
   }
+  contender.steps.push_back({"invert",
+                             problem.invert_flops(),
+                             {},
+                             [=] { require_success("ppotri", ppotri(n, state->a.local.data(), state->a.desc.data())); },
+                             {}});
   return contender;
 }
 

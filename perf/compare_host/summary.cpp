@@ -45,6 +45,21 @@ std::vector<Ratio> ratios(const std::vector<Contender>& contenders) {
         }
       }
     }
+    if (const Step* invert = ours.find("invert"); invert && ours.name == "Tessera") {
+      for (const char* name : {"LAPACK", "ScaLAPACK"}) {
+        const Contender* theirs = best(contenders, name, "invert");
+        if (!theirs) continue;
+        const Step& factored = *theirs->find("factorize");
+        const Step& inverted = *theirs->find("invert");
+        found.push_back({full_name(ours), full_name(*theirs), "factorize and invert",
+                         (factored.median() + inverted.median()) / (factorize->median() + invert->median()),
+                         (factored.least() + inverted.least()) / (factorize->least() + invert->least())});
+      }
+    }
+    if (const Step* diagonal = ours.find("inverse_diagonal"); diagonal && factorize) {
+      found.push_back({full_name(ours), "factorize", diagonal->name, factorize->median() / diagonal->median(),
+                       factorize->least() / diagonal->least()});
+    }
     for (const Contender& whole : contenders) {
       if (ours.name != "Tessera" || whole.name != "cholesky_distributed" || whole.detail != ours.detail) continue;
       const Step* solve = ours.find("solve 1");
