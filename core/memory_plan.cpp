@@ -6,6 +6,7 @@
 #include "core/factorize/traffic.hpp"
 #include "core/matrix/leaves.hpp"
 #include "core/solve/buffers.hpp"
+#include "core/solve/inverse_buffers.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_distributed.hpp"
 #include "tessera/detail/saturated.hpp"
@@ -76,7 +77,8 @@ class SystemMemory {
     RankMemory memory = known->second;
     memory.matrix = allocated(detail::saturated_product(layout.size(), size));
     // The workspace is taken from phase to phase.
-    const std::int64_t workspace = std::max({memory.redistribute, memory.factorize, memory.solve});
+    const std::int64_t workspace =
+        std::max({memory.redistribute, memory.factorize, memory.solve, options_.inverse ? memory.inverse : 0});
     for (const std::int64_t bytes : {memory.matrix, memory.inverses, memory.right_hand_sides, workspace}) {
       memory.peak = detail::saturated_sum(memory.peak, bytes);
     }
@@ -113,6 +115,7 @@ class SystemMemory {
     }
     memory.factorize = detail::factorize_bytes<T, Exec>(layout, moduli_, schedule);
     if (nrhs > 0) memory.solve = detail::bytes_of<detail::SolveBuffers<T, Exec>, MemorySpace>(layout, nrhs, schedule);
+    if (n_ > 0) memory.inverse = detail::bytes_of<detail::InverseBuffers<T, Exec>, MemorySpace>(layout, schedule);
     return memory;
   }
 

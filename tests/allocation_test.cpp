@@ -237,13 +237,38 @@ TEST_F(AllocationTest, Measures) {
   const ProcessGrid grid(comm);
   const auto matrix = matrix_on(grid);
   const auto l = factorize(exec, matrix_on(grid));  // which has no memory for solves yet
+  const Kokkos::View<double*> d("d", n);
   const auto measures = [&](const CholeskyFactor<T>& factor) {
+    factor.inverse_diagonal(exec, d);
     return std::array{norm_one(exec, matrix), inner_product(exec, matrix, Dominant<T>{n, 2}),
                       factor.reciprocal_condition(exec, 2)};
   };
   const auto expected = measures(factorize(exec, matrix_on(grid)));
+  const auto diagonal = to_host(d);
   std::array<double, 3> result = {};
-  all_fail_in_turn([&] { result = measures(l); }, [&] { EXPECT_EQ(result, expected); });
+  all_fail_in_turn([&] { result = measures(l); },
+                   [&] {
+                     EXPECT_EQ(result, expected);
+                     EXPECT_TRUE(same_bits(to_host(d), diagonal));
+                   });
+}
+
+TEST_F(AllocationTest, Inverse) {
+  const System<double> system(comm, 6);
+  const Exec exec;
+  const ProcessGrid grid(comm);
+  std::vector<double> inverse;
+  const auto call = [&] {
+    ShardedMatrix<double> matrix(grid, system.n, 2);
+    redistribute(exec, system.a, matrix, 0);
+    const auto result = invert(exec, factorize(exec, std::move(matrix)));
+    const int left = std::exchange(heap.left, 0);
+    inverse = lower_tiles(result);
+    heap.left = left;
+  };
+  call();
+  const auto expected = inverse;
+  all_fail_in_turn(call, [&] { EXPECT_EQ(inverse, expected); });
 }
 
 // Several steps, so that there are old columns to subtract by integers.

@@ -179,8 +179,7 @@ TYPED_TEST(InverseTest, OfAnIllConditionedMatrix) {
 TYPED_TEST(InverseTest, ByManyChunksAndLateMessages) {
   using T = TypeParam;
   for (const GridShape shape : all_grids(this->ranks)) {
-    for (const auto& [n, tile] : {std::pair<std::int64_t, std::int64_t>{1100, 260}, {700, 60}}) {
-      if (n > 1000 && shape.rows != 1 && shape.cols != 1) continue;  // takes long
+    for (const auto& [n, tile] : {std::pair<std::int64_t, std::int64_t>{530, 130}, {530, 60}}) {
       SCOPED_TRACE(::testing::Message() << "tile " << tile << ", " << shape.rows << " x " << shape.cols);
       auto l = this->factor(shape, n, tile);
       const auto d = this->diagonal(l);

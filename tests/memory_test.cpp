@@ -148,6 +148,34 @@ TYPED_TEST(MemoryTest, ThePlanOfAReserveIsRight) {
   }
 }
 
+TYPED_TEST(MemoryTest, ThePlanOfAnInverseIsRight) {
+  using T = TypeParam;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    for (const auto [n, tile] : {std::array<std::int64_t, 2>{0, 16}, {5, 7}, {203, 16}, {500, 100}, {700, 300}}) {
+      SCOPED_TRACE(::testing::Message() << "n " << n << ", " << shape.rows << " x " << shape.cols << ", tile " << tile);
+      const MemoryPlanOptions options{.nrhs = 0, .tile_size = tile, .inverse = true};
+      const MemoryPlan plan = memory_plan<T, Exec>(n, shape, options);
+      const RankMemory& mine = plan.ranks[static_cast<std::size_t>(this->rank)];
+      const Kokkos::View<detail::RealOf<T>*> d("d", static_cast<std::size_t>(n));
+      for (const bool whole : {false, true}) {
+        Watch watch;
+        ShardedMatrix<T> matrix(grid, n, tile);
+        matrix.fill(Exec{}, Dominant<T>{n});
+        auto l = factorize(Exec{}, std::move(matrix));
+        if (whole) {
+          const auto inverse = invert(Exec{}, std::move(l));
+          EXPECT_EQ(watch.now(), mine.matrix);
+        } else {
+          l.inverse_diagonal(Exec{}, d);
+        }
+        EXPECT_EQ(watch.peak(), mine.matrix + mine.inverses + std::max(mine.factorize, mine.inverse));
+        EXPECT_EQ(watch.peak(), mine.peak);
+      }
+    }
+  }
+}
+
 TYPED_TEST(MemoryTest, ThePlanOfIntegersIsRight) {
   using T = TypeParam;
   for (const GridShape shape : all_grids(this->ranks)) {

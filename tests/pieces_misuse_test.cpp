@@ -267,9 +267,24 @@ TEST_F(PiecesMisuseTest, NormOfA) {
   expect_good(l);
 }
 
+TEST_F(PiecesMisuseTest, InversesOfFactorsThatDiffer) {
+  Factor l = factor();
+  for (const std::int64_t wrong_size : {n - 1, n + 1, std::int64_t{0}}) {
+    wrong("d", {"\\b24\\b", "\\b" + std::to_string(wrong_size) + "\\b"}, [&](bool is_wrong) {
+      l.inverse_diagonal(Exec{}, Kokkos::View<double*>("d", static_cast<std::size_t>(is_wrong ? wrong_size : n)));
+    });
+  }
+  Factor other = factor(2 * tile);
+  const Kokkos::View<double*> d("d", n);
+  wrong_on_one("tile|factor", {}, [&](bool is_wrong) { (is_wrong ? other : l).inverse_diagonal(Exec{}, d); });
+  wrong_on_one("tile|factor", {}, [&](bool is_wrong) { invert(Exec{}, std::move(is_wrong ? other : l)); });
+  expect_good(l);  // as it was
+}
+
 // One rank calls one function while the others call another one.
 TEST_F(PiecesMisuseTest, DifferentFunctionsOnOneGrid) {
   Factor l = factor(tile);
+  Factor kept = factor(tile);
   auto into = matrix();
   const Kokkos::View<double**> j("j", static_cast<std::size_t>(rank == 0 ? n : 0), 3);
   std::vector<std::function<void()>> calls{
@@ -281,6 +296,8 @@ TEST_F(PiecesMisuseTest, DifferentFunctionsOnOneGrid) {
       [&] { l.reciprocal_condition(Exec{}, 1); },
       [&] { l.append(Exec{}, Kokkos::View<double**>("rows", 0, n)); },
       [&] { inner_product(Exec{}, l.matrix(), Zeros<2>{}); },
+      [&] { l.inverse_diagonal(Exec{}, Kokkos::View<double*>("d", n)); },
+      [&] { invert(Exec{}, std::move(kept)); },
   };
   for (const FactorOperation operation : factor_operations) {
     calls.emplace_back([&l, operation] { call(operation, l, Exec{}, Kokkos::View<double*>("b", n)); });
@@ -288,10 +305,10 @@ TEST_F(PiecesMisuseTest, DifferentFunctionsOnOneGrid) {
   for (const auto& one : calls) {
     for (const auto& other : calls) {
       if (&one == &other) continue;
-      wrong_on_one(
-          "operation",
-          {"redistribute|add_gram|factorize|solve|multiply|norm_one|reciprocal_condition|append|inner_product"},
-          [&](bool is_wrong) { is_wrong ? one() : other(); });
+      wrong_on_one("operation",
+                   {"redistribute|add_gram|factorize|solve|multiply|norm_one|reciprocal_condition|append|"
+                    "inner_product|inver"},
+                   [&](bool is_wrong) { is_wrong ? one() : other(); });
     }
   }
   expect_good(l);
@@ -334,6 +351,13 @@ TEST_F(PiecesMisuseTest, MovedFrom) {
                [&](bool is_wrong) { inner_product(Exec{}, is_wrong ? used_up : into, Dominant<double>{n}); });
   wrong_on_one("n|factor", {"\\b0\\b", "\\b24\\b"},
                [&](bool is_wrong) { (is_wrong ? used_up_factor : l).reciprocal_condition(Exec{}, 2); });
+  wrong("d|n|factor", {"\\b0\\b", "\\b24\\b"}, [&](bool is_wrong) {
+    (is_wrong ? used_up_factor : l).inverse_diagonal(Exec{}, Kokkos::View<double*>("d", n));
+  });
+  wrong_on_one("n|factor", {"\\b0\\b", "\\b24\\b"}, [&](bool is_wrong) {
+    auto fresh = factor();
+    invert(Exec{}, std::move(is_wrong ? used_up_factor : fresh));
+  });
   EXPECT_EQ(norm_one(Exec{}, used_up), 0);
   EXPECT_EQ(inner_product(Exec{}, used_up, Dominant<double>{n}), 0);
   EXPECT_EQ(used_up_factor.reciprocal_condition(Exec{}, 2), 1);

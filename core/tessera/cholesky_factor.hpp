@@ -52,8 +52,20 @@ class CholeskyFactor {
   using value_type = T;              ///< the scalar
   using memory_space = MemorySpace;  ///< where L is
 
-  CholeskyFactor(CholeskyFactor&&) = default;             ///< takes over the memory
-  CholeskyFactor& operator=(CholeskyFactor&&) = default;  ///< takes over the memory
+  /// Takes over the memory. A View that is moved from may still own what it had.
+  CholeskyFactor(CholeskyFactor&& other) noexcept
+      : l_(std::move(other.l_)),
+        inverses_(std::exchange(other.inverses_, {})),
+        memory_(std::exchange(other.memory_, {})),
+        log_determinant_(other.log_determinant_) {}
+  /// Takes over the memory.
+  CholeskyFactor& operator=(CholeskyFactor&& other) noexcept {
+    l_ = std::move(other.l_);
+    inverses_ = std::exchange(other.inverses_, {});
+    memory_ = std::exchange(other.memory_, {});
+    log_determinant_ = other.log_determinant_;
+    return *this;
+  }
 
   /// b = A^-1 b, in place, as LAPACK's potrs; the same bits on every rank.
   ///

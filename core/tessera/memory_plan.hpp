@@ -39,10 +39,11 @@ struct MemoryPlanOptions {
   /// As CholeskyOptions::arithmetic. Of Arithmetic::fastest the plan, which knows no device, makes `integer` or
   /// `native`, as MemoryPlan::moduli says: ask for that one then.
   Arithmetic arithmetic = Arithmetic::native;
-  int moduli = 0;  ///< as CholeskyOptions::moduli
+  int moduli = 0;        ///< as CholeskyOptions::moduli
+  bool inverse = false;  ///< whether RankMemory::peak counts inverse_diagonal and invert
 };
 
-/// Bytes that one rank allocates. The buffers of the three phases share one allocation.
+/// Bytes that one rank allocates. The buffers of all phases share one allocation.
 struct RankMemory {
   std::int64_t matrix = 0;            ///< the tiles of A, in which the factor replaces it, with what is reserved
   std::int64_t inverses = 0;          ///< inverses of diagonal blocks, which a factor on a device has
@@ -50,6 +51,7 @@ struct RankMemory {
   std::int64_t redistribute = 0;      ///< buffers for rows, or for J, while A is taken in
   std::int64_t factorize = 0;         ///< buffers of the factorisation: mainly its slots, or residues
   std::int64_t solve = 0;             ///< buffers of a solve; the halves and the products take the same
+  std::int64_t inverse = 0;           ///< buffers of inverse_diagonal, and of invert
   std::int64_t peak = 0;              ///< the most at any time
 };
 
@@ -87,7 +89,7 @@ MemoryPlan plan_memory(std::int64_t n, int ranks, const MemoryPlanOptions& optio
 /// Q = 1. Each has a slot: if P > 1, for rows of L, n / Q numbers each; if Q > 1, for the sum of a block column, n / P
 /// numbers high. A rank sends and receives about n*n (P + Q - 2) / (2 P Q) numbers: each element of L goes once to each
 /// other process row that has rows below it, and each element of A, as a partial sum, once to each other process column
-/// that adds to it.
+/// that adds to it. inverse_diagonal sends as much once more, and invert twice as much.
 ///
 /// CholeskyFactor::append of k rows takes at most what a solve of min(k, 256) right-hand sides with the larger factor
 /// does: ask for that one, with a reserve that is k less.
