@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-// What a factorisation sends, next to ScaLAPACK's on the same grid. Nothing of it depends on time.
+// What a factorisation and an inverse send, next to ScaLAPACK's on the same grid. Nothing of it depends on time.
 namespace tessera::testing {
 namespace {
 
@@ -101,8 +101,8 @@ struct MessageCountTest : ::testing::Test {
   }
 
   /// Each number of the factor goes down a process column once, and each one of A along a process row, as a sum.
-  double bytes_computed() const {
-    return 0.5 * sizeof(double) * static_cast<double>(n) * static_cast<double>(n) * (shape.rows + shape.cols - 2);
+  double bytes_computed(std::int64_t size = n) const {
+    return 0.5 * sizeof(double) * static_cast<double>(size) * static_cast<double>(size) * (shape.rows + shape.cols - 2);
   }
 };
 
@@ -133,6 +133,29 @@ TEST_F(MessageCountTest, HalfOfScalapacksMessages) {
   const Traffic theirs = best_scalapack();
   EXPECT_LE(2 * mine.all.messages, theirs.all.messages);
   EXPECT_LE(2 * mine.busiest.messages, theirs.busiest.messages);
+}
+
+// The diagonal takes what a factorisation sends, and the inverse twice that: each sweep goes over half of a matrix.
+TEST_F(MessageCountTest, InversesSendNoMoreThanScalapacks) {
+  const std::int64_t size = 1500;
+  const perf::Problem<double> problem{MPI_COMM_WORLD, size, {}, {size, 1}};
+  ShardedMatrix<double, Kokkos::HostSpace> a(ProcessGrid(MPI_COMM_WORLD, shape), size, 64);
+  a.fill(problem.exec, problem.a);
+  auto l = factorize<double>(problem.exec, std::move(a));
+  const Kokkos::View<double*, Kokkos::HostSpace> d("d", static_cast<std::size_t>(size));
+  const Traffic diagonal = traffic_of("inverse_diagonal", [&] { l.inverse_diagonal(problem.exec, d); });
+  const Traffic whole = traffic_of("invert", [&] { invert(problem.exec, std::move(l)); });
+  perf::Contender contender = perf::scalapack_contender(problem, shape, 64);
+  contender.prepare();
+  contender.steps.front().run();
+  const Traffic theirs = traffic_of("pdpotri", contender.steps.back().run);
+  contender.clear();
+
+  const double sweep = bytes_computed(size);
+  EXPECT_LE(static_cast<double>(diagonal.all.bytes), 1.1 * sweep);
+  EXPECT_LE(static_cast<double>(whole.all.bytes), 2.1 * sweep);
+  EXPECT_GE(static_cast<double>(whole.all.bytes), 1.6 * sweep);
+  EXPECT_LE(whole.all.bytes, theirs.all.bytes);
 }
 
 // So that the messages are all that there is to compare.
