@@ -162,15 +162,46 @@ class Fuzz {
     if (!l) return;
     switch (c_.b) {
       case RightHandSides::left:
-        return with_factor<RightHandSides::left>(*l);
+        with_factor<RightHandSides::left>(*l);
+        break;
       case RightHandSides::right:
-        return with_factor<RightHandSides::right>(*l);
+        with_factor<RightHandSides::right>(*l);
+        break;
       case RightHandSides::strided:
-        return with_factor<RightHandSides::strided>(*l);
+        with_factor<RightHandSides::strided>(*l);
+        break;
       case RightHandSides::vector:
-        return with_factor<RightHandSides::vector>(*l);
+        with_factor<RightHandSides::vector>(*l);
+        break;
       case RightHandSides::strided_vector:
-        return with_factor<RightHandSides::strided_vector>(*l);
+        with_factor<RightHandSides::strided_vector>(*l);
+        break;
+    }
+    expect_inverse(std::move(*l));
+  }
+
+  /// The diagonal of the inverse by both calls, the first of them while messages are late, and once more.
+  void expect_inverse(CholeskyFactor<T>&& l) const {
+    const Kokkos::View<Real<T>*, Space> d("d", static_cast<std::size_t>(c_.n));
+    HostMatrix<Real<T>> first;
+    for (const int delay : {c_.delay, 0}) {
+      EXPECT_EQ(with_delay(delay, [&] { return l.inverse_diagonal(exec_, d), 0; }), 0);
+      if (delay == c_.delay) first = to_host(d);
+      EXPECT_TRUE(same_bits(to_host(d), first)) << "another call, other bits";
+    }
+    EXPECT_TRUE(same_on_all_ranks(comm_, first));
+    std::optional<ShardedMatrix<T>> inverse;
+    EXPECT_EQ(with_delay(c_.delay, [&] { return inverse.emplace(invert(exec_, std::move(l))), 0; }), 0);
+    if (!inverse) return;
+    const HostTiles tiles(*inverse);
+    const double bound = (8 + static_cast<double>(c_.n)) * epsilon<T>();
+    for (GlobalTile j{0}; j < inverse->columns().tiles_end(); ++j) {
+      if (!inverse->has_tile(j, j)) continue;
+      const auto tile = tiles(j, j);
+      for (std::size_t i = 0; i < tile.extent(0); ++i) {
+        const double expected = first(static_cast<std::size_t>(inverse->rows().begin(j).value) + i, 0);
+        EXPECT_NEAR(static_cast<double>(detail::real(tile(i, i))), expected, bound * expected);
+      }
     }
   }
 
