@@ -69,8 +69,11 @@ class SystemMemory {
 
   RankMemory of_rank(int rank) {
     const SlabLayout layout = layout_of(rank);
-    const Kind kind{layout.rows.local_extent(), layout.columns.local_extent(),
-                    detail::nesting_of(layout.rows, layout.columns), shard_of(rank),
+    const Kind kind{layout.rows.local_extent(),
+                    layout.columns.local_extent(),
+                    detail::nesting_of(layout.rows, layout.columns),
+                    shard_of(rank),
+                    rows_of_b(rank),
                     moduli_ > 0 ? detail::ResidueLayout<T, MemorySpace>(layout, moduli_).size() : 0};
     const auto [known, is_new] = by_kind_.try_emplace(kind);
     if (is_new) known->second = buffers_of(layout, rank);
@@ -87,15 +90,16 @@ class SystemMemory {
 
  private:
   /// All by which the buffers of ranks differ: rows and columns of the local matrix, how the strips of a Gram nest,
-  /// rows or samples, and residues.
-  using Kind = std::tuple<std::int64_t, std::int64_t, detail::Nesting, std::int64_t, std::int64_t>;
+  /// rows or samples, rows of b, and residues.
+  using Kind = std::tuple<std::int64_t, std::int64_t, detail::Nesting, std::int64_t, std::int64_t, std::int64_t>;
 
   static constexpr std::int64_t size{sizeof(T)};
 
   /// Rows of A, or samples of J, that are this rank's.
-  std::int64_t shard_of(int rank) const {
-    return detail::operator_row_begin(shared_out_, ranks_, rank + 1) -
-           detail::operator_row_begin(shared_out_, ranks_, rank);
+  std::int64_t shard_of(int rank) const { return share_of(shared_out_, rank); }
+  std::int64_t rows_of_b(int rank) const { return options_.by_rows ? share_of(n_, rank) : n_; }
+  std::int64_t share_of(std::int64_t all, int rank) const {
+    return detail::operator_row_begin(all, ranks_, rank + 1) - detail::operator_row_begin(all, ranks_, rank);
   }
 
   RankMemory buffers_of(const SlabLayout& layout, int rank) const {
@@ -105,7 +109,7 @@ class SystemMemory {
     RankMemory memory;
     memory.inverses = allocated(detail::Leaves<MemorySpace>(layout.full()).template inverses_size<T>() * size);
     memory.right_hand_sides = detail::saturated_product(
-        allocated(detail::saturated_product(detail::saturated_product(n_, nrhs), size)), one_call ? 2 : 1);
+        allocated(detail::saturated_product(detail::saturated_product(rows_of_b(rank), nrhs), size)), one_call ? 2 : 1);
     if (chunks_) {
       memory.redistribute =
           detail::bytes_of<detail::GramBuffers<T, Exec>, MemorySpace>(layout, *chunks_, rank, buffered_, in_place_);
@@ -114,7 +118,10 @@ class SystemMemory {
           layout, options_.triangle == Triangle::upper, options_.source == Source::buffered_rows ? shard_of(rank) : 0);
     }
     memory.factorize = detail::factorize_bytes<T, Exec>(layout, moduli_, schedule);
-    if (nrhs > 0) memory.solve = detail::bytes_of<detail::SolveBuffers<T, Exec>, MemorySpace>(layout, nrhs, schedule);
+    if (nrhs > 0) {
+      const auto held = options_.by_rows ? std::optional(rows_of_b(rank)) : std::nullopt;
+      memory.solve = detail::bytes_of<detail::SolveBuffers<T, Exec>, MemorySpace>(layout, nrhs, schedule, held);
+    }
     if (n_ > 0) memory.inverse = detail::bytes_of<detail::InverseBuffers<T, Exec>, MemorySpace>(layout, schedule);
     return memory;
   }

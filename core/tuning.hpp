@@ -81,6 +81,9 @@ class Tuning {
   /// Bytes of one buffer of redistribute; there are a few.
   static constexpr std::int64_t chunk_bytes = std::int64_t{1} << (host ? 24 : 28);
 
+  /// The fewest right-hand sides that are worth a chunk of their own: the host's gemm is hardly slower for so few.
+  static constexpr std::int64_t least_chunk = host ? 64 : std::int64_t{1} << 31;
+
   /// The most bytes of one message. What is staged is copied on one side while the packet before is on its way.
   static constexpr std::int64_t message_bytes = std::int64_t{1} << (host ? 30 : 25);
 

@@ -223,6 +223,27 @@ TEST_F(AllocationTest, Append) {
   append();
   const auto expected = lower_tiles(l->matrix());
   all_fail_in_turn(append, [&] { EXPECT_EQ(lower_tiles(l->matrix()), expected); });
+TEST_F(AllocationTest, ByRows) {
+  const System<double> system(comm);
+  const Shards shards = even_shards(system.n, ranks);
+  const auto mine =
+      Kokkos::make_pair(shards[static_cast<std::size_t>(rank)], shards[static_cast<std::size_t>(rank) + 1]);
+  const Kokkos::View<double**> b("b", system.a.extent(0), 2);
+  Kokkos::deep_copy(Kokkos::subview(b, Kokkos::ALL, 0), Kokkos::subview(system.b, mine));
+  const CholeskyOptions options{.local_tile_size = 5};
+  Kokkos::View<double**> x;
+  const auto solve = [&] {
+    x = cholesky_distributed(comm, system.a, ::tessera::ByRows{b}, options).x.rows;
+    const ProcessGrid grid(comm);
+    ShardedMatrix<double> matrix(grid, system.n, 5);
+    redistribute(Exec{}, system.a, matrix, 0);
+    const auto l = factorize(Exec{}, std::move(matrix));
+    l.multiply_upper(Exec{}, ::tessera::ByRows{x});
+    l.solve_upper(Exec{}, ::tessera::ByRows{x});
+  };
+  solve();
+  const auto expected = to_host(x);
+  all_fail_in_turn(solve, [&] { EXPECT_TRUE(same_bits(to_host(x), expected)); });
 }
 
 TEST_F(AllocationTest, Measures) {

@@ -243,7 +243,32 @@ class Fuzz {
         EXPECT_TRUE(same_bits(x, first)) << "another solve, other bits";
       }
       expect_solved(first, right);
+      set(b, [&](std::int64_t k) { return right.data()[k]; });
+      expect_same_by_rows(l, b, first);
     });
+  }
+
+  /// This rank's rows of b alone come to those of x.
+  template <class B>
+  void expect_same_by_rows(const CholeskyFactor<T>& l, const B& b, const HostMatrix<T>& x) const {
+    const Shards shards = c_.is_gram() ? even_shards(c_.n, c_.ranks) : c_.shards;
+    const auto mine =
+        Kokkos::make_pair(shards[static_cast<std::size_t>(rank_)], shards[static_cast<std::size_t>(rank_) + 1]);
+    const auto solve = [&](const auto& rows) {
+      with_delay(c_.delay, [&] {
+        l.solve(exec_, ByRows{rows});
+        return 0;
+      });
+      const auto some = to_host(rows);
+      for (std::int64_t i = mine.first; i < mine.second; ++i) {
+        for (std::size_t c = 0; c < x.extent(1); ++c) EXPECT_EQ(some(i - mine.first, c), x(i, c)) << i << ", " << c;
+      }
+    };
+    if constexpr (B::rank == 1) {
+      solve(Kokkos::subview(b, mine));
+    } else {
+      solve(Kokkos::subview(b, mine, Kokkos::ALL));
+    }
   }
 
   /// What `call` returns, or the order that it throws, while messages are late.

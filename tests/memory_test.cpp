@@ -172,6 +172,40 @@ TYPED_TEST(MemoryTest, ThePlanOfAnInverseIsRight) {
         EXPECT_EQ(watch.peak(), mine.matrix + mine.inverses + std::max(mine.factorize, mine.inverse));
         EXPECT_EQ(watch.peak(), mine.peak);
       }
+/// n x nrhs numbers on all ranks together: this rank's rows of them.
+template <class T>
+auto rows_of_b(std::int64_t n, std::int64_t nrhs, int ranks, int rank) {
+  const Shards shards = even_shards(n, ranks);
+  const auto r = static_cast<std::size_t>(rank);
+  return ByRows{Kokkos::View<T**, Kokkos::LayoutLeft>("b", static_cast<std::size_t>(shards[r + 1] - shards[r]),
+                                                      static_cast<std::size_t>(nrhs))};
+}
+
+TYPED_TEST(MemoryTest, ThePlanByRowsIsRight) {
+  using T = TypeParam;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    for (const auto [n, tile, nrhs] :
+         {std::array<std::int64_t, 3>{0, 7, 3}, {5, 7, 3}, {203, 16, 1}, {203, 30, 300}, {203, 30, 1100}}) {
+      SCOPED_TRACE(::testing::Message() << "n " << n << ", " << shape.rows << " x " << shape.cols << ", nrhs " << nrhs);
+      const auto b = rows_of_b<T>(n, nrhs, this->ranks, this->rank);
+      MemoryPlanOptions asked{.nrhs = nrhs, .by_rows = true, .tile_size = tile};
+      {
+        Watch watch;
+        ShardedMatrix<T> matrix(grid, n, tile);
+        matrix.fill(Exec{}, Dominant<T>{n});
+        const auto l = factorize(Exec{}, std::move(matrix));
+        for (const FactorOperation operation : {FactorOperation::solve, FactorOperation::multiply_upper}) {
+          call(operation, l, Exec{}, b);
+          EXPECT_EQ(watch.peak(), this->planned(n, shape, asked)) << operation;
+        }
+      }
+      if (n < this->ranks) continue;  // Kokkos reports its own header for an x of no elements
+      asked.source = Source::rows;
+      const System<T> system(this->comm, n);
+      Watch watch;
+      cholesky_distributed(this->comm, system.a, b, {.local_tile_size = tile, .grid = shape});
+      EXPECT_EQ(watch.peak(), this->planned(n, shape, asked));
     }
   }
 }
@@ -326,6 +360,28 @@ TEST(MemoryPlanTest, FitsWhatItCan) {
   const MemoryPlan hopeless = memory_plan<double>(n, grid, {.bytes_free = n * n / 2 * 8 / 4});
   EXPECT_FALSE(hopeless.fits);
   EXPECT_LT(hopeless.peak(), roomy.peak());
+}
+
+// A rank has its rows of b and x, and buffers that do not grow with the number of right-hand sides.
+TEST(MemoryPlanTest, ByRowsTakesAShareOfTheRightHandSides) {
+  const std::int64_t n = 20000;
+  const GridShape grid{8, 8};
+  const auto most = [&](std::int64_t nrhs, bool by_rows) {
+    const MemoryPlan plan = memory_plan<double>(n, grid, {.nrhs = nrhs, .by_rows = by_rows, .source = Source::rows});
+    std::int64_t solve = 0;
+    std::int64_t right_hand_sides = 0;
+    for (const RankMemory& rank : plan.ranks) {
+      solve = std::max(solve, rank.solve);
+      right_hand_sides = std::max(right_hand_sides, rank.right_hand_sides);
+    }
+    return std::pair{right_hand_sides, solve};
+  };
+  const auto [some, solve_of_some] = most(2000, true);
+  const auto [many, solve_of_many] = most(10000, true);
+  EXPECT_EQ(many, 2 * 8 * (n / 64 + 1) * 10000);
+  EXPECT_EQ(many, 5 * some);
+  EXPECT_EQ(solve_of_many, solve_of_some);
+  EXPECT_EQ(most(10000, false).first, 2 * 8 * n * 10000);
 }
 
 TEST(MemoryPlanTest, Misuse) {

@@ -3,12 +3,14 @@
 #include "core/matrix/leaves.hpp"
 #include "core/matrix/workspace.hpp"
 #include "core/solve/one_device.hpp"
+#include "core/tuning.hpp"
 #include "kernels/queue.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace tessera::detail {
@@ -23,12 +25,13 @@ struct SolveBuffers {
     T* sent[2] = {};      // solutions
     T* received[2] = {};  // sums and solutions; a sum goes on from there
     T* others = nullptr;  // x at the rows of another process row
+    T* held = nullptr;    // by rows: those of b that this rank holds, on their way
   };
 
-  /// `replicated`: whether solutions come to all ranks.
+  /// `held`: by rows, those of b that this rank holds; `replicated`: whether solutions come to all ranks.
   SolveBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, std::int64_t nrhs, const Schedule& schedule,
-               bool replicated = true)
-      : chunk(std::clamp<std::int64_t>(schedule.chunk_columns, 1, std::max<std::int64_t>(1, nrhs))),
+               std::optional<std::int64_t> held = std::nullopt, bool replicated = true)
+      : chunk(columns_in_chunk(layout.rows.processes * layout.columns.processes, nrhs, schedule)),
         chunks(nrhs / chunk + (nrhs % chunk > 0 ? 1 : 0)) {
     const int most = schedule.slots_on(layout.rows.processes, layout.columns.processes);
     slots.resize(static_cast<std::size_t>(std::min<std::int64_t>(most, chunks)));
@@ -39,14 +42,30 @@ struct SolveBuffers {
                                                        : kernels::Substitution<Exec>::template workspace_bytes<T>(
                                                              Leaves<MemorySpace>(layout).width(), 1, chunk));
     }
-    if (layout.rows.processes > 1) rows = workspace.template take<T>(layout.rows.local_extent(), nrhs);
-    if (layout.columns.processes > 1) columns = workspace.template take<T>(layout.columns.local_extent(), nrhs);
     if (layout.rows.processes * layout.columns.processes == 1) return;
+    const std::int64_t in_flight = std::min(nrhs, static_cast<std::int64_t>(slots.size()) * chunk);
+    if (layout.rows.processes > 1 || held) rows = workspace.template take<T>(layout.rows.local_extent(), in_flight);
+    if (layout.columns.processes > 1 || held) {
+      columns = workspace.template take<T>(layout.columns.local_extent(), in_flight);
+    }
     for (OfSlot& slot : slots) {
       for (T*& buffer : slot.sent) buffer = workspace.template take<T>(layout.rows.tile, chunk);
       for (T*& buffer : slot.received) buffer = workspace.template take<T>(layout.rows.tile, chunk);
-      if (replicated && layout.rows.processes > 1) slot.others = workspace.template take<T>(most_rows(layout), chunk);
+      if (held) {
+        slot.held = workspace.template take<T>(*held, chunk);
+      } else if (replicated && layout.rows.processes > 1) {
+        slot.others = workspace.template take<T>(most_rows(layout), chunk);
+      }
     }
+  }
+
+  /// As many in each chunk, but in the last; where there are other ranks to wait for, one chunk works meanwhile for the
+  /// other.
+  static std::int64_t columns_in_chunk(int ranks, std::int64_t nrhs, const Schedule& schedule) {
+    const std::int64_t most = std::max<std::int64_t>(1, schedule.chunk_columns);
+    const std::int64_t least = ranks > 1 ? std::min<std::int64_t>(2, nrhs / Tuning<MemorySpace>::least_chunk) : 1;
+    const std::int64_t count = std::max({std::int64_t{1}, least, nrhs / most + (nrhs % most > 0 ? 1 : 0)});
+    return std::max<std::int64_t>(1, nrhs / count + (nrhs % count > 0 ? 1 : 0));
   }
 
   static std::int64_t most_rows(const SlabLayout& layout) { return layout.rows.seen_from(0).local_extent(); }
@@ -56,8 +75,8 @@ struct SolveBuffers {
   std::vector<OfSlot> slots;
   char* blas;
   char* substitution = nullptr;  // what Substitution works with
-  T* rows = nullptr;             // where there are several process rows
-  T* columns = nullptr;          // where there are several process columns
+  T* rows = nullptr;             // of the slots; null, where a rank has all rows of b, and works on them there
+  T* columns = nullptr;          // the same of columns
 };
 
 }  // namespace tessera::detail

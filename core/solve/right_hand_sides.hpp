@@ -5,9 +5,11 @@
 #include "core/exchange/transfers.hpp"
 #include "core/matrix/leaves.hpp"
 #include "core/solve/buffers.hpp"
+#include "core/solve/row_exchange.hpp"
 #include "core/solve/sweep.hpp"
 #include "core/timed.hpp"
 #include "kernels/elementwise.hpp"
+#include "tessera/detail/row_shards.hpp"
 #include "tessera/sharded_matrix.hpp"
 
 #include <algorithm>
@@ -22,7 +24,7 @@
 namespace tessera::detail {
 
 /// n x nrhs right-hand sides while sweeps go over them: where a rank has its part of them, and how they travel. They
-/// begin on all ranks, and end there; in between each leaf's are on the ranks that Sweep says.
+/// begin on all ranks, or by rows, and end there; in between each leaf's are on the ranks that Sweep says.
 template <class T, class Exec>
 class RightHandSides {
  public:
@@ -30,6 +32,7 @@ class RightHandSides {
   using View = MatrixView<T, MemorySpace>;
   using Buffers = SolveBuffers<T, Exec>;
   using Message = typename Transfers<Exec>::Message;
+  using Rows = RowExchange<T, Exec>;
 
   /// Right-hand sides [begin, end), on their way through the sweeps.
   ///
@@ -43,12 +46,14 @@ class RightHandSides {
     int turn = 0;                                          // of the two buffers each way
     Message received[2] = {};
     std::vector<Message> sent[2] = {};
+    typename Rows::Messages rows = {};
     std::int64_t size() const { return end - begin; }
   };
   using ChunkPointer = std::shared_ptr<Chunk>;
 
+  /// `b`: all rows or, by rows, those that this rank holds.
   RightHandSides(const Exec& exec, const ShardedMatrix<T, MemorySpace>& l, T* b, std::int64_t nrhs,
-                 const Buffers& buffers, Memory<MemorySpace>& memory)
+                 const RowShards& shards, const Buffers& buffers, Memory<MemorySpace>& memory)
       : exec_(exec),
         grid_(l.grid()),
         leaves_(l.layout()),
@@ -57,9 +62,12 @@ class RightHandSides {
         nrhs_(nrhs),
         buffers_(buffers),
         transfers_(grid_, memory),
-        b_(whole(b, rows_.n)),
-        at_rows_(grid_.rows() == 1 ? b_ : whole(buffers.rows, rows_.local_extent())),
-        at_columns_(grid_.cols() == 1 ? b_ : whole(buffers.columns, columns_.local_extent())) {}
+        b_begin_(shards.by_rows() ? shards.begin(grid_.rank()) : 0),
+        b_(b_with(b, shards.by_rows() ? shards.rows(grid_.rank()) : rows_.n)),
+        at_rows_(place(buffers.rows, rows_.local_extent())),
+        at_columns_(place(buffers.columns, columns_.local_extent())) {
+    if (shards.by_rows()) exchange_.emplace(exec, grid_, rows_, columns_, shards, transfers_);
+  }
 
   /// Runs the tasks that `write(tasks, chunk)` appends for each chunk, several chunks side by side: one works while
   /// another waits for a message.
@@ -81,7 +89,9 @@ class RightHandSides {
       const auto chunk = std::make_shared<Chunk>(make(i, slot));
       write(tasks, chunk);
       // The next chunk in this slot has its buffers.
-      tasks.wait_for([this, chunk] { return transfers_.done(chunk->sent[0]) && transfers_.done(chunk->sent[1]); });
+      tasks.wait_for([this, chunk] {
+        return transfers_.done(chunk->sent[0]) && transfers_.done(chunk->sent[1]) && transfers_.done(chunk->rows.sent);
+      });
       return tasks;
     };
     run_task_lists(
@@ -128,12 +138,25 @@ class RightHandSides {
   }
 
   /// The first sums are b, each on its owner; what is multiplied is b on each rank that has a product with it.
-  void take_in(const Chunk& chunk, const Sweep& sweep) {
-    for (const TileRange k : leaves_.all()) {
-      const auto [sum, solution] = sides(chunk, sweep, k);
-      if (!sweep.solves()) copy(b(chunk, k), solution);
-      if (owns(k)) copy(b(chunk, k), sum);
+  void take_in(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep) {
+    if (exchange_) return take_in_rows(tasks, chunk, sweep);
+    tasks.then([this, chunk, &sweep] {
+      for (const TileRange k : leaves_.all()) {
+        const auto [sum, solution] = sides(*chunk, sweep, k);
+        if (!sweep.solves()) copy(b(*chunk, k), solution);
+        if (owns(k)) copy(b(*chunk, k), sum);
+      }
+    });
+  }
+
+  /// What the last sweep has come to becomes b.
+  void give_back(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep) {
+    if (exchange_) {  // by way of the columns' memory, in which nothing is needed any more
+      const typename Rows::End owned{at_rows_of(chunk), memory_of(*chunk, at_columns_)};
+      return exchange_->to_holders(tasks, rows_of(chunk), owned, held_of(chunk), chunk->size(), tag_of_rows(*chunk));
     }
+    if (!sweep.ends_at_rows()) spread(tasks, chunk, Axis::rows);
+    replicate(tasks, chunk);
   }
 
   /// The same of unit vectors, with zeros in what products read of them beside a leaf's own.
@@ -184,18 +207,45 @@ class RightHandSides {
     });
   }
 
-  /// What the owners of leaves have at their rows comes to the ranks beside them.
-  void spread(TaskList& tasks, const ChunkPointer& chunk) {
+ private:
+  /// By rows: what is to be solved comes to the owners; what is multiplied, to the ranks that have products with it, by
+  /// way of the owners. The messages arrive in the memory of the other side, which is not in use yet.
+  void take_in_rows(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep) {
+    const auto [sums, solutions] = sweep.sides(typename Rows::End{at_rows_of(chunk), memory_of(*chunk, at_columns_)},
+                                               typename Rows::End{at_columns_of(chunk), memory_of(*chunk, at_rows_)});
+    exchange_->to_owners(tasks, rows_of(chunk), held_of(chunk), sweep.solves() ? sums : solutions, chunk->size(),
+                         tag_of_rows(*chunk));
+    if (sweep.solves()) return;
+    tasks.then([this, chunk, &sweep] {
+      for (const TileRange k : leaves_.all()) {
+        if (!owns(k)) continue;
+        const auto [sum, solution] = sides(*chunk, sweep, k);
+        copy(solution, sum);
+      }
+    });
+    spread(tasks, chunk, sweep.sides(Axis::rows, Axis::columns).second);
+  }
+
+  enum class Axis { rows, columns };
+
+  /// What the owners of leaves have at their rows comes to the ranks beside them, or that at their columns to those
+  /// above and below.
+  void spread(TaskList& tasks, const ChunkPointer& chunk, Axis axis) {
+    const bool at_rows = axis == Axis::rows;
+    const BlockCyclic& along = at_rows ? columns_ : rows_;
+    const auto rank_at = [&](int coordinate) {
+      return at_rows ? grid_.rank_of(grid_.row(), coordinate) : grid_.rank_of(coordinate, grid_.col());
+    };
     std::vector<int> beside;
-    for (int col = 0; col < grid_.cols(); ++col) {
-      if (col != grid_.col()) beside.push_back(grid_.rank_of(grid_.row(), col));
+    for (int coordinate = 0; coordinate < along.processes; ++coordinate) {
+      if (coordinate != along.coordinate) beside.push_back(rank_at(coordinate));
     }
     if (beside.empty()) return;
     for (const TileRange k : leaves_.all()) {
-      if (!rows_.is_mine(k.begin)) continue;
-      const View x = at_rows(*chunk, k);
+      if (!(at_rows ? rows_ : columns_).is_mine(k.begin)) continue;
+      const View x = at_rows ? this->at_rows(*chunk, k) : at_columns(*chunk, k);
       if (!owns(k)) {
-        receive_solution(tasks, chunk, grid_.rank_of(grid_.row(), columns_.owner(k.begin)), x);
+        receive_solution(tasks, chunk, rank_at(along.owner(k.begin)), x);
         continue;
       }
       const int turn = next_turn(*chunk);
@@ -219,10 +269,11 @@ class RightHandSides {
       tasks.then([this, chunk, to, from, height] {
         const Region region("tessera::solve::exchange");
         chunk->received[0] = transfers_.receive(exec_, buffers_of(*chunk).others, height * chunk->size(),
-                                                grid_.rank_of(from, grid_.col()), {Tag::rows, chunk->slot});
+                                                grid_.rank_of(from, grid_.col()), tag_of_rows(*chunk));
         const View mine = of(*chunk, at_rows_, 0, rows_.local_extent(), {rows_.n});
-        transfers_.send(exec_, static_cast<const T*>(mine.data()), static_cast<std::int64_t>(mine.size()),
-                        grid_.rank_of(to, grid_.col()), {Tag::rows, chunk->slot});
+        chunk->rows.sent.push_back(transfers_.send(exec_, static_cast<const T*>(mine.data()),
+                                                   static_cast<std::int64_t>(mine.size()),
+                                                   grid_.rank_of(to, grid_.col()), tag_of_rows(*chunk)));
       });
       tasks.when(arrived(chunk, 0), [this, chunk, from, height] {
         scatter(*chunk, from,
@@ -232,15 +283,27 @@ class RightHandSides {
     }
   }
 
- private:
-  View whole(T* data, std::int64_t rows) const {
-    return make_matrix_view<MemorySpace>(data, rows, nrhs_, std::max<std::int64_t>(1, rows));
+  /// b, or the part of it that the chunks in flight have at some indices.
+  struct Place {
+    View all;
+    bool is_b;
+  };
+  Place b_with(T* data, std::int64_t rows) const {
+    return {make_matrix_view<MemorySpace>(data, rows, nrhs_, std::max<std::int64_t>(1, rows)), true};
+  }
+  /// b itself, where there are no buffers.
+  Place place(T* buffers, std::int64_t rows) const {
+    if (buffers == nullptr) return b_;
+    const auto in_flight = static_cast<std::int64_t>(buffers_.slots.size()) * buffers_.chunk;
+    return {make_matrix_view<MemorySpace>(buffers, rows, std::min(nrhs_, in_flight), std::max<std::int64_t>(1, rows)),
+            false};
   }
   /// Rows of right-hand sides, of unit vectors up to vector `end`.
-  View of(const Chunk& chunk, const View& a, std::int64_t first, std::int64_t count, GlobalIndex end) const {
+  View of(const Chunk& chunk, const Place& place, std::int64_t first, std::int64_t count, GlobalIndex end) const {
     std::int64_t size = chunk.size();
     if (chunk.unit_leaf) size = std::min(size, end - first_unit(chunk));
-    return block(a, first, first + count, chunk.begin, chunk.begin + size);
+    const std::int64_t column = place.is_b ? chunk.begin : chunk.slot * buffers_.chunk;
+    return block(place.all, first, first + count, column, column + size);
   }
   View at_rows(const Chunk& chunk, TileRange k) const {
     return of(chunk, at_rows_, rows_.local_begin(k.begin).value, rows_.is_mine(k.begin) ? rows_.extent_of(k) : 0,
@@ -253,6 +316,26 @@ class RightHandSides {
   View b(const Chunk& chunk, TileRange k) const {
     return of(chunk, b_, rows_.begin(k.begin).value, rows_.extent_of(k), rows_.begin(k.end));
   }
+
+  // By rows: where pieces are, and their messages.
+  typename Rows::End held_of(const ChunkPointer& chunk) {
+    return {[this, chunk](const typename Rows::Piece& piece) {
+              return of(*chunk, b_, piece.begin.value - b_begin_, piece.rows, {rows_.n});
+            },
+            buffers_of(*chunk).held};
+  }
+  auto at_rows_of(const ChunkPointer& chunk) const {
+    return [this, chunk](const typename Rows::Piece& piece) {
+      return of(*chunk, at_rows_, rows_.to_local(piece.begin).value, piece.rows, {rows_.n});
+    };
+  }
+  auto at_columns_of(const ChunkPointer& chunk) const {
+    return [this, chunk](const typename Rows::Piece& piece) {
+      return of(*chunk, at_columns_, columns_.to_local(piece.begin).value, piece.rows, {rows_.n});
+    };
+  }
+  T* memory_of(const Chunk& chunk, const Place& place) const { return of(chunk, place, 0, 0, {rows_.n}).data(); }
+  static std::shared_ptr<typename Rows::Messages> rows_of(const ChunkPointer& chunk) { return {chunk, &chunk->rows}; }
 
   /// Nothing, where both are the same memory.
   void copy(const View& from, const View& to) {
@@ -268,6 +351,7 @@ class RightHandSides {
     return [this, chunk, turn] { return transfers_.done(chunk->received[turn]); };
   }
   static Tag tag_of(const Chunk& chunk) { return {Tag::solution, chunk.slot}; }
+  static Tag tag_of_rows(const Chunk& chunk) { return {Tag::rows, chunk.slot}; }
   typename Buffers::OfSlot& buffers_of(const Chunk& chunk) {
     return buffers_.slots[static_cast<std::size_t>(chunk.slot)];
   }
@@ -319,9 +403,11 @@ class RightHandSides {
   std::int64_t nrhs_;
   Buffers buffers_;
   Transfers<Exec> transfers_;
-  View b_;           // b, and in the end x, of all rows; those below are the same where a rank has them all
-  View at_rows_;     // forward: sums; backward: solutions, and in the end x; at this rank's rows
-  View at_columns_;  // forward: solutions; backward: sums; at this rank's columns
+  std::optional<Rows> exchange_;  // by rows
+  std::int64_t b_begin_;          // the first row of b here
+  Place b_;                       // b, and in the end x; those below are the same where a rank has all rows
+  Place at_rows_;                 // forward: sums; backward: solutions, and in the end x; at this rank's rows
+  Place at_columns_;              // forward: solutions; backward: sums; at this rank's columns
 };
 
 }  // namespace tessera::detail

@@ -15,23 +15,27 @@ namespace tessera::detail {
 template <class T, class Exec>
 void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, typename Exec::memory_space>& factor,
            T* b, std::int64_t nrhs, Memory<typename Exec::memory_space>& memory, const std::function<void()>& deliver,
-           const Schedule& schedule) {
+           const Schedule& schedule, const RowShards& shards) {
   if (nrhs == 0) return;
   const Region region("tessera::solve");
   const SlabLayout& layout = factor.matrix().layout();
+  const ProcessGrid& grid = factor.grid();
   std::optional<Sweeps<T, Exec>> sweeps;
   const auto run = [&] {
-    const auto buffers = buffers_in<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule);
-    const std::vector<Sweep> order = sweeps_of(operation, factor.grid(), layout);
+    const RowShards dealt_out = grid.size() > 1 ? shards : RowShards{};
+    std::optional<std::int64_t> held;
+    if (dealt_out.by_rows()) held = dealt_out.rows(grid.rank());
+    const auto buffers = buffers_in<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule, held);
+    const std::vector<Sweep> order = sweeps_of(operation, grid, layout);
     if constexpr (!kernels::is_host<Exec>) {
       using OneDevice = SolveOnOneDevice<T, Exec>;
       if (order.front().solves() && OneDevice::suits(layout, nrhs)) {
         return OneDevice::run(exec, order, factor, b, nrhs, buffers.substitution);
       }
     }
-    sweeps.emplace(exec, order, factor, b, nrhs, buffers, memory).run();
+    sweeps.emplace(exec, order, factor, b, nrhs, dealt_out, buffers, memory).run();
   };
-  collectively(factor.grid().communicator(), [&] {
+  collectively(grid.communicator(), [&] {
     run();
     deliver();
   });
@@ -40,7 +44,7 @@ void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, 
 #define TESSERA_INSTANTIATE_APPLY(T, Exec)                                                                           \
   template void apply<T, Exec>(const Exec&, FactorOperation, const CholeskyFactor<T, typename Exec::memory_space>&,  \
                                T*, std::int64_t, Memory<typename Exec::memory_space>&, const std::function<void()>&, \
-                               const Schedule&);
+                               const Schedule&, const RowShards&);
 #define TESSERA_INSTANTIATE_APPLIES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_APPLY, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_APPLIES)
 

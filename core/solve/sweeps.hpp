@@ -30,7 +30,7 @@ class Sweeps {
   using Chunk = typename RightHandSides<T, Exec>::Chunk;
 
   Sweeps(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor, T* b,
-         std::int64_t nrhs, const Buffers& buffers, Memory<MemorySpace>& memory)
+         std::int64_t nrhs, const RowShards& shards, const Buffers& buffers, Memory<MemorySpace>& memory)
       : sweeps_(sweeps),
         l_(factor.matrix()),
         leaves_(l_.layout()),
@@ -39,17 +39,16 @@ class Sweeps {
         columns_(l_.columns()),
         substitution_(buffers.substitution),
         queue_(exec, buffers.blas, memory.blas_handles.updates),
-        x_(exec, l_, b, nrhs, buffers, memory) {}
+        x_(exec, l_, b, nrhs, shards, buffers, memory) {}
 
   void run() {
     x_.run_for_chunks([&](TaskList& tasks, const ChunkPointer& chunk) {
-      tasks.then([this, chunk] { x_.take_in(*chunk, sweeps_.front()); });
+      x_.take_in(tasks, chunk, sweeps_.front());
       for (const Sweep& sweep : sweeps_) {
         tasks.then([this, chunk, &sweep] { x_.clear_shares(*chunk, sweep); });
         sweep.solves() ? solve_all(tasks, chunk, sweep) : multiply_all(tasks, chunk, sweep);
       }
-      if (!sweeps_.back().ends_at_rows()) x_.spread(tasks, chunk);
-      x_.replicate(tasks, chunk);
+      x_.give_back(tasks, chunk, sweeps_.back());
     });
   }
 

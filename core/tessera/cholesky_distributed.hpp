@@ -26,7 +26,8 @@
 namespace tessera {
 
 /// What cholesky_distributed returns.
-/// @tparam X the type of b, with a non-const and managed View of the same layout and memory space for one that is not
+/// @tparam X the type of b, also ByRows, with a non-const and managed View of the same layout and memory space for one
+/// that is not
 template <class X>
 struct Solution {
   X x;                ///< A^-1 b, in new Views
@@ -72,19 +73,29 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   static_assert(Scalar<T>, "b holds float, double or Kokkos::complex of these");
   const int ranks = size_of(*communicator);
   const Shape shape = shape_of(b);
-  agree(*communicator, "the arguments of cholesky_distributed", [&](Agreement& agreement) {
+  const char* const operation = "the arguments of cholesky_distributed";
+  const auto describe_b = [&](Agreement& agreement) {
     agreement.same("scalar of a and b", scalar_name<T>());
     agreement.same("memory space of exec", std::string(MemorySpace::name()));
     agreement.same("b", Tree<B>::describe(b));
-    require_dimensions(shape.n, 1, 0, 0);
-    MatrixSource<A, T, Exec>::describe(agreement, a, shape.n);
+  };
+  RowShards shards;
+  if constexpr (is_by_rows<B>) {
+    agree(*communicator, operation, describe_b);
+    shards = row_shards(*communicator, shape.n);
+  }
+  const std::int64_t n = shards.by_rows() ? shards.all() : shape.n;
+  agree(*communicator, operation, [&](Agreement& agreement) {
+    describe_b(agreement);
+    require_dimensions(n, 1, 0, 0);
+    MatrixSource<A, T, Exec>::describe(agreement, a, n);
     describe_options(agreement, options, ranks);
     require_shifts(options, largest_real<T>);
   });
 
   CholeskyInfo info;
   info.grid = options.grid.value_or(nearly_square(ranks));
-  info.tile_size = tile_size_for<T, MemorySpace>(options.local_tile_size, shape.n, info.grid);
+  info.tile_size = tile_size_for<T, MemorySpace>(options.local_tile_size, n, info.grid);
   std::optional<typename Tree<B>::Solution> x;
   T* work = nullptr;
   collectively(*communicator, [&] {
@@ -110,7 +121,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
       continue;
     }
     factored.reset();  // its memory is taken again
-    ShardedMatrix<T, MemorySpace> matrix(grid, shape.n, info.tile_size, 0, 0, memory);
+    ShardedMatrix<T, MemorySpace> matrix(grid, n, info.tile_size, 0, 0, memory);
     MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);
     info.seconds.redistribute += lap();
     factored.emplace(try_factorize<T>(
@@ -132,7 +143,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   };
   if (info.leading_minor == 0) {
     info.log_determinant = factored->factor.log_determinant();
-    apply<T>(exec, FactorOperation::solve, factored->factor, work, shape.nrhs, memory, std::cref(deliver));
+    apply<T>(exec, FactorOperation::solve, factored->factor, work, shape.nrhs, memory, std::cref(deliver), {}, shards);
   } else if (options.on_failure == Failure::raise) {
     throw NotPositiveDefinite(info.leading_minor);
   } else {
@@ -170,9 +181,10 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 /// @param comm an intra-communicator; Tessera works on a duplicate
 /// @param a this rank's part of A; a View is not changed
 /// @param b a rank-1 View (n), a rank-2 View (n x nrhs), or a std::tuple, std::array or std::vector of Views of any
-///   rank, read one after the other in C order; the same on every rank, and not changed
+///   rank, read one after the other in C order; the same on every rank. Or ByRows of a View of this rank's rows. It is
+///   not changed
 /// @param options the same on every rank, but for options.progress
-/// @return x, the same bits on every rank, and what the call did; a Solution
+/// @return x, the same bits on every rank or, by rows, those of b, and what the call did; a Solution
 /// @pre what writes `a` and `b` is complete, or enqueued on an `exec` that can access them
 /// @throws NotPositiveDefinite on every rank, if the last try fails, unless options.on_failure is Failure::fill_nan
 /// @throws std::invalid_argument on every rank, for misuse; on this rank alone, if `comm` is null or an

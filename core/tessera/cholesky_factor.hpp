@@ -1,7 +1,9 @@
 #pragma once
 
+#include <tessera/by_rows.hpp>
 #include <tessera/detail/backends.hpp>
 #include <tessera/detail/memory.hpp>
+#include <tessera/detail/row_shards.hpp>
 #include <tessera/detail/saturated.hpp>
 #include <tessera/detail/schedule.hpp>
 #include <tessera/detail/strided.hpp>
@@ -67,13 +69,15 @@ class CholeskyFactor {
     return *this;
   }
 
-  /// b = A^-1 b, in place, as LAPACK's potrs; the same bits on every rank.
+  /// b = A^-1 b, in place, as LAPACK's potrs; the same bits on every rank, or each rank's rows.
   ///
   /// Collective over the factor's grid. It begins after what `exec` has been given, and is complete when it returns.
   /// @param exec works in the factor's memory space
   /// @param b a rank-1 View (n) or a rank-2 View (n x nrhs) of T in any layout and memory space, the same on every
-  ///   rank; if `exec` cannot access it, what writes it must be complete
-  /// @throws std::invalid_argument on every rank, if b does not have n rows or the ranks disagree on its shape
+  ///   rank, or ByRows of a View of this rank's rows; if `exec` cannot access it, what writes it must be complete
+  /// @throws std::invalid_argument on every rank, if b does not have n rows, by rows on all ranks together, or the
+  /// ranks
+  ///   disagree on its shape
   /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
   template <class Exec, class B>
   void solve(const Exec& exec, const B& b) const {
@@ -217,19 +221,19 @@ Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        Memory<typename Exec::memory_space>& memory,
                                                        const Schedule& schedule = {});
 
-/// Memory for n x nrhs numbers; std::bad_alloc where no memory could have them.
+/// Memory for rows x nrhs numbers; std::bad_alloc where no memory could have them.
 template <class T, class MemorySpace>
-T* right_hand_sides(Memory<MemorySpace>& memory, std::int64_t n, std::int64_t nrhs) {
-  const std::int64_t bytes = saturated_product(saturated_product(n, nrhs), sizeof(T));
+T* right_hand_sides(Memory<MemorySpace>& memory, std::int64_t rows, std::int64_t nrhs) {
+  const std::int64_t bytes = saturated_product(saturated_product(rows, nrhs), sizeof(T));
   return reinterpret_cast<T*>(Memory<MemorySpace>::reserve(memory.right_hand_sides, "tessera::solve::b", bytes).data());
 }
 
-/// Collective. Does `operation` to an n x nrhs column-major `b` in the memory of `exec`; then each rank calls
-/// `deliver`, which takes b from there.
+/// Collective. Does `operation` to a column-major `b` of all rows, or those of `shards`, and nrhs columns in the memory
+/// of `exec`; then each rank calls `deliver`, which takes b from there.
 template <class T, class Exec>
 void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, typename Exec::memory_space>& factor,
            T* b, std::int64_t nrhs, Memory<typename Exec::memory_space>& memory, const std::function<void()>& deliver,
-           const Schedule& schedule = {});
+           const Schedule& schedule = {}, const RowShards& shards = {});
 
 /// Collective. CholeskyFactor::reciprocal_condition, in the memory of `memory`.
 template <class T, class Exec>
@@ -306,9 +310,12 @@ template <class Exec, class B>
 void CholeskyFactor<T, MemorySpace>::apply(detail::FactorOperation operation, const Exec& exec, const B& b) const {
   detail::require_backend<Exec>();
   static_assert(std::is_same_v<typename Exec::memory_space, MemorySpace>, "exec works where the factor is");
-  static_assert(B::rank == 1 || B::rank == 2, "b is a View of n, or of n x nrhs");
-  static_assert(std::is_same_v<typename B::value_type, T>, "b changes in place, and has the scalar of A");
-  auto columns = detail::strided(b);
+  using View = std::remove_cvref_t<decltype(detail::view_of(b))>;
+  static_assert(View::rank == 1 || View::rank == 2, "b is a View of n, or of n x nrhs, or ByRows of a View");
+  static_assert(std::is_same_v<typename View::value_type, T>, "b changes in place, and has the scalar of A");
+  constexpr bool by_rows = detail::is_by_rows<B>;
+  const auto here = detail::strided(detail::view_of(b));
+  auto columns = here;
   if (columns.rank == 1) {
     columns.rank = 2;
     columns.extent[1] = 1;
@@ -316,26 +323,28 @@ void CholeskyFactor<T, MemorySpace>::apply(detail::FactorOperation operation, co
   const std::int64_t nrhs = columns.extent[1];
   detail::agree(grid().communicator(), detail::name_of(operation), [&](detail::Agreement& agreement) {
     detail::require_kokkos();
-    if (columns.extent[0] != n()) {
-      detail::throw_misuse(
-          "b", "must have n = " + std::to_string(n()) + " rows, got " + detail::describe(detail::strided(b)));
+    if (!by_rows && here.extent[0] != n()) {
+      detail::throw_misuse("b", "must have n = " + std::to_string(n()) + " rows, got " + detail::describe(here));
     }
     detail::note_matrix(agreement, l_);
-    agreement.same("b", detail::describe(detail::strided(b)));
+    agreement.same("b", by_rows ? detail::describe_rows(here) : detail::describe(here));
   });
+  detail::RowShards shards;
+  if constexpr (by_rows) shards = detail::row_shards(grid().communicator(), here.extent[0]);
 
   columns = detail::transposed(columns);
   T* work = nullptr;
   detail::collectively(grid().communicator(), [&] {
-    work = detail::right_hand_sides<T>(memory_, n(), nrhs);
-    detail::gather_from<typename B::memory_space, T>(exec, detail::read_only(columns), work);
+    detail::require_all_rows(shards, n());
+    work = detail::right_hand_sides<T>(memory_, here.extent[0], nrhs);
+    detail::gather_from<typename View::memory_space, T>(exec, detail::read_only(columns), work);
   });
   const auto deliver = [&] {
-    detail::scatter_to<typename B::memory_space, T>(exec, work, columns);
+    detail::scatter_to<typename View::memory_space, T>(exec, work, columns);
     // The next solve works in the same memory, and may be on another instance.
     exec.fence();
   };
-  detail::apply<T>(exec, operation, *this, work, nrhs, memory_, std::cref(deliver));
+  detail::apply<T>(exec, operation, *this, work, nrhs, memory_, std::cref(deliver), {}, shards);
 }
 
 template <Scalar T, class MemorySpace>

@@ -22,9 +22,10 @@ enum class Source {
   buffered_gram   ///< cholesky_distributed with a Gram of a View in other memory, or of an operator
 };
 
-/// The system that memory_plan plans for. Ranks have equally many rows or samples, up to one.
+/// The system that memory_plan plans for. Ranks have equally many rows (of A and by rows of b) or samples, up to one.
 struct MemoryPlanOptions {
   std::int64_t nrhs = 1;                ///< right-hand sides
+  bool by_rows = false;                 ///< whether these are ByRows
   std::int64_t tile_size = 0;           ///< rows and columns of a tile; 0: what cholesky_distributed takes
   std::int64_t slab = 0;                ///< as for ShardedMatrix; 0: its default
   std::int64_t reserve = 0;             ///< as for ShardedMatrix
@@ -47,7 +48,7 @@ struct MemoryPlanOptions {
 struct RankMemory {
   std::int64_t matrix = 0;            ///< the tiles of A, in which the factor replaces it, with what is reserved
   std::int64_t inverses = 0;          ///< inverses of diagonal blocks, which a factor on a device has
-  std::int64_t right_hand_sides = 0;  ///< a copy of b and, in cholesky_distributed, x
+  std::int64_t right_hand_sides = 0;  ///< a copy of b here and, in cholesky_distributed, x
   std::int64_t redistribute = 0;      ///< buffers for rows, or for J, while A is taken in
   std::int64_t factorize = 0;         ///< buffers of the factorisation: mainly its slots, or residues
   std::int64_t solve = 0;             ///< buffers of a solve; the halves and the products take the same

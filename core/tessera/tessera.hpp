@@ -6,6 +6,7 @@
 /// @namespace tessera
 /// Dense Hermitian positive definite systems in Kokkos::Views, distributed over MPI ranks.
 
+#include <tessera/by_rows.hpp>
 #include <tessera/cholesky_distributed.hpp>
 #include <tessera/cholesky_factor.hpp>
 #include <tessera/distribution.hpp>

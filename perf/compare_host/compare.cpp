@@ -2,6 +2,7 @@
 
 #include "perf/compare_host/contenders.hpp"
 #include "perf/compare_host/ours.hpp"
+#include "perf/compare_host/ours_by_rows.hpp"
 #include "perf/compare_host/ours_gram.hpp"
 #include "perf/compare_host/summary.hpp"
 #include "perf/machine.hpp"
@@ -92,6 +93,7 @@ std::vector<Contender> line_up(MPI_Comm comm, const Options& options) {
   for (const GridShape grid : grids_of(options, ranks)) {
     for (const std::int64_t tile : options.tiles) {
       contenders.push_back(tessera_contender(problem, grid, tile, options.slab));
+      if (ranks > 1) contenders.push_back(by_rows_contender(problem, grid, tile, options.slab));
       contenders.push_back(one_call_contender(problem, grid, tile));
     }
   }

@@ -114,6 +114,14 @@ struct Problem {
     return part;
   }
 
+  /// The sum over the ranks, everywhere: of a solution that each has a part of, and zeros elsewhere. In the host's
+  /// memory; collective.
+  void add_up(const Matrix& parts) const {
+    const MPI_Datatype real = sizeof(detail::RealOf<T>) == sizeof(float) ? MPI_FLOAT : MPI_DOUBLE;
+    MPI_Allreduce(MPI_IN_PLACE, parts.data(), static_cast<int>(parts.size()) * (is_complex<T> ? 2 : 1), real, MPI_SUM,
+                  comm);
+  }
+
   /// Backward error of one column of a solution, the last; collective.
   double error(const Matrix& x) const {
     const auto last = x.extent(1) - 1;

@@ -55,9 +55,7 @@ Contender scalapack_contender(const Problem<T>& problem, GridShape grid, int blo
            const Distributed<T>& x = state->x;
            const Matrix whole = problem.make(problem.n, columns);
            x.for_each([&](auto r, auto c, auto i, auto j) { whole(i, j) = x.local(r, c); });
-           const MPI_Datatype real = sizeof(detail::RealOf<T>) == sizeof(float) ? MPI_FLOAT : MPI_DOUBLE;
-           MPI_Allreduce(MPI_IN_PLACE, whole.data(), static_cast<int>(whole.size()) * (is_complex<T> ? 2 : 1), real,
-                         MPI_SUM, problem.comm);
+           problem.add_up(whole);
            return problem.error(whole);
          }});
   }

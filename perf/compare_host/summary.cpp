@@ -34,9 +34,10 @@ std::vector<Ratio> ratios(const std::vector<Contender>& contenders) {
       found.push_back({full_name(ours), full_name(*gemm) + ", in GF/s", name, flops * bound.median() / step->median(),
                        flops * bound.least() / step->least()});
     }
-    if (ours.name == "Tessera") {
+    const bool by_rows = ours.name == "Tessera by rows";
+    if (ours.name == "Tessera" || by_rows) {
       for (const Step& step : ours.steps) {
-        for (const char* name : {"LAPACK", "ScaLAPACK"}) {
+        for (const char* name : {"LAPACK", "ScaLAPACK", by_rows ? "Tessera" : ""}) {
           const Contender* theirs = best(contenders, name, step.name);
           if (!theirs) continue;
           const Step& other = *theirs->find(step.name);

@@ -9,7 +9,7 @@ extern Kokkos::DefaultExecutionSpace exec;
 extern std::int64_t n, tile_size;
 extern double samples;
 extern tessera::ProcessGrid grid;
-extern Kokkos::View<double**> a_rows, jacobian;
+extern Kokkos::View<double**> a_rows, b_rows, jacobian;
 extern Kokkos::View<double*> b, gradient, previous_dx;
 
 KOKKOS_INLINE_FUNCTION double kernel(std::int64_t i, std::int64_t j) { return i == j ? 2. : 0.; }

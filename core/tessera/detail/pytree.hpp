@@ -1,5 +1,7 @@
 #pragma once
 
+#include <tessera/by_rows.hpp>
+#include <tessera/detail/row_shards.hpp>
 #include <tessera/detail/saturated.hpp>
 #include <tessera/detail/strided.hpp>
 #include <tessera/scalar.hpp>
@@ -32,10 +34,10 @@ using SolutionView = std::conditional_t<
     is_writable_and_managed<View>, std::remove_cv_t<View>,
     Kokkos::View<typename View::non_const_data_type, typename View::array_layout, typename View::memory_space>>;
 
-/// What can be done with b: a View here, and a tuple, an array or a vector of trees below.
+/// What can be done with b: a View here, and rows of one, or a tuple, an array or a vector of trees below.
 template <class B>
 struct Tree {
-  static_assert(Kokkos::is_view<B>::value, "b is a View, or a std::tuple, std::array or std::vector of Views");
+  static_assert(Kokkos::is_view<B>::value, "b is a View, a std::tuple, std::array or std::vector of Views, or ByRows");
   using Scalar = typename B::non_const_value_type;
   using Solution = SolutionView<B>;
 
@@ -50,47 +52,71 @@ struct Tree {
   static std::string describe(const B& b) { return detail::describe(strided(b)); }
 };
 
+template <class View>
+struct Tree<ByRows<View>> {
+  using Scalar = typename View::non_const_value_type;
+  using Solution = ByRows<SolutionView<View>>;
+
+  template <class Body>
+  static void for_each(const ByRows<View>& b, const Body& body) {
+    body(b.rows);
+  }
+  template <class Body>
+  static Solution map(const ByRows<View>& b, const Body& body) {
+    return {body(b.rows)};
+  }
+  static std::string describe(const ByRows<View>& b) { return describe_rows(strided(b.rows)); }
+};
+
+/// A part of a tree.
+template <class Part>
+struct TreePart : Tree<Part> {
+  static_assert(!is_by_rows<Part>, "ByRows is all of b, not a part of a std::tuple, std::array or std::vector");
+};
+
 template <class Range>
 std::string describe_each(const Range& parts) {
   std::string text = "(";
-  for (const auto& part : parts) text += Tree<typename Range::value_type>::describe(part) + "; ";
+  for (const auto& part : parts) text += TreePart<typename Range::value_type>::describe(part) + "; ";
   return text + ")";
 }
 
 template <class... Parts>
 struct Tree<std::tuple<Parts...>> {
-  using Scalar = typename Tree<std::tuple_element_t<0, std::tuple<Parts...>>>::Scalar;
-  static_assert((std::is_same_v<typename Tree<Parts>::Scalar, Scalar> && ...),
+  using Scalar = typename TreePart<std::tuple_element_t<0, std::tuple<Parts...>>>::Scalar;
+  static_assert((std::is_same_v<typename TreePart<Parts>::Scalar, Scalar> && ...),
                 "a and all leaves of b have one scalar type");
-  using Solution = std::tuple<typename Tree<Parts>::Solution...>;
+  using Solution = std::tuple<typename TreePart<Parts>::Solution...>;
 
   template <class Body>
   static void for_each(const std::tuple<Parts...>& b, const Body& body) {
-    std::apply([&](const Parts&... parts) { (Tree<Parts>::for_each(parts, body), ...); }, b);
+    std::apply([&](const Parts&... parts) { (TreePart<Parts>::for_each(parts, body), ...); }, b);
   }
   template <class Body>
   static Solution map(const std::tuple<Parts...>& b, const Body& body) {
-    return std::apply([&](const Parts&... parts) { return Solution{Tree<Parts>::map(parts, body)...}; }, b);
+    return std::apply([&](const Parts&... parts) { return Solution{TreePart<Parts>::map(parts, body)...}; }, b);
   }
   static std::string describe(const std::tuple<Parts...>& b) {
     return std::apply(
-        [](const Parts&... parts) { return "a tuple of (" + ((Tree<Parts>::describe(parts) + "; ") + ...) + ")"; }, b);
+        [](const Parts&... parts) { return "a tuple of (" + ((TreePart<Parts>::describe(parts) + "; ") + ...) + ")"; },
+        b);
   }
 };
 
 template <class Part, std::size_t size>
 struct Tree<std::array<Part, size>> {
-  using Scalar = typename Tree<Part>::Scalar;
-  using Solution = std::array<typename Tree<Part>::Solution, size>;
+  using Scalar = typename TreePart<Part>::Scalar;
+  using Solution = std::array<typename TreePart<Part>::Solution, size>;
 
   template <class Body>
   static void for_each(const std::array<Part, size>& b, const Body& body) {
-    for (const Part& part : b) Tree<Part>::for_each(part, body);
+    for (const Part& part : b) TreePart<Part>::for_each(part, body);
   }
   template <class Body>
   static Solution map(const std::array<Part, size>& b, const Body& body) {
     Solution result;
-    std::transform(b.begin(), b.end(), result.begin(), [&](const Part& part) { return Tree<Part>::map(part, body); });
+    std::transform(b.begin(), b.end(), result.begin(),
+                   [&](const Part& part) { return TreePart<Part>::map(part, body); });
     return result;
   }
   static std::string describe(const std::array<Part, size>& b) { return "an array of " + describe_each(b); }
@@ -98,26 +124,30 @@ struct Tree<std::array<Part, size>> {
 
 template <class Part, class Allocator>
 struct Tree<std::vector<Part, Allocator>> {
-  using Scalar = typename Tree<Part>::Scalar;
-  using SolutionPart = typename Tree<Part>::Solution;
+  using Scalar = typename TreePart<Part>::Scalar;
+  using SolutionPart = typename TreePart<Part>::Solution;
   using Solution =
       std::vector<SolutionPart, typename std::allocator_traits<Allocator>::template rebind_alloc<SolutionPart>>;
 
   template <class Body>
   static void for_each(const std::vector<Part, Allocator>& b, const Body& body) {
-    for (const Part& part : b) Tree<Part>::for_each(part, body);
+    for (const Part& part : b) TreePart<Part>::for_each(part, body);
   }
   template <class Body>
   static Solution map(const std::vector<Part, Allocator>& b, const Body& body) {
     Solution result(std::allocator_traits<Allocator>::select_on_container_copy_construction(b.get_allocator()));
     result.reserve(b.size());
-    for (const Part& part : b) result.push_back(Tree<Part>::map(part, body));
+    for (const Part& part : b) result.push_back(TreePart<Part>::map(part, body));
     return result;
   }
   static std::string describe(const std::vector<Part, Allocator>& b) { return "a vector of " + describe_each(b); }
 };
 
-/// Rows and right-hand sides of b: a lone rank-2 View is n x nrhs, anything else one column.
+/// Whether b is one View, of all rows or some: one of rank 2 then has right-hand sides as columns.
+template <class B>
+inline constexpr bool is_one_view = Kokkos::is_view<B>::value || is_by_rows<B>;
+
+/// Rows, on this rank, and right-hand sides of b: one View of rank 2 is n x nrhs, anything else one column.
 struct Shape {
   std::int64_t n = 0;
   std::int64_t nrhs = 1;
@@ -125,10 +155,11 @@ struct Shape {
 
 template <class B>
 Shape shape_of(const B& b) {
-  if constexpr (Kokkos::is_view<B>::value) {
-    static_assert(B::rank == 1 || B::rank == 2, "b is a View of n, or of n x nrhs, or a tree of Views");
-    const auto s = strided(b);
-    return {s.extent[0], B::rank == 2 ? s.extent[1] : 1};
+  if constexpr (is_one_view<B>) {
+    using View = std::remove_cvref_t<decltype(view_of(b))>;
+    static_assert(View::rank == 1 || View::rank == 2, "b is a View of n, or of n x nrhs, or a tree of Views");
+    const auto s = strided(view_of(b));
+    return {s.extent[0], s.rank == 2 ? s.extent[1] : 1};
   } else {
     std::int64_t n = 0;
     Tree<B>::for_each(b, [&n](const auto& leaf) { n = saturated_sum(n, strided(leaf).size()); });
@@ -162,7 +193,7 @@ template <class T, class Exec, class B>
 void ravel(const Exec& exec, const B& b, T* work) {
   Tree<B>::for_each(b, [&]<class Leaf>(const Leaf& leaf) {
     auto s = read_only(strided(leaf));
-    if (Kokkos::is_view<B>::value && s.rank == 2) s = transposed(s);
+    if (is_one_view<B> && s.rank == 2) s = transposed(s);
     gather_from<typename Leaf::memory_space, T>(exec, s, work);
     work += s.size();
   });
@@ -173,7 +204,7 @@ template <class T, class Exec, class X>
 void unravel(const Exec& exec, const T* work, const X& x) {
   Tree<X>::for_each(x, [&]<class Leaf>(const Leaf& leaf) {
     auto s = strided(leaf);
-    if (Kokkos::is_view<X>::value && s.rank == 2) s = transposed(s);
+    if (is_one_view<X> && s.rank == 2) s = transposed(s);
     scatter_to<typename Leaf::memory_space, T>(exec, work, s);
     work += s.size();
   });
