@@ -12,7 +12,7 @@ namespace tessera {
 /// @tparam View of rank 1, or of rank 2 for several right-hand sides, in any layout and memory space
 template <class View>
 struct ByRows {
-  static_assert(Kokkos::is_view<View>::value, "ByRows has a View: other trees of Views are the same on every rank");
+  static_assert(Kokkos::is_view<View>::value, "ByRows has a View, not a tuple, an array or a vector of them");
   static_assert(View::rank == 1 || View::rank == 2, "ByRows has a View of this rank's rows, or of rows x nrhs");
 
   View rows;  ///< this rank's rows

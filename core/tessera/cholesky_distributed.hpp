@@ -26,8 +26,7 @@
 namespace tessera {
 
 /// What cholesky_distributed returns.
-/// @tparam X the type of b, also ByRows, with a non-const and managed View of the same layout and memory space for one
-/// that is not
+/// @tparam X the type of b, with a non-const and managed View of the same layout and memory space for one that is not
 template <class X>
 struct Solution {
   X x;                ///< A^-1 b, in new Views
@@ -184,7 +183,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 ///   rank, read one after the other in C order; the same on every rank. Or ByRows of a View of this rank's rows. It is
 ///   not changed
 /// @param options the same on every rank, but for options.progress
-/// @return x, the same bits on every rank or, by rows, those of b, and what the call did; a Solution
+/// @return x, the same bits on every rank or ByRows with each rank's rows, and what the call did; a Solution
 /// @pre what writes `a` and `b` is complete, or enqueued on an `exec` that can access them
 /// @throws NotPositiveDefinite on every rank, if the last try fails, unless options.on_failure is Failure::fill_nan
 /// @throws std::invalid_argument on every rank, for misuse; on this rank alone, if `comm` is null or an

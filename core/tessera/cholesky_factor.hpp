@@ -69,15 +69,14 @@ class CholeskyFactor {
     return *this;
   }
 
-  /// b = A^-1 b, in place, as LAPACK's potrs; the same bits on every rank, or each rank's rows.
+  /// b = A^-1 b, in place, as LAPACK's potrs; the same bits on every rank, or ByRows each rank's rows.
   ///
   /// Collective over the factor's grid. It begins after what `exec` has been given, and is complete when it returns.
   /// @param exec works in the factor's memory space
   /// @param b a rank-1 View (n) or a rank-2 View (n x nrhs) of T in any layout and memory space, the same on every
   ///   rank, or ByRows of a View of this rank's rows; if `exec` cannot access it, what writes it must be complete
-  /// @throws std::invalid_argument on every rank, if b does not have n rows, by rows on all ranks together, or the
-  /// ranks
-  ///   disagree on its shape
+  /// @throws std::invalid_argument on every rank, if b does not have n rows (ByRows: on all ranks together), or the
+  ///   ranks disagree on its shape
   /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
   template <class Exec, class B>
   void solve(const Exec& exec, const B& b) const {

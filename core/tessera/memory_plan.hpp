@@ -22,7 +22,7 @@ enum class Source {
   buffered_gram   ///< cholesky_distributed with a Gram of a View in other memory, or of an operator
 };
 
-/// The system that memory_plan plans for. Ranks have equally many rows (of A and by rows of b) or samples, up to one.
+/// The system that memory_plan plans for. Ranks have equally many rows, of A and in ByRows, or samples, up to one.
 struct MemoryPlanOptions {
   std::int64_t nrhs = 1;                ///< right-hand sides
   bool by_rows = false;                 ///< whether these are ByRows

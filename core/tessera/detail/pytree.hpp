@@ -68,55 +68,53 @@ struct Tree<ByRows<View>> {
   static std::string describe(const ByRows<View>& b) { return describe_rows(strided(b.rows)); }
 };
 
-/// A part of a tree.
+/// Whether a tree may have such a part: ByRows is all of b.
 template <class Part>
-struct TreePart : Tree<Part> {
-  static_assert(!is_by_rows<Part>, "ByRows is all of b, not a part of a std::tuple, std::array or std::vector");
-};
+inline constexpr bool is_part = !is_by_rows<Part>;
 
 template <class Range>
 std::string describe_each(const Range& parts) {
   std::string text = "(";
-  for (const auto& part : parts) text += TreePart<typename Range::value_type>::describe(part) + "; ";
+  for (const auto& part : parts) text += Tree<typename Range::value_type>::describe(part) + "; ";
   return text + ")";
 }
 
 template <class... Parts>
 struct Tree<std::tuple<Parts...>> {
-  using Scalar = typename TreePart<std::tuple_element_t<0, std::tuple<Parts...>>>::Scalar;
-  static_assert((std::is_same_v<typename TreePart<Parts>::Scalar, Scalar> && ...),
+  static_assert((is_part<Parts> && ...), "ByRows is all of b, not a part of a std::tuple");
+  using Scalar = typename Tree<std::tuple_element_t<0, std::tuple<Parts...>>>::Scalar;
+  static_assert((std::is_same_v<typename Tree<Parts>::Scalar, Scalar> && ...),
                 "a and all leaves of b have one scalar type");
-  using Solution = std::tuple<typename TreePart<Parts>::Solution...>;
+  using Solution = std::tuple<typename Tree<Parts>::Solution...>;
 
   template <class Body>
   static void for_each(const std::tuple<Parts...>& b, const Body& body) {
-    std::apply([&](const Parts&... parts) { (TreePart<Parts>::for_each(parts, body), ...); }, b);
+    std::apply([&](const Parts&... parts) { (Tree<Parts>::for_each(parts, body), ...); }, b);
   }
   template <class Body>
   static Solution map(const std::tuple<Parts...>& b, const Body& body) {
-    return std::apply([&](const Parts&... parts) { return Solution{TreePart<Parts>::map(parts, body)...}; }, b);
+    return std::apply([&](const Parts&... parts) { return Solution{Tree<Parts>::map(parts, body)...}; }, b);
   }
   static std::string describe(const std::tuple<Parts...>& b) {
     return std::apply(
-        [](const Parts&... parts) { return "a tuple of (" + ((TreePart<Parts>::describe(parts) + "; ") + ...) + ")"; },
-        b);
+        [](const Parts&... parts) { return "a tuple of (" + ((Tree<Parts>::describe(parts) + "; ") + ...) + ")"; }, b);
   }
 };
 
 template <class Part, std::size_t size>
 struct Tree<std::array<Part, size>> {
-  using Scalar = typename TreePart<Part>::Scalar;
-  using Solution = std::array<typename TreePart<Part>::Solution, size>;
+  static_assert(is_part<Part>, "ByRows is all of b, not a part of a std::array");
+  using Scalar = typename Tree<Part>::Scalar;
+  using Solution = std::array<typename Tree<Part>::Solution, size>;
 
   template <class Body>
   static void for_each(const std::array<Part, size>& b, const Body& body) {
-    for (const Part& part : b) TreePart<Part>::for_each(part, body);
+    for (const Part& part : b) Tree<Part>::for_each(part, body);
   }
   template <class Body>
   static Solution map(const std::array<Part, size>& b, const Body& body) {
     Solution result;
-    std::transform(b.begin(), b.end(), result.begin(),
-                   [&](const Part& part) { return TreePart<Part>::map(part, body); });
+    std::transform(b.begin(), b.end(), result.begin(), [&](const Part& part) { return Tree<Part>::map(part, body); });
     return result;
   }
   static std::string describe(const std::array<Part, size>& b) { return "an array of " + describe_each(b); }
@@ -124,20 +122,21 @@ struct Tree<std::array<Part, size>> {
 
 template <class Part, class Allocator>
 struct Tree<std::vector<Part, Allocator>> {
-  using Scalar = typename TreePart<Part>::Scalar;
-  using SolutionPart = typename TreePart<Part>::Solution;
+  static_assert(is_part<Part>, "ByRows is all of b, not a part of a std::vector");
+  using Scalar = typename Tree<Part>::Scalar;
+  using SolutionPart = typename Tree<Part>::Solution;
   using Solution =
       std::vector<SolutionPart, typename std::allocator_traits<Allocator>::template rebind_alloc<SolutionPart>>;
 
   template <class Body>
   static void for_each(const std::vector<Part, Allocator>& b, const Body& body) {
-    for (const Part& part : b) TreePart<Part>::for_each(part, body);
+    for (const Part& part : b) Tree<Part>::for_each(part, body);
   }
   template <class Body>
   static Solution map(const std::vector<Part, Allocator>& b, const Body& body) {
     Solution result(std::allocator_traits<Allocator>::select_on_container_copy_construction(b.get_allocator()));
     result.reserve(b.size());
-    for (const Part& part : b) result.push_back(TreePart<Part>::map(part, body));
+    for (const Part& part : b) result.push_back(Tree<Part>::map(part, body));
     return result;
   }
   static std::string describe(const std::vector<Part, Allocator>& b) { return "a vector of " + describe_each(b); }
