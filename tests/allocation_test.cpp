@@ -223,6 +223,8 @@ TEST_F(AllocationTest, Append) {
   append();
   const auto expected = lower_tiles(l->matrix());
   all_fail_in_turn(append, [&] { EXPECT_EQ(lower_tiles(l->matrix()), expected); });
+}
+
 TEST_F(AllocationTest, ByRows) {
   const System<double> system(comm);
   const Shards shards = even_shards(system.n, ranks);

@@ -136,8 +136,7 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
       EXPECT_EQ(memory.right_hand_sides, 2 * bytes(n * options.nrhs));
       const detail::Schedule schedule;
       const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
-      EXPECT_EQ(memory.factorize,
-                (detail::factorize_bytes<T, Exec>(layout, moduli, schedule)));
+      EXPECT_EQ(memory.factorize, (detail::factorize_bytes<T, Exec>(layout, moduli, schedule)));
       EXPECT_EQ(memory.solve, (detail::bytes_of<detail::SolveBuffers<T, Exec>, Space>(layout, options.nrhs, schedule)));
       if (options.source == Source::buffered_gram) {
         const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::order_of_blocks<Exec>);
@@ -185,6 +184,97 @@ TEST(MemoryPlanOfManyRanksTest, IsMadeOfAllOfThem) {
   for (const RankTraffic& sent : plan.sent) bytes += sent.bytes;
   const double expected = 8e12 * (100 + 100 - 2) / 2;  // n^2 (P + Q - 2) / 2 numbers
   EXPECT_NEAR(static_cast<double>(bytes), expected, 0.05 * expected);
+}
+
+TEST(MemoryPlanTest, FitsWhatItCan) {
+  const std::int64_t n = 20000;
+  const GridShape grid{2, 2};
+  const MemoryPlan roomy = memory_plan<double>(n, grid);
+  ASSERT_TRUE(roomy.fits);
+  EXPECT_EQ(roomy.tile_size, (detail::tile_size_for<double, Exec::memory_space>(0, n, grid)));
+  EXPECT_GT(roomy.peak(), n * n / 2 * 8 / 4);
+
+  const MemoryPlan tight = memory_plan<double>(n, grid, {.bytes_free = roomy.peak() - 1});
+  EXPECT_TRUE(tight.fits);
+  EXPECT_LT(tight.peak(), roomy.peak());
+  EXPECT_TRUE(tight.slab < roomy.slab || tight.tile_size < roomy.tile_size);
+  // and what it names is what was planned
+  const MemoryPlan named = memory_plan<double>(n, grid, {.tile_size = tight.tile_size, .slab = tight.slab});
+  EXPECT_EQ(named.peak(), tight.peak());
+
+  const MemoryPlan without = memory_plan<double>(n, grid, {.nrhs = 0});
+  for (const RankMemory& rank : without.ranks) EXPECT_EQ(rank.right_hand_sides, 0);
+  EXPECT_LT(without.peak(), roomy.peak());
+
+  const MemoryPlan hopeless = memory_plan<double>(n, grid, {.bytes_free = n * n / 2 * 8 / 4});
+  EXPECT_FALSE(hopeless.fits);
+  EXPECT_LT(hopeless.peak(), roomy.peak());
+}
+
+// A rank has its rows of b and x, and buffers that do not grow with the number of right-hand sides.
+TEST(MemoryPlanTest, ByRowsTakesAShareOfTheRightHandSides) {
+  const std::int64_t n = 20000;
+  const GridShape grid{8, 8};
+  const auto most = [&](std::int64_t nrhs, bool by_rows) {
+    const MemoryPlan plan = memory_plan<double>(n, grid, {.nrhs = nrhs, .by_rows = by_rows, .source = Source::rows});
+    std::int64_t solve = 0;
+    std::int64_t right_hand_sides = 0;
+    for (const RankMemory& rank : plan.ranks) {
+      solve = std::max(solve, rank.solve);
+      right_hand_sides = std::max(right_hand_sides, rank.right_hand_sides);
+    }
+    return std::pair{right_hand_sides, solve};
+  };
+  const auto [some, solve_of_some] = most(2000, true);
+  const auto [many, solve_of_many] = most(10000, true);
+  EXPECT_EQ(many, 2 * 8 * (n / 64 + 1) * 10000);
+  EXPECT_EQ(many, 5 * some);
+  EXPECT_EQ(solve_of_many, solve_of_some);
+  EXPECT_EQ(most(10000, false).first, 2 * 8 * n * 10000);
+}
+
+TEST(MemoryPlanTest, Misuse) {
+  const auto expect = [](const std::string& argument, std::int64_t n, GridShape grid,
+                         const MemoryPlanOptions& options) {
+    const Thrown thrown = thrown_by([&] { memory_plan<float>(n, grid, options); });
+    EXPECT_EQ(thrown.kind, Kind::invalid_argument) << thrown;
+    EXPECT_TRUE(thrown.message.starts_with(argument + ": ")) << thrown;
+  };
+  expect("n", -1, {1, 1}, {});
+  expect("grid", 10, {0, 3}, {});
+  expect("grid", 10, {100000, 100000}, {});
+  expect("tile_size", 10, {1, 1}, {.tile_size = -4});
+  expect("slab", 10, {1, 1}, {.slab = -4});
+  expect("nrhs", 10, {1, 1}, {.nrhs = -1});
+  expect("reserve", 10, {1, 1}, {.reserve = -1});
+  expect("reserve", 10, {1, 1}, {.reserve = (std::int64_t{1} << 31) - 10});
+  expect("reserve", 10, {1, 1}, {.tile_size = 1 << 20, .reserve = (std::int64_t{1} << 31) - 11});
+  expect("depth", 10, {1, 1}, {.depth = -1});
+  expect("depth", 10, {1, 1}, {.source = Source::gram, .depth = std::int64_t{1} << 62});
+  // more bytes than a std::int64_t holds, on a rank or in all
+  constexpr std::int64_t most = INT64_MAX;
+  for (const Source source : {Source::fill, Source::rows, Source::gram}) {
+    for (const std::int64_t nrhs : {most, most / 10, most / 20 / 4, std::int64_t{1} << 61}) {
+      expect("nrhs", 10, {2, 2}, {.nrhs = nrhs, .source = source});
+    }
+    expect("n", (std::int64_t{1} << 31) - 1, {1, 1}, {.tile_size = 1 << 20, .source = source});
+    expect("n", (std::int64_t{1} << 31) - 1, {4, 4}, {.tile_size = 1 << 20, .source = source});
+  }
+  expect("nrhs", 1024, {1, 1}, {.nrhs = std::int64_t{1} << 51, .bytes_free = most});
+  EXPECT_EQ(memory_plan<double>(10, 1, {.nrhs = std::int64_t{1} << 55, .bytes_free = most - 1}).fits, true);
+  EXPECT_EQ(thrown_by([] {
+              using Complex = Kokkos::complex<float>;
+              memory_plan<Complex>(910000000, {1, 1}, {.arithmetic = Arithmetic::integer, .moduli = 15});
+            }).kind,
+            Kind::invalid_argument);
+  expect("form", 10, {1, 1}, {.gram = {.form = static_cast<GramForm>(7)}});
+  expect("arithmetic", 10, {1, 1}, {.arithmetic = static_cast<Arithmetic>(3)});
+  for (const int moduli : {-1, 1, 3, 16}) {
+    expect("moduli", 10, {1, 1}, {.moduli = moduli});
+    expect("moduli", 10, {2, 3}, {.arithmetic = Arithmetic::integer, .moduli = moduli});
+  }
+  EXPECT_EQ(thrown_by([] { memory_plan<float>(10, 0); }).kind, Kind::invalid_argument);
+  EXPECT_EQ(memory_plan<float>(10, 6).grid, (GridShape{3, 2}));
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ struct InverseBuffers {
 
   InverseBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, const Schedule& schedule)
       : columns(schedule.slots_on(layout.rows.processes, layout.columns.processes) * chunk_columns(layout)),
-        sweeps(workspace, layout, columns, {.slots = schedule.slots, .chunk_columns = chunk_columns(layout)}, std::nullopt,
-               false) {
+        sweeps(workspace, layout, columns, {.slots = schedule.slots, .chunk_columns = chunk_columns(layout)},
+               std::nullopt, false) {
     const std::int64_t n = layout.rows.n;
     const int ranks = layout.rows.processes * layout.columns.processes;
     if (layout.rows.processes == 1 || layout.columns.processes == 1) whole = workspace.template take<T>(n, columns);

@@ -5,6 +5,7 @@
 #include "core/exchange/transfers.hpp"
 #include "core/matrix/leaves.hpp"
 #include "core/solve/buffers.hpp"
+#include "core/solve/chunk.hpp"
 #include "core/solve/row_exchange.hpp"
 #include "core/solve/sweep.hpp"
 #include "core/timed.hpp"
@@ -34,21 +35,7 @@ class RightHandSides {
   using Message = typename Transfers<Exec>::Message;
   using Rows = RowExchange<T, Exec>;
 
-  /// Right-hand sides [begin, end), on their way through the sweeps.
-  ///
-  /// They may be the unit vectors of some leaves, of which all sweeps leave out what is above the first. At a leaf only
-  /// those up to its own are worked on: L^-1 has zeros right of them, and A^-1 what is known from its lower triangle.
-  struct Chunk {
-    std::int64_t begin;
-    std::int64_t end;
-    int slot;
-    std::optional<std::int64_t> unit_leaf = std::nullopt;  // the first leaf that has one
-    int turn = 0;                                          // of the two buffers each way
-    Message received[2] = {};
-    std::vector<Message> sent[2] = {};
-    typename Rows::Messages rows = {};
-    std::int64_t size() const { return end - begin; }
-  };
+  using Chunk = RightHandSidesChunk<T, Exec>;
   using ChunkPointer = std::shared_ptr<Chunk>;
 
   /// `b`: all rows or, by rows, those that this rank holds.

@@ -10,7 +10,7 @@ struct Schedule {
   std::int64_t chunk_rows = 8192;    ///< rows of a partial sum in one message
   std::int64_t chunk_columns = 256;  ///< right-hand sides that are solved together
 
-  bool one_launch = true;            ///< where one device has all of a small matrix, its kernel does without steps
+  bool one_launch = true;  ///< where one device has all of a small matrix, its kernel does without steps
 
   constexpr int slots_on(int grid_rows, int grid_cols) const {
     if (grid_rows * grid_cols == 1) return 1;
