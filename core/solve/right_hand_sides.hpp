@@ -32,7 +32,6 @@ class RightHandSides {
   using MemorySpace = typename Exec::memory_space;
   using View = MatrixView<T, MemorySpace>;
   using Buffers = SolveBuffers<T, Exec>;
-  using Message = typename Transfers<Exec>::Message;
   using Rows = RowExchange<T, Exec>;
 
   using Chunk = RightHandSidesChunk<T, Exec>;

@@ -306,4 +306,4 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
 
 }  // namespace tessera
 
-#include "tessera/detail/cholesky_factor_calls.hpp"
+#include <tessera/detail/cholesky_factor_calls.hpp>

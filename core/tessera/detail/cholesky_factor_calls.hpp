@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tessera/cholesky_factor.hpp"
+#include <tessera/cholesky_factor.hpp>
 
 // The calls of CholeskyFactor: what they check, and where their arguments go.
 namespace tessera {
