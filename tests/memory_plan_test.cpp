@@ -1,3 +1,4 @@
+#include "calls.hpp"
 #include "support.hpp"
 
 #include "core/assemble/gram_memory.hpp"

@@ -193,7 +193,7 @@ class Append {
       write(part, n, matrix_.local_block(middle, bottom, left, right));
       write(part, n, matrix_.local_block(top, middle, std::clamp(new_columns, left, right), right));
     }
-    if constexpr (Leaves<MemorySpace>::has_inverses) invert_leaves(exec_, matrix_, Access::inverses(factor_), n);
+    if constexpr (Leaves<MemorySpace>::has_inverses) invert_leaves(exec_, matrix_, n);
   }
   void write(const Part& part, GlobalIndex n, const LocalBlock<T, MemorySpace>& l) {
     kernels::for_each<T>("tessera::append::write", exec_, l.a,

@@ -44,7 +44,6 @@ class Factorization {
       }
     }
     const auto take_memory = [&] {
-      take_inverses(factor, memory);
       buffers = buffers_in<FactorizeBuffers<T, Exec>>(memory, layout, result.moduli, schedule);
     };
     if (result.moduli > 0) {
@@ -67,20 +66,13 @@ class Factorization {
     result.leading_minor = 0;
     if constexpr (Leaves<MemorySpace>::has_inverses) {
       const Timed timed(result.seconds.panel, "tessera::factorize::invert");
-      collectively(grid.communicator(), [&] { invert_leaves(exec, matrix, Access::inverses(factor)); });
+      collectively(grid.communicator(), [&] { invert_leaves(exec, matrix); });
     }
     Access::set_log_determinant(factor, log_determinant(exec, matrix, buffers->diagonal_values));
     return result;
   }
 
  private:
-  static void take_inverses(CholeskyFactor<T, MemorySpace>& factor, Memory<MemorySpace>& memory) {
-    const Leaves<MemorySpace> leaves(factor.matrix().layout().full());
-    const std::int64_t bytes = leaves.template inverses_size<T>() * std::int64_t{sizeof(T)};
-    FactorAccess<T, MemorySpace>::set_inverses(
-        factor, Memory<MemorySpace>::reserve(memory.inverses, "tessera::CholeskyFactor::inverses", bytes));
-  }
-
   /// All of run(), on one rank.
   static void run_in_one_launch(const Exec& exec, const Progress& progress, Memory<MemorySpace>& memory,
                                 Factored<T, MemorySpace>& result) {
@@ -88,10 +80,9 @@ class Factorization {
     const ShardedMatrix<T, MemorySpace>& matrix = result.factor.matrix();
     std::exception_ptr callback_exception;
     collectively(matrix.grid().communicator(), [&] {
-      take_inverses(result.factor, memory);
       const auto launch = buffers_in<FactorizeInOneLaunch<T, Exec>>(memory, matrix.layout());
       const Timed timed(result.seconds.panel, "tessera::factorize::one_launch");
-      const auto outcome = launch.run(exec, matrix, Access::inverses(result.factor));
+      const auto outcome = launch.run(exec, matrix);
       if (outcome.failing_minor != kernels::no_failure) {
         result.leading_minor = outcome.failing_minor;
       } else {

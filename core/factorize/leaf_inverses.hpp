@@ -9,11 +9,10 @@
 
 namespace tessera::detail {
 
-/// What a solve by Substitution, where there is one, needs of L, for those of its leaves that this rank has; only for
-/// those that have rows from `begin` on.
+/// What a solve by Substitution, where there is one, needs of L: ShardedMatrix::leaf_inverses, for those leaves that
+/// have rows from `begin` on.
 template <class T, class Exec>
-void invert_leaves(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l, T* inverses,
-                   GlobalIndex begin = {0}) {
+void invert_leaves(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l, GlobalIndex begin = {0}) {
   using MemorySpace = typename Exec::memory_space;
   const Leaves<MemorySpace> leaves(l.layout());
   std::vector<kernels::TriangleToInvert<T>> mine;
@@ -24,7 +23,7 @@ void invert_leaves(const Exec& exec, const ShardedMatrix<T, typename Exec::memor
     const auto block = l.view(l.rows().local_begin(leaf.begin), l.rows().local_begin(leaf.end),
                               l.columns().local_begin(leaf.begin), l.columns().local_begin(leaf.end));
     mine.push_back({block.data(), static_cast<std::int64_t>(block.stride(1)), l.rows().extent_of(leaf),
-                    leaves.inverses(inverses, static_cast<std::int64_t>(i))});
+                    leaves.inverses(l.leaf_inverses(), static_cast<std::int64_t>(i))});
   }
   kernels::invert_blocks<T>(exec, mine);
 }

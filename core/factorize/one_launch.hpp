@@ -35,10 +35,10 @@ class FactorizeInOneLaunch {
     constexpr std::int64_t block = Cholesky::template block<T>;
     const std::int64_t n = layout.rows.n;
     const Leaves<MemorySpace> leaves(layout);
-    return schedule.one_launch && moduli == 0 && layout.rows.processes * layout.columns.processes == 1 && n > 0 &&
+    return schedule.one_launch && moduli == 0 && layout.rows.processes * layout.columns.processes == 1 &&
            n <= Tuning<MemorySpace>::template one_launch_rows<T> && layout.count() <= kernels::Slabs<T>::most &&
-           (layout.count() == 1 || layout.slab % block == 0) &&
-           (leaves.all().size() == 1 || leaves.width() % block == 0);
+           (layout.count() <= 1 || layout.slab % block == 0) &&
+           (leaves.all().size() <= 1 || leaves.width() % block == 0);
   }
 
   FactorizeInOneLaunch(Workspace<MemorySpace>& workspace, const SlabLayout& layout)
@@ -46,11 +46,12 @@ class FactorizeInOneLaunch {
         progress_(workspace.template take<char>(Cholesky::template workspace_bytes<T>(layout.rows.n))) {}
 
   /// A = L L^H, and the inverses of its leaves, complete when it returns.
-  Outcome run(const Exec& exec, const ShardedMatrix<T, MemorySpace>& matrix, T* inverses) const {
+  Outcome run(const Exec& exec, const ShardedMatrix<T, MemorySpace>& matrix) const {
+    if (matrix.n() == 0) return {kernels::no_failure, 0};
     static_assert(sizeof(std::int64_t) == sizeof(double));
     Cholesky::template run<T>(exec,
-                              {slabs_of<T>(matrix), Leaves<MemorySpace>(matrix.layout()).width(), inverses,
-                               reinterpret_cast<std::int64_t*>(outcome_), outcome_ + 1},
+                              {slabs_of<T>(matrix), Leaves<MemorySpace>(matrix.layout()).width(),
+                               matrix.leaf_inverses(), reinterpret_cast<std::int64_t*>(outcome_), outcome_ + 1},
                               progress_);
     std::vector<double> values(static_cast<std::size_t>(outcome_size(matrix.n())));
     const auto count = static_cast<std::int64_t>(values.size());

@@ -1,5 +1,6 @@
 #include "tessera/sharded_matrix.hpp"
 
+#include "core/matrix/leaves.hpp"
 #include "core/tuning.hpp"
 #include "kernels/instantiate.hpp"
 
@@ -66,9 +67,12 @@ ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64
   const std::int64_t tile = detail::tile_size_for<T, MemorySpace>(tile_size, n + reserve, grid_.shape());
   layout_ = detail::make_layout<T, MemorySpace>(grid_.shape(), grid_.rank(), n, tile, slab, reserve);
   detail::collectively(communicator, [&] {
-    storage_ = detail::Memory<MemorySpace>::reserve(memory.tiles, "tessera::ShardedMatrix::tiles", bytes());
-    T* const data = reinterpret_cast<T*>(storage_.data());
     const SlabLayout all = layout_.full();
+    const std::int64_t inverses = detail::Leaves<MemorySpace>(all).template inverses_size<T>();
+    storage_ = detail::Memory<MemorySpace>::reserve(
+        memory.tiles, "tessera::ShardedMatrix::tiles",
+        detail::saturated_sum(bytes(), detail::saturated_product(inverses, sizeof(T))));
+    T* const data = reinterpret_cast<T*>(storage_.data());
     std::int64_t offset = 0;
     for (std::int64_t s = 0; s < all.count(); ++s) {
       slabs_.push_back(

@@ -36,7 +36,7 @@ class SolveOnOneDevice {
     const ShardedMatrix<T, MemorySpace>& matrix = factor.matrix();
     const std::int64_t n = matrix.n();
     const kernels::SlabsOfL<T> l{slabs_of<const T>(matrix), Leaves<MemorySpace>(matrix.layout()).width(),
-                                 FactorAccess<T, MemorySpace>::inverses(factor)};
+                                 matrix.leaf_inverses()};
     const auto x = make_matrix_view<MemorySpace>(b, n, nrhs, std::max<std::int64_t>(1, n));
     for (const Sweep& sweep : sweeps) {
       kernels::Substitution<Exec>::template run<T>(exec, sweep.op(), l, x, workspace);

@@ -34,7 +34,7 @@ class Sweeps {
       : sweeps_(sweeps),
         l_(factor.matrix()),
         leaves_(l_.layout()),
-        inverses_(FactorAccess<T, MemorySpace>::inverses(factor)),
+        inverses_(l_.leaf_inverses()),
         rows_(l_.rows()),
         columns_(l_.columns()),
         substitution_(buffers.substitution),

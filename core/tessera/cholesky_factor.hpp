@@ -56,14 +56,10 @@ class CholeskyFactor {
 
   /// Takes over the memory. A View that is moved from may still own what it had.
   CholeskyFactor(CholeskyFactor&& other) noexcept
-      : l_(std::move(other.l_)),
-        inverses_(std::exchange(other.inverses_, {})),
-        memory_(std::exchange(other.memory_, {})),
-        log_determinant_(other.log_determinant_) {}
+      : l_(std::move(other.l_)), memory_(std::exchange(other.memory_, {})), log_determinant_(other.log_determinant_) {}
   /// Takes over the memory.
   CholeskyFactor& operator=(CholeskyFactor&& other) noexcept {
     l_ = std::move(other.l_);
-    inverses_ = std::exchange(other.inverses_, {});
     memory_ = std::exchange(other.memory_, {});
     log_determinant_ = other.log_determinant_;
     return *this;
@@ -170,7 +166,6 @@ class CholeskyFactor {
   void apply(detail::FactorOperation operation, const Exec& exec, const B& b) const;
 
   ShardedMatrix<T, MemorySpace> l_;
-  Kokkos::View<char*, MemorySpace> inverses_;
   mutable detail::Memory<MemorySpace> memory_;
   double log_determinant_ = 0;
 };
@@ -186,11 +181,6 @@ struct FactorAccess {
   static Factor make(ShardedMatrix<T, MemorySpace>&& a) { return Factor(std::move(a)); }
   static ShardedMatrix<T, MemorySpace>& matrix(Factor& factor) { return factor.l_; }
   static void set_log_determinant(Factor& factor, double value) { factor.log_determinant_ = value; }
-  /// The inverses of this rank's diagonal blocks, which a device keeps, in the layout of Leaves.
-  static void set_inverses(Factor& factor, const Kokkos::View<char*, MemorySpace>& inverses) {
-    factor.inverses_ = inverses;
-  }
-  static T* inverses(const Factor& factor) { return reinterpret_cast<T*>(factor.inverses_.data()); }
   static Memory<MemorySpace>& memory(Factor& factor) { return factor.memory_; }
   /// Gives the factor the memory for its solves.
   static void keep(Factor& factor, Memory<MemorySpace>&& memory) { factor.memory_ = std::move(memory); }

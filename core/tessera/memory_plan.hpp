@@ -47,7 +47,7 @@ struct MemoryPlanOptions {
 /// Bytes that one rank allocates. The buffers of all phases share one allocation.
 struct RankMemory {
   std::int64_t matrix = 0;            ///< the tiles of A, in which the factor replaces it, with what is reserved
-  std::int64_t inverses = 0;          ///< inverses of diagonal blocks, which a factor on a device has
+  std::int64_t inverses = 0;          ///< inverses of diagonal blocks, for which a matrix on a device has room
   std::int64_t right_hand_sides = 0;  ///< a copy of b here and, in cholesky_distributed, x
   std::int64_t redistribute = 0;      ///< buffers for rows, or for J, while A is taken in
   std::int64_t factorize = 0;         ///< buffers of the factorisation: mainly its slots, or residues

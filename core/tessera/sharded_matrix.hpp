@@ -163,6 +163,10 @@ class ShardedMatrix {
   /// @pre n is at most the present one and the reserve together
   void resize(std::int64_t n) { layout_ = layout_.resized(n); }
 
+  /// Behind the tiles, as a later allocation would take longer than factoring a small matrix: where a factor on a
+  /// device has the inverses of this rank's diagonal blocks, in the layout of Leaves.
+  T* leaf_inverses() const { return reinterpret_cast<T*>(storage_.data() + bytes()); }
+
   /// What view() returns, and its place in the whole matrix.
   detail::LocalBlock<T, MemorySpace> local_block(LocalIndex row_begin, LocalIndex row_end, LocalIndex column_begin,
                                                  LocalIndex column_end) const {

@@ -31,7 +31,6 @@ struct Memory {
   using Bytes = Kokkos::View<char*, MemorySpace>;
 
   Bytes tiles;
-  Bytes inverses;
   Bytes right_hand_sides;
   Bytes workspace;
   OfQueues<std::shared_ptr<void>> blas_handles = {};       ///< of the queues that work in `workspace`
