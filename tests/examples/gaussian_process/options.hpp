@@ -13,7 +13,7 @@ struct Options {
   std::string co2, json, check;
   int every = 1, steps = 100, points = 0, samples = 3;
   std::int64_t n = 1000, held_out = 100;
-  double tolerance = 1e-2, until = 2015;
+  double tolerance = 0.1, until = 2010;
   std::uint64_t seed = 1;
   std::optional<double> bar;
   std::vector<std::int64_t> times;

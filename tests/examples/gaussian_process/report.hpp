@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <stdexcept>
@@ -76,14 +77,15 @@ class Report {
     json_["held_out"] = {{"error", std::sqrt(sum / count)}, {"inside", inside / count}};
   }
 
-  void curve(const Data<Co2Kernel>& data, const std::vector<Point<1>>& times, const Prediction& prediction,
-             const std::vector<double>& samples) {
+  /// The first `learned` of the data were.
+  void curve(const Data<Co2Kernel>& data, std::int64_t learned, const std::vector<Point<1>>& times,
+             const Prediction& prediction, const std::vector<double>& samples) {
     const auto years = [](const std::vector<Point<1>>& places) {
       std::vector<double> all;
       for (const Point<1>& place : places) all.push_back(co2_epoch + place[0]);
       return all;
     };
-    json_["record"] = {{"year", years(data.x)}, {"ppm", data.y}};
+    json_["record"] = {{"year", years(data.x)}, {"ppm", data.y}, {"learned", learned}};
     json_["prediction"] = {
         {"year", years(times)}, {"mean", prediction.mean}, {"variance", prediction.variance}, {"samples", samples}};
     json_["offset"] = data.offset;

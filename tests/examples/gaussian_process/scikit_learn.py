@@ -4,12 +4,14 @@ parameters, for `gaussian_process --check`.
 
     apt-get install python3-sklearn     # 1.2.1 wrote what is committed
     python3 scikit_learn.py data/co2.csv data/scikit_learn.json
+    OPENBLAS_NUM_THREADS=1 python3 scikit_learn.py --times 500,1000 times.json    # as gaussian_process --times
 
 What is left out in turn, to predict it from the rest, is left out: the process is fitted again for each.
 """
 
 import json
 import sys
+import time
 
 import numpy as np
 import sklearn
@@ -71,9 +73,26 @@ def case(name, kernel, x, y, at):
     }
 
 
+def seconds_of(n):
+    """Of the log-likelihood with its gradient: the least of three."""
+    rng = np.random.default_rng(1)
+    kernel = ConstantKernel(2.0) * RBF([0.7, 1.0, 2.0, 8.0]) + WhiteKernel(0.02)
+    process = fitted(kernel, rng.normal(size=(n, 4)), rng.normal(size=n))
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        process.log_marginal_likelihood(kernel.theta, eval_gradient=True)
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds)
+
+
 def main():
-    result = {"scikit_learn": sklearn.__version__, "cases": [co2(), ard()]}
-    with open(sys.argv[2], "w", encoding="utf-8") as file:
+    result = {"program": "scikit-learn", "version": sklearn.__version__}
+    if sys.argv[1] == "--times":
+        result["times"] = [{"n": n, "both": seconds_of(n)} for n in map(int, sys.argv[2].split(","))]
+    else:
+        result["cases"] = [co2(), ard()]
+    with open(sys.argv[-1], "w", encoding="utf-8") as file:
         json.dump(result, file, separators=(",", ":"))
         file.write("\n")
 
