@@ -26,14 +26,14 @@ class Lbfgs {
   double sufficient = 1e-4;  ///< of the rise that the gradient promises, a step has that part at least
   int tries = 20;            ///< lengths of a step, each half of the one before
 
-  /// @param f f(x) is a std::optional<Value>, empty where the function is not defined; it is defined at `x`
-  /// @param report is called as report(step, x, value) at the start and after each step
+  /// @param f f(x) is a std::optional<Value>, empty where the function is not defined; at `x` it must be
+  /// @param report is called as report(step, value) at the start and after each step
   /// @return where it ends: where no try of a step rises, too
   template <class Function, class Report>
   std::pair<Vector, Value> maximise(const Function& f, Vector x, const Report& report) const {
     std::deque<Pair> pairs;
-    Value here = *f(x);
-    report(0, x, here);
+    Value here = f(x).value();
+    report(0, here);
     for (int step = 1; step <= steps && largest(here.gradient) > tolerance; ++step) {
       Vector direction = times_inverse_hessian(pairs, here.gradient);
       if (!(dot(direction, here.gradient) > 0)) {
@@ -58,7 +58,7 @@ class Lbfgs {
       }
       x = std::move(next);
       here = std::move(*there);
-      report(step, x, here);
+      report(step, here);
     }
     return {x, here};
   }

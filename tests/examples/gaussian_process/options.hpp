@@ -38,7 +38,7 @@ inline void add_options(CLI::App& app, Options& o) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--json", o.json, "Write data, parameters and predictions to this file");
-  app.add_option("--bar", o.bar, "Fail unless training rises at each step, and to that log-likelihood at least");
+  app.add_option("--bar", o.bar, "Fail unless training comes to that log-likelihood at least");
   app.add_option("--check", o.check, "Compare with scikit-learn's numbers in this file; no training");
   app.add_option("--times", o.times, "Time the log-likelihood and its gradient for these n; no training")
       ->delimiter(',')
