@@ -3,6 +3,8 @@
 import re
 
 CARD = "h100"
+SMALL_CARD = "h200"
+SCALARS = ("double", "float", "complex-double", "complex-float")
 SCALING = (16384, 32768, 65536, 92681)
 
 
@@ -35,7 +37,7 @@ def place(run):
     cards = run["machine"].get("card")
     if not cards:
         return words(run["ranks"], "rank")
-    return {1: "one", 2: "two"}.get(run["ranks"], str(run["ranks"])) + " H100"
+    return {1: "one", 2: "two"}.get(run["ranks"], str(run["ranks"])) + " " + cards.split()[1]
 
 
 def ratio(number):
@@ -226,7 +228,32 @@ def device_scalars(results):
 
 
 def device_faster(results):
-    return faster(results.compared(CARD))
+    return faster(results.compared(CARD) + results.compared(SMALL_CARD))
+
+
+def small_runs(results, scalar_of):
+    return results.runs(f"{SMALL_CARD}-small-{scalar_of}")
+
+
+def small_machine(results):
+    files = results.get(*(f"{SMALL_CARD}-small-{kind}" for kind in SCALARS))
+    m = files[0]["machine"]
+    return (f"{m['card']}, Kokkos {m['kokkos']}, CUDA {m['cuda']}, medians of {words(files[0]['repetitions'], 'run')}, "
+            f"{measured(files)}.")
+
+
+def small_ratios(results):
+    sizes = [str(run["n"]) for run in small_runs(results, "double")]
+    rows = [["factorise, " + kind.replace("-", " "), *(cell(run, "factorize") for run in small_runs(results, kind))]
+            for kind in SCALARS]
+    return table(["n", *sizes], rows)
+
+
+def small_calls(results):
+    sizes = [str(run["n"]) for run in small_runs(results, "double")]
+    rows = [[kind.replace("-", " "), *(ratio(run.call_over_pieces()) for run in small_runs(results, kind))]
+            for kind in SCALARS]
+    return table(["n", *sizes], rows)
 
 
 def device_call(results):
