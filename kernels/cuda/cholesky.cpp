@@ -168,7 +168,7 @@ class CholeskyTeam {
     add_products(sums, top, j, j);
     finish_loads();
     sums.for_each([&](int i, int q, const T& sum) { c(i, q) -= sum; });
-    wait_for(j, j, j);
+    wait_for(j, j);
     start_load<true, size>(at(j, j), lead, size, size, diagonal(j));
     finish_loads();
     invert_diagonal(j);
@@ -184,7 +184,7 @@ class CholeskyTeam {
   __device__ void invert(int j) const {
     const Tall c = target();
     const int high = height(j);
-    wait_for(j, j, j);
+    wait_for(j, j);
     start_load<true, size>(at(j, j), leading_dimension(j), high, high, diagonal(j));
     const int i = static_cast<int>(threadIdx.x) % size;
     for (int q = static_cast<int>(threadIdx.x) / size; q < size; q += threads / size) c(i, q) = T(i == q ? 1 : 0);
@@ -220,23 +220,25 @@ class CholeskyTeam {
   /// The sum over k < end of L(i,k) L(other,k)^H, for the block rows i = top and top + 1, as soon as these are there.
   __device__ void add_products(BlockProduct<T>& sums, int top, int other, int end) const {
     for (int from = 0; from < end;) {
-      const int to = min(end, wait_for(top, other, from));
+      const int to = min(end, ready(top, other, from));
       ProductPipeline<T>(a_, top * size, other * size, from * size, Layout::stages).add(sums, to * size);
       from = to;
     }
   }
 
-  /// How many block columns are final in these rows and that after `top`: more than k.
-  __device__ int wait_for(int top, int other, int k) const {
-    return ask([&] {
-      int least = blocks_;
-      for (const int i : {top, other, min(top + 1, blocks_ - 1)}) {
-        int count = read(progress_->final + i);
-        for (; count <= k; count = read(progress_->final + i)) __nanosleep(20);
-        least = min(least, count);
-      }
-      return least;
-    });
+  /// How many block columns are final in the block rows top, top + 1 and other: more than k.
+  __device__ int ready(int top, int other, int k) const {
+    return ask([&] { return min(min(wait(top, k), wait(other, k)), wait(min(top + 1, blocks_ - 1), k)); });
+  }
+  /// Until L(i,k) is final.
+  __device__ void wait_for(int i, int k) const {
+    ask([&] { return wait(i, k); });
+  }
+  /// By one thread: how many block columns are final in block row i, more than k.
+  __device__ int wait(int i, int k) const {
+    int count = read(progress_->final + i);
+    for (; count <= k; count = read(progress_->final + i)) __nanosleep(20);
+    return count;
   }
 
   /// n columns of m rows, or their lower triangle.
