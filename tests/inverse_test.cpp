@@ -67,6 +67,18 @@ struct InverseTest : ::testing::Test {
     return diagonal_in(Kokkos::View<Real<T>*, Space>("d", static_cast<std::size_t>(l.n())), l);
   }
 
+  /// With one chunk at a time.
+  HostMatrix<Real<T>> diagonal_by_one_slot(const CholeskyFactor<T>& l) const {
+    const auto n = static_cast<std::size_t>(l.n());
+    const HostMatrix<Real<T>> result("d", n, 1);
+    detail::Memory<Space> memory;
+    const auto deliver = [&](const Real<T>* diagonal) {
+      Kokkos::deep_copy(Kokkos::subview(result, Kokkos::ALL, 0), Kokkos::View<const Real<T>*, Space>(diagonal, n));
+    };
+    detail::inverse_diagonal<T>(exec, l, memory, deliver, {.slots = 1});
+    return result;
+  }
+
   /// All of a Hermitian matrix on every rank, from the lower triangle of its tiles. The diagonal must be real, and the
   /// rest of the tiles finite.
   HostMatrix<T> whole(const ShardedMatrix<T>& matrix) const {
@@ -184,6 +196,7 @@ TYPED_TEST(InverseTest, ByManyChunksAndLateMessages) {
       auto l = this->factor(shape, n, tile);
       const auto d = this->diagonal(l);
       EXPECT_TRUE(same_bits(this->diagonal(l), d));
+      EXPECT_TRUE(same_bits(this->diagonal_by_one_slot(l), d));
       const auto inverse = invert(this->exec, std::move(l));
       auto again = this->factor(shape, n, tile);
       profile::delay(7, 200);

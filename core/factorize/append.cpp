@@ -1,4 +1,5 @@
 #include "core/exchange/communicator.hpp"
+#include "core/factorize/failing_minor.hpp"
 #include "core/factorize/leaf_inverses.hpp"
 #include "core/matrix/workspace.hpp"
 #include "core/timed.hpp"
@@ -161,7 +162,7 @@ class Append {
   Found factor_triangle(const Part& part) {
     const auto buffers = buffers_in<AppendBuffers<Exec>>(memory_);
     const kernels::FailingMinor<Exec> failing(buffers.failing);
-    fill("tessera::append::no_failure", exec_, failing.data(), 1, kernels::no_failure);
+    set_no_failure(exec_, failing);
     kernels::Queue<Exec> queue(exec_, buffers.blas, memory_.blas_handles.updates);
     kernels::herk<T>(queue, T(-1), kernels::Op::conj_transpose, part.x, T(1), part.triangle);
     kernels::potrf<T>(queue, part.triangle, matrix_.n(), failing);

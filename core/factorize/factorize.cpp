@@ -38,7 +38,8 @@ class Factorization {
       result.moduli = 0;
     }
     if constexpr (!kernels::is_host<Exec>) {
-      if (FactorizeInOneLaunch<T, Exec>::suits(layout, result.moduli, schedule)) {
+      if (FactorizeInOneLaunch<T, Exec>::suits(layout, result.moduli, schedule) &&
+          kernels::Cholesky<Exec>::template fits<T>(exec)) {
         run_in_one_launch(exec, options.progress, memory, result);
         return result;
       }
@@ -80,15 +81,19 @@ class Factorization {
     const ShardedMatrix<T, MemorySpace>& matrix = result.factor.matrix();
     std::exception_ptr callback_exception;
     collectively(matrix.grid().communicator(), [&] {
-      const auto launch = buffers_in<FactorizeInOneLaunch<T, Exec>>(memory, matrix.layout());
-      const Timed timed(result.seconds.panel, "tessera::factorize::one_launch");
-      const auto outcome = launch.run(exec, matrix);
+      const auto outcome = [&] {
+        const auto launch = buffers_in<FactorizeInOneLaunch<T, Exec>>(memory, matrix.layout());
+        const Timed timed(result.seconds.panel, "tessera::factorize::one_launch");
+        return launch.run(exec, matrix);
+      }();
       if (outcome.failing_minor != kernels::no_failure) {
         result.leading_minor = outcome.failing_minor;
       } else {
         Access::set_log_determinant(result.factor, outcome.log_determinant);
       }
-      if (progress) callback_exception = exception_of([&] { progress(matrix.n(), matrix.n()); });
+      if (progress && matrix.n() > 0) {
+        callback_exception = exception_of([&] { progress(matrix.n(), matrix.n()); });
+      }
     });
     settle(matrix.grid().communicator(), callback_exception);
   }

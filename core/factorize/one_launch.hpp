@@ -30,7 +30,7 @@ class FactorizeInOneLaunch {
     double log_determinant;      ///< a number if none fails
   };
 
-  /// `moduli`: of updates by integers, or 0.
+  /// Whether that is fast; the plan of memory takes it that a device can. `moduli`: of updates by integers, or 0.
   static bool suits(const SlabLayout& layout, int moduli, const Schedule& schedule) {
     constexpr std::int64_t block = Cholesky::template block<T>;
     const std::int64_t n = layout.rows.n;

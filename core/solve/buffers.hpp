@@ -31,7 +31,7 @@ struct SolveBuffers {
   /// `held`: by rows, those of b that this rank holds; `replicated`: whether solutions come to all ranks.
   SolveBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, std::int64_t nrhs, const Schedule& schedule,
                std::optional<std::int64_t> held = std::nullopt, bool replicated = true)
-      : chunk(columns_in_chunk(layout.rows.processes * layout.columns.processes, nrhs, schedule)),
+      : chunk(columns_in_chunk(replicated ? layout.rows.processes * layout.columns.processes : 1, nrhs, schedule)),
         chunks(nrhs / chunk + (nrhs % chunk > 0 ? 1 : 0)) {
     const int most = schedule.slots_on(layout.rows.processes, layout.columns.processes);
     slots.resize(static_cast<std::size_t>(std::min<std::int64_t>(most, chunks)));

@@ -17,6 +17,8 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <type_traits>
+#include <vector>
 
 // A^-1 by solves for the unit vectors, from left to right: those of some leaves at a time. L^-1 has zeros above them,
 // so that they need of L what is right of and below their first leaf, and no more: L^-1's columns have the squares of

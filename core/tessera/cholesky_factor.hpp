@@ -13,12 +13,10 @@
 
 #include <Kokkos_Core.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 namespace tessera {
@@ -122,8 +120,8 @@ class CholeskyFactor {
   /// Makes it the factor of the matrix with k more rows and columns, in its memory: O(n^2 k), where factoring the
   /// larger matrix would be O(n^3). Of no rows it does nothing.
   ///
-  /// Collective over the factor's grid; complete when it returns. If it throws, the factor is as before, to the last
-  /// bit.
+  /// Collective over the factor's grid; complete when it returns. If it throws, L is as before, to the last bit;
+  /// on a device solves may then differ by rounding.
   /// @param exec works in the factor's memory space
   /// @param rows the new rows of the Hermitian matrix: a View (k x (n + k)) of T in any layout and memory space, the
   ///   same on every rank; if `exec` cannot access it, what writes it must be complete. Of its last k columns the lower

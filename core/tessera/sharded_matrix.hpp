@@ -69,8 +69,7 @@ class ShardedMatrix {
   /// @param grid is copied
   /// @param n rows and columns of the matrix
   /// @param tile_size rows and columns of a tile, cut to n + reserve; 0: default_tile_size, with the cap that is
-  /// fastest
-  ///   for MemorySpace and the grid
+  ///   fastest for MemorySpace and the grid
   /// @param slab local columns per slab, rounded up to whole tiles and cut to n + reserve; 0: a width that is fast in
   ///   MemorySpace
   /// @param reserve rows and columns that CholeskyFactor::append may add later: tiles and slabs are laid out for

@@ -2,8 +2,6 @@
 
 #include "kernels/cuda/tile_blocks.hpp"
 
-#include <type_traits>
-
 // Products A B^H of a team, with the sums in its registers.
 namespace tessera::kernels {
 

@@ -101,7 +101,7 @@ class CholeskyTeam {
   __device__ void factor_diagonal(int j) const {
     factor_blocks(diagonal(j), in_blocks(height(j)), column(), reciprocals(), std::int64_t{j} * size, factor_.failing);
     store<true, size>(diagonal(j), at(j, j), leading_dimension(j), height(j), height(j));
-    if (threadIdx.x == threads - 1) tell(progress_->final + j, j + 1);
+    if (threadIdx.x == threads - 1) tell(progress_->final(j), j + 1);
   }
 
   /// L(j+1,j) and L(j+1,j+1), from what prepare() left. `kept`: L(j,j) is in shared memory.
@@ -115,7 +115,7 @@ class CholeskyTeam {
     invert_diagonal(j);  // as other teams do, so that the bits do not depend on who comes to what
     divide_blocks(below(), in_blocks(high), diagonal(j), in_blocks(size), reciprocals());
     store<false, size>(below(), at(j + 1, j), lead, high, size);
-    if (threadIdx.x == threads - 1) tell(progress_->final + j + 1, j + 1);
+    if (threadIdx.x == threads - 1) tell(progress_->final(j + 1), j + 1);
     int turn = 0;  // A(j+1,j+1) -= L(j+1,j) L(j+1,j)^H
     for (int q = 0; q < in_blocks(high); ++q) {
       for (int p = q; p < in_blocks(high); ++p) {
@@ -175,8 +175,8 @@ class CholeskyTeam {
     divide_blocks(c, in_blocks(rows), diagonal(j), in_blocks(size), reciprocals());
     store<false, Shape::rows>(c, at(top, j), lead, rows, size);
     if (threadIdx.x == 0) {
-      tell(progress_->final + top, j + 1);
-      if (rows > size) tell(progress_->final + top + 1, j + 1);
+      tell(progress_->final(top), j + 1);
+      if (rows > size) tell(progress_->final(top + 1), j + 1);
     }
   }
 
@@ -236,8 +236,8 @@ class CholeskyTeam {
   }
   /// By one thread: how many block columns are final in block row i, more than k.
   __device__ int wait(int i, int k) const {
-    int count = read(progress_->final + i);
-    for (; count <= k; count = read(progress_->final + i)) __nanosleep(20);
+    int count = read(progress_->final(i));
+    for (; count <= k; count = read(progress_->final(i))) __nanosleep(20);
     return count;
   }
 
@@ -270,6 +270,11 @@ __global__ void __launch_bounds__(threads, 1)
 }  // namespace
 
 template <class T>
+bool CudaCholesky::fits(const Kokkos::Cuda& exec) {
+  return static_cast<std::size_t>(CholeskyTeam<T>::shared_bytes()) <= exec.cuda_device_prop().sharedMemPerBlockOptin;
+}
+
+template <class T>
 std::int64_t CudaCholesky::workspace_bytes(std::int64_t n) {
   return CholeskyProgress::bytes((n + block<T> - 1) / block<T>);
 }
@@ -285,6 +290,7 @@ void CudaCholesky::run(const Kokkos::Cuda& exec, const CholeskyInOneLaunch<T>& f
 }
 
 #define TESSERA_INSTANTIATE_CHOLESKY(T, Exec)                           \
+  template bool CudaCholesky::fits<T>(const Exec&);                     \
   template std::int64_t CudaCholesky::workspace_bytes<T>(std::int64_t); \
   template void CudaCholesky::run<T>(const Exec&, const CholeskyInOneLaunch<T>&, char*, int);
 TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_CHOLESKY, Kokkos::Cuda)

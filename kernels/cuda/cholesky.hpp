@@ -29,6 +29,10 @@ struct CudaCholesky {
   template <class T>
   static constexpr std::int64_t block = sizeof(T) > 8 ? 32 : 64;
 
+  /// Whether a multiprocessor of this device has the shared memory for it.
+  template <class T>
+  static bool fits(const Kokkos::Cuda& exec);
+
   template <class T>
   static std::int64_t workspace_bytes(std::int64_t n);
 

@@ -12,7 +12,9 @@ struct CholeskyProgress {
   int taken;     ///< tasks
   int asked;     ///< teams that asked to be the one on the diagonal
   int prepared;  ///< block columns for which CholeskyTasks::first has been done
-  int final[1];  ///< of each block row, blocks that are L's: they become final from the left to the right
+  // Behind it, of each block row, the number of blocks that are L's: they become final from the left to the right.
+
+  __device__ int* final(int row) { return reinterpret_cast<int*>(this + 1) + row; }
 
   static std::int64_t bytes(std::int64_t blocks) {
     return static_cast<std::int64_t>(sizeof(CholeskyProgress)) + blocks * std::int64_t{sizeof(int)};

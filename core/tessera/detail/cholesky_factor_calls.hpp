@@ -2,6 +2,11 @@
 
 #include <tessera/cholesky_factor.hpp>
 
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <type_traits>
+
 // The calls of CholeskyFactor: what they check, and where their arguments go.
 namespace tessera {
 

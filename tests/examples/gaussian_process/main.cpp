@@ -8,8 +8,7 @@
 //
 // and options.hpp, report.hpp, views.hpp.
 //
-//   mpirun -n 2 gaussian_process --co2 data/co2.csv --points 700 --json co2.json && python3 plot.py co2 co2.json
-//   co2.png
+//   mpirun -n 2 gaussian_process --co2 data/co2.csv --points 700 --json co2.json && python3 plot.py co2.json co2.png
 
 #include "check.hpp"
 #include "data.hpp"
