@@ -2,8 +2,7 @@
 #include "failing_messages.hpp"
 #include "kernels.hpp"
 #include "lapack.hpp"
-
-#include "kernels/elementwise.hpp"
+#include "poison.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,15 +18,6 @@ namespace {
 
 template <class T>
 using Columns = Kokkos::View<T**, Kokkos::LayoutLeft, Space>;
-
-/// Above the diagonal of L, in and between its tiles.
-template <class T>
-struct Poison {
-  detail::LocalBlock<T, Space> slab;
-  KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
-    if (slab.global_row(row).value < slab.global_column(column).value) slab.a(row, column) = scalar<T>(NAN, NAN);
-  }
-};
 
 template <class T>
 struct HalfSolvesTest : ::testing::Test {
@@ -186,11 +176,7 @@ TYPED_TEST(HalfSolvesTest, AboveTheDiagonalMayBeAnything) {
       for (const FactorOperation operation : factor_operations) {
         for (const std::int64_t nrhs : {1, 20}) before.push_back(this->result(operation, l, nrhs));
       }
-      const SlabLayout& layout = l.matrix().layout();
-      for (std::int64_t s = 0; s < layout.count(); ++s) {
-        const auto slab = l.matrix().slab_block(s);
-        kernels::for_each<TypeParam>("test::poison", this->exec, slab.a, Poison<TypeParam>{slab});
-      }
+      poison_above_diagonal(this->exec, l.matrix());
       auto expected = before.begin();
       for (const FactorOperation operation : factor_operations) {
         for (const std::int64_t nrhs : {1, 20}) {

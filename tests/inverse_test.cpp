@@ -1,7 +1,6 @@
 #include "failing_messages.hpp"
 #include "lapack.hpp"
-
-#include "kernels/elementwise.hpp"
+#include "poison.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -16,15 +15,6 @@ namespace {
 
 using Exec = Kokkos::DefaultExecutionSpace;
 using Space = Exec::memory_space;
-
-/// Above the diagonal of L, in and between its tiles.
-template <class T>
-struct Poison {
-  detail::LocalBlock<T, Space> slab;
-  KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
-    if (slab.global_row(row).value < slab.global_column(column).value) slab.a(row, column) = scalar<T>(NAN, NAN);
-  }
-};
 
 /// An ill-conditioned Hermitian positive definite matrix: a smooth kernel and a small shift.
 template <class T>
@@ -241,7 +231,6 @@ TYPED_TEST(InverseTest, AnyView) {
 }
 
 TYPED_TEST(InverseTest, AboveTheDiagonalMayBeAnything) {
-  using T = TypeParam;
   for (const GridShape shape : all_grids(this->ranks)) {
     for (const std::int64_t tile : {7, 32, 200}) {
       SCOPED_TRACE(::testing::Message() << "tile " << tile << ", " << shape.rows << " x " << shape.cols);
@@ -249,10 +238,7 @@ TYPED_TEST(InverseTest, AboveTheDiagonalMayBeAnything) {
       const auto d = this->diagonal(l);
       const auto inverse = invert(this->exec, std::move(l));
       auto poisoned = this->factor(shape, 101, tile);
-      for (std::int64_t s = 0; s < poisoned.matrix().layout().count(); ++s) {
-        const auto slab = poisoned.matrix().slab_block(s);
-        kernels::for_each<T>("test::poison", this->exec, slab.a, Poison<T>{slab});
-      }
+      poison_above_diagonal(this->exec, poisoned.matrix());
       EXPECT_TRUE(same_bits(this->diagonal(poisoned), d));
       EXPECT_TRUE(lower_tiles(invert(this->exec, std::move(poisoned))) == lower_tiles(inverse));
     }

@@ -166,11 +166,8 @@ class Append {
     kernels::Queue<Exec> queue(exec_, buffers.blas, memory_.blas_handles.updates);
     kernels::herk<T>(queue, T(-1), kernels::Op::conj_transpose, part.x, T(1), part.triangle);
     kernels::potrf<T>(queue, part.triangle, matrix_.n(), failing);
-    Found found{0, log_determinant_};
-    Kokkos::deep_copy(exec_, numbers_at<Kokkos::HostSpace>(&found.failing_minor, 1),
-                      numbers_at<MemorySpace>(buffers.failing, 1));
     Kokkos::deep_copy(exec_, here(part), there(part));
-    exec_.fence();
+    Found found{failing_minor(exec_, failing), log_determinant_};  // which waits for both
     const std::size_t count = part.triangle.extent(0);
     for (std::size_t k = 0; k < count; ++k) {  // as log_determinant has it for all of L
       found.log_determinant += 2 * std::log(static_cast<double>(real(triangle_[k * (count + 1)])));

@@ -40,9 +40,7 @@ std::vector<double> diagonal_of(const Exec& exec, const ShardedMatrix<T, typenam
                                 double* values) {
   std::vector<double> diagonal(static_cast<std::size_t>(matrix.n()));
   read_diagonal(exec, matrix, values);
-  Kokkos::deep_copy(exec, numbers_at<Kokkos::HostSpace>(diagonal.data(), matrix.n()),
-                    numbers_at<typename Exec::memory_space>(values, matrix.n()));
-  exec.fence();
+  copy_to_host<Exec, double>(exec, values, diagonal.data(), matrix.n());
   return diagonal;
 }
 

@@ -18,9 +18,7 @@ void set_no_failure(const Exec& exec, const kernels::FailingMinor<Exec>& failing
 template <class Exec>
 std::int64_t failing_minor(const Exec& exec, const kernels::FailingMinor<Exec>& failing) {
   std::int64_t minor = 0;
-  Kokkos::deep_copy(exec, numbers_at<Kokkos::HostSpace>(&minor, 1),
-                    numbers_at<typename Exec::memory_space>(failing.data(), 1));
-  exec.fence();
+  copy_to_host<Exec, std::int64_t>(exec, failing.data(), &minor, 1);
   return minor;
 }
 

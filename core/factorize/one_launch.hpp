@@ -35,9 +35,8 @@ class FactorizeInOneLaunch {
     constexpr std::int64_t block = Cholesky::template block<T>;
     const std::int64_t n = layout.rows.n;
     const Leaves<MemorySpace> leaves(layout);
-    return schedule.one_launch && moduli == 0 && layout.rows.processes * layout.columns.processes == 1 &&
-           n <= Tuning<MemorySpace>::template one_launch_rows<T> && layout.count() <= kernels::Slabs<T>::most &&
-           (layout.count() <= 1 || layout.slab % block == 0) &&
+    return schedule.one_launch && moduli == 0 && fits_one_launch<T>(layout) &&
+           n <= Tuning<MemorySpace>::template one_launch_rows<T> && (layout.count() <= 1 || layout.slab % block == 0) &&
            (leaves.all().size() <= 1 || leaves.width() % block == 0);
   }
 
@@ -54,10 +53,7 @@ class FactorizeInOneLaunch {
                                matrix.leaf_inverses(), reinterpret_cast<std::int64_t*>(outcome_), outcome_ + 1},
                               progress_);
     std::vector<double> values(static_cast<std::size_t>(outcome_size(matrix.n())));
-    const auto count = static_cast<std::int64_t>(values.size());
-    Kokkos::deep_copy(exec, numbers_at<Kokkos::HostSpace>(values.data(), count),
-                      numbers_at<MemorySpace>(outcome_, count));
-    exec.fence();
+    copy_to_host<Exec, double>(exec, outcome_, values.data(), outcome_size(matrix.n()));
     Outcome outcome{};
     std::memcpy(&outcome.failing_minor, values.data(), sizeof outcome.failing_minor);
     for (std::size_t j = 1; j < values.size(); ++j) outcome.log_determinant += values[j];

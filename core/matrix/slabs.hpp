@@ -7,6 +7,12 @@
 
 namespace tessera::detail {
 
+/// Whether one rank has all of the matrix, in so few slabs that one launch takes them.
+template <class T>
+bool fits_one_launch(const SlabLayout& layout) {
+  return layout.rows.processes * layout.columns.processes == 1 && layout.count() <= kernels::Slabs<T>::most;
+}
+
 /// The slabs of a matrix that one rank has, at most kernels::Slabs<T>::most, as one launch takes them. Element: T or
 /// const T.
 template <class Element, class T, class MemorySpace>

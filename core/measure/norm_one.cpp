@@ -102,9 +102,7 @@ double norm_one(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_s
     add_row_sums<T>("tessera::norm_one::row_sums", exec, matrix, AddMagnitude<T>{}, buffers.sums);
     add_column_sums<T>("tessera::norm_one::column_sums", exec, matrix, buffers.sums);
     sum_over_ranks(exec, grid, *transfers, buffers.sums, matrix.n(), buffers.room);
-    Kokkos::deep_copy(exec, numbers_at<Kokkos::HostSpace>(sums.data(), matrix.n()),
-                      numbers_at<MemorySpace>(buffers.sums, matrix.n()));
-    exec.fence();
+    copy_to_host<Exec, double>(exec, buffers.sums, sums.data(), matrix.n());
   });
   double norm = 0;
   for (const double sum : sums) {

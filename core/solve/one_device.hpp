@@ -20,9 +20,7 @@ class SolveOnOneDevice {
   using MemorySpace = typename Exec::memory_space;
 
   static bool suits(const SlabLayout& layout, std::int64_t nrhs) {
-    return layout.rows.processes * layout.columns.processes == 1 &&
-           nrhs <= kernels::Substitution<Exec>::template columns_at_once<T> &&
-           layout.count() <= kernels::Slabs<T>::most;
+    return fits_one_launch<T>(layout) && nrhs <= kernels::Substitution<Exec>::template columns_at_once<T>;
   }
   static std::int64_t workspace_bytes(const SlabLayout& layout, std::int64_t nrhs) {
     const std::int64_t width = Leaves<MemorySpace>(layout).width();

@@ -116,9 +116,7 @@ auto inner_product(const Exec& exec, const ShardedMatrix<T, typename Exec::memor
     detail::fill("tessera::inner_product::set_zero", exec, of_rows, size, 0.0);
     detail::add_row_sums<T>("tessera::inner_product::row_sums", exec, matrix, Add{f}, reinterpret_cast<Sums*>(of_rows));
     std::vector<double> sums(static_cast<std::size_t>(size));
-    Kokkos::deep_copy(exec, detail::numbers_at<Kokkos::HostSpace>(sums.data(), size),
-                      detail::numbers_at<MemorySpace>(of_rows, size));
-    exec.fence();
+    detail::copy_to_host<Exec, double>(exec, of_rows, sums.data(), size);
     for (std::size_t k = 0; k < sums.size(); ++k) total[k % count] += sums[k];
   });
   detail::sum_over_ranks(communicator, total.data(), static_cast<int>(count));

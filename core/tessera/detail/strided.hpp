@@ -106,6 +106,14 @@ auto numbers_at(T* data, std::int64_t count) {
   return Kokkos::View<T*, Space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data, static_cast<std::size_t>(count));
 }
 
+/// Numbers in the memory of `exec` to the host's, after all that `exec` has been given; complete when it returns.
+template <class Exec, class T>
+void copy_to_host(const Exec& exec, const T* from, T* to, std::int64_t count) {
+  Kokkos::deep_copy(exec, numbers_at<Kokkos::HostSpace>(to, count),
+                    numbers_at<typename Exec::memory_space>(from, count));
+  exec.fence();
+}
+
 template <class Exec, class Space>
 inline constexpr bool accessible = Kokkos::SpaceAccessibility<Exec, Space>::accessible;
 
