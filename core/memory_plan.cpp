@@ -120,7 +120,7 @@ class SystemMemory {
     memory.factorize = detail::factorize_bytes<T, Exec>(layout, moduli_, schedule);
     if (nrhs > 0) {
       const auto held = options_.by_rows ? std::optional(rows_of_b(rank)) : std::nullopt;
-      memory.solve = detail::bytes_of<detail::SolveBuffers<T, Exec>, MemorySpace>(layout, nrhs, schedule, held);
+      memory.solve = detail::solve_bytes<T, Exec>(layout, nrhs, schedule, held);
     }
     if (n_ > 0) memory.inverse = detail::bytes_of<detail::InverseBuffers<T, Exec>, MemorySpace>(layout, schedule);
     return memory;

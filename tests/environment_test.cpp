@@ -2,6 +2,7 @@
 #include "kernels/backend.hpp"
 #include "misuse.hpp"
 #include "mpi_profile.hpp"
+#include "own_communicator.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -27,12 +28,13 @@ struct EnvironmentTest : MisuseTest {
   /// Every way in which data travels: rows of a View, the factorisation, the solve, the log-determinant.
   Result run() const {
     Result result;
-    const System<T> system(comm, 40);
+    const OwnCommunicator own(comm);
+    const System<T> system(own, 40);
     profile::reset_sent();
     for (const GridShape shape : all_grids(ranks)) {
       result.x.push_back(system.solve({.local_tile_size = 7, .grid = shape}));
       EXPECT_TRUE(system.is_solved_by(result.x.back()));
-      const auto l = factorize(Kokkos::DefaultExecutionSpace{}, sharded(ProcessGrid(comm, shape), system, 7));
+      const auto l = factorize(Kokkos::DefaultExecutionSpace{}, sharded(ProcessGrid(own, shape), system, 7));
       result.log_determinants.push_back(l.log_determinant());
     }
     result.sent = profile::sent();
@@ -61,15 +63,16 @@ TEST_F(EnvironmentTest, LargestMessage) {
 
 TEST_F(EnvironmentTest, LargestMessageAsLargeAsEverything) {
   const Variable variable(largest_message, std::to_string(std::int64_t{1} << 30));
-  EXPECT_TRUE(solves(comm));
+  EXPECT_TRUE(solves(OwnCommunicator(comm)));
 }
 
 TEST_F(EnvironmentTest, ErrorsTravelInSmallMessagesToo) {
   const Variable variable(largest_message, "5");
+  const OwnCommunicator own(comm);
   wrong("local_tile_size", {"-123456789"},
-        [&](bool is_wrong) { System<double>(comm).solve({.local_tile_size = is_wrong ? -123456789 : 4}); });
+        [&](bool is_wrong) { System<double>(own).solve({.local_tile_size = is_wrong ? -123456789 : 4}); });
   wrong_on_one("triangle", {}, [&](bool is_wrong) {
-    System<double>(comm).solve({.triangle = is_wrong ? Triangle::upper : Triangle::lower});
+    System<double>(own).solve({.triangle = is_wrong ? Triangle::upper : Triangle::lower});
   });
 }
 
@@ -77,12 +80,12 @@ TEST_F(EnvironmentTest, LargestMessageThatIsNone) {
   for (const std::string text : {"", "0", "-1", "256x", "x", "1e3", "1073741825", "99999999999999999999"}) {
     const auto call = [&](bool is_wrong) {
       const Variable variable(largest_message, is_wrong ? std::optional(text) : std::nullopt);
-      System<double>(comm).solve();
+      System<double>(OwnCommunicator(comm)).solve();
     };
     wrong(largest_message, {"\"" + text + "\""}, call);
     wrong(largest_message, {"\"" + text + "\""}, [&](bool is_wrong) {
       const Variable variable(largest_message, is_wrong ? text : "4");
-      const ProcessGrid grid(comm);
+      const ProcessGrid grid{OwnCommunicator(comm)};
     });
   }
 }
@@ -91,7 +94,7 @@ TEST_F(EnvironmentTest, LargestMessageThatDiffers) {
   for (const std::string text : {"1", "256"}) {
     wrong_on_one(largest_message, {text}, [&](bool is_wrong) {
       const Variable variable(largest_message, is_wrong ? std::optional(text) : std::nullopt);
-      System<double>(comm).solve();
+      System<double>(OwnCommunicator(comm)).solve();
     });
   }
 }
@@ -116,7 +119,7 @@ TEST_F(EnvironmentTest, BuffersThatAreNone) {
   for (const std::string text : {"", "pinned", "Direct"}) {
     wrong(buffers, {"\"" + text + "\""}, [&](bool is_wrong) {
       const Variable variable(buffers, is_wrong ? std::optional(text) : std::nullopt);
-      System<double>(comm).solve();
+      System<double>(OwnCommunicator(comm)).solve();
     });
   }
 }

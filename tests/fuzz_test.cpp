@@ -5,6 +5,7 @@
 #include "lapack.hpp"
 #include "mpi_profile.hpp"
 #include "operators.hpp"
+#include "own_communicator.hpp"
 
 #include <charconv>
 #include <cstdlib>
@@ -321,7 +322,8 @@ class Fuzz {
   }
 
   const FuzzCase& c_;
-  MPI_Comm comm_ = MPI_COMM_WORLD;
+  OwnCommunicator own_;
+  MPI_Comm comm_ = own_;
   int rank_ = rank_in(comm_);
   Exec exec_;
   Passed<T> passed_{{{c_.n, c_.seed}, c_.scale(), c_.shift, c_.defect, c_.row, c_.left}, c_.triangle};

@@ -138,7 +138,7 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
       const detail::Schedule schedule;
       const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
       EXPECT_EQ(memory.factorize, (detail::factorize_bytes<T, Exec>(layout, moduli, schedule)));
-      EXPECT_EQ(memory.solve, (detail::bytes_of<detail::SolveBuffers<T, Exec>, Space>(layout, options.nrhs, schedule)));
+      EXPECT_EQ(memory.solve, (detail::solve_bytes<T, Exec>(layout, options.nrhs, schedule)));
       if (options.source == Source::buffered_gram) {
         const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::order_of_blocks<Exec>);
         EXPECT_EQ(memory.redistribute,

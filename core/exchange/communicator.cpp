@@ -47,21 +47,67 @@ void require_mpi() {
   if (!mpi_is_running()) throw_misuse("comm", "MPI is not initialised, or is finalised already");
 }
 
+namespace {
+
+/// The attribute of a caller's communicator that keeps the library's duplicate for the next call; it ends when the
+/// caller frees the communicator.
+class KeptDuplicate {
+ public:
+  using Duplicate = std::shared_ptr<const Communicator>;
+
+  /// The duplicate that `comm` has, or null.
+  static Duplicate of(MPI_Comm comm) {
+    if (key_ == MPI_KEYVAL_INVALID) return nullptr;
+    Duplicate* kept = nullptr;
+    int found = 0;
+    check(MPI_Comm_get_attr(comm, key_, static_cast<void*>(&kept), &found), "MPI_Comm_get_attr");
+    return found != 0 && (*kept)->is_sound() ? *kept : nullptr;
+  }
+  static void set(MPI_Comm comm, const Duplicate& duplicate) {
+    if (key_ == MPI_KEYVAL_INVALID) {
+      check(MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, &end, &key_, nullptr), "MPI_Comm_create_keyval");
+    }
+    auto kept = std::make_unique<Duplicate>(duplicate);
+    check(MPI_Comm_set_attr(comm, key_, kept.get()), "MPI_Comm_set_attr");
+    (void)kept.release();
+  }
+  /// What set() has set, if it has.
+  static void remove(MPI_Comm comm) {
+    if (of(comm)) check(MPI_Comm_delete_attr(comm, key_), "MPI_Comm_delete_attr");
+  }
+
+ private:
+  static int end(MPI_Comm, int, void* kept, void*) {
+    delete static_cast<Duplicate*>(kept);
+    return MPI_SUCCESS;
+  }
+
+  static inline int key_ = MPI_KEYVAL_INVALID;
+};
+
+}  // namespace
+
 std::shared_ptr<const Communicator> duplicate(MPI_Comm comm) {
   require_mpi();
   if (comm == MPI_COMM_NULL) throw_misuse("comm", "is MPI_COMM_NULL");
+  if (auto kept = KeptDuplicate::of(comm)) return kept;
   int inter = 0;
   check(MPI_Comm_test_inter(comm, &inter), "MPI_Comm_test_inter");
   if (inter != 0) throw_misuse("comm", "is an inter-communicator");
   // First what no rank can fail alone in; with that, the ranks can tell each other about the rest.
   Communicator own(comm);
   std::shared_ptr<Communicator> shared;
-  std::int64_t largest_message = 0;
-  agree(own, "a communicator's first use", [&](Agreement& agreement) {
-    largest_message = largest_message_setting();
-    agreement.same("TESSERA_MPI_LARGEST_MESSAGE", largest_message);
-    shared = std::make_shared<Communicator>(own.size(), largest_message);
-  });
+  try {
+    agree(own, "a communicator's first use", [&](Agreement& agreement) {
+      const std::int64_t largest_message = largest_message_setting();
+      agreement.same("TESSERA_MPI_LARGEST_MESSAGE", largest_message);
+      shared = std::make_shared<Communicator>(own.size(), largest_message);
+      KeptDuplicate::set(comm, shared);
+    });
+  } catch (...) {
+    KeptDuplicate::remove(comm);  // on another rank it may not have been made
+    throw;
+  }
   shared->take(own);
   return shared;
 }
@@ -99,22 +145,37 @@ Communicator::~Communicator() {
   if (MPI_Finalized(&finalised) == MPI_SUCCESS && finalised == 0) MPI_Comm_free(&comm_);
 }
 
+void Communicator::check_collective(int code, const char* call) const {
+  if (code != MPI_SUCCESS) is_sound_ = false;
+  check(code, call);
+}
+
 void Communicator::all_reduce_min(std::int64_t* values, int count) const {
-  check(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_MIN, comm_), "MPI_Allreduce");
+  if (size_ == 1) return;
+  check_collective(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_MIN, comm_), "MPI_Allreduce");
 }
 
 void Communicator::all_gather(std::int64_t value, std::int64_t* values) const {
-  check(MPI_Allgather(&value, 1, MPI_INT64_T, values, 1, MPI_INT64_T, comm_), "MPI_Allgather");
+  if (size_ == 1) {
+    *values = value;
+    return;
+  }
+  check_collective(MPI_Allgather(&value, 1, MPI_INT64_T, values, 1, MPI_INT64_T, comm_), "MPI_Allgather");
 }
 
 void Communicator::all_gather(const double* values, int count, double* all) const {
-  check(MPI_Allgather(values, count, MPI_DOUBLE, all, count, MPI_DOUBLE, comm_), "MPI_Allgather");
+  if (size_ == 1) {
+    std::copy_n(values, count, all);
+    return;
+  }
+  check_collective(MPI_Allgather(values, count, MPI_DOUBLE, all, count, MPI_DOUBLE, comm_), "MPI_Allgather");
 }
 
 void Communicator::broadcast(void* data, std::int64_t bytes, int root) const {
+  if (size_ == 1) return;
   for (std::int64_t done = 0; done < bytes; done += largest_message_) {
     const int count = static_cast<int>(std::min(largest_message_, bytes - done));
-    check(MPI_Bcast(static_cast<char*>(data) + done, count, MPI_BYTE, root, comm_), "MPI_Bcast");
+    check_collective(MPI_Bcast(static_cast<char*>(data) + done, count, MPI_BYTE, root, comm_), "MPI_Bcast");
   }
 }
 
@@ -131,15 +192,17 @@ void by_pieces(std::vector<double>& values, const Reduce& reduce) {
 }  // namespace
 
 void Communicator::all_reduce_sum(std::vector<double>& values) const {
+  if (size_ == 1) return;
   by_pieces(values, [this](double* piece, int count) {
-    check(MPI_Allreduce(MPI_IN_PLACE, piece, count, MPI_DOUBLE, MPI_SUM, comm_), "MPI_Allreduce");
+    check_collective(MPI_Allreduce(MPI_IN_PLACE, piece, count, MPI_DOUBLE, MPI_SUM, comm_), "MPI_Allreduce");
   });
 }
 
 void Communicator::reduce_sum(std::vector<double>& values, int root) const {
+  if (size_ == 1) return;
   by_pieces(values, [this, root](double* piece, int count) {
-    check(MPI_Reduce(rank_ == root ? MPI_IN_PLACE : piece, piece, count, MPI_DOUBLE, MPI_SUM, root, comm_),
-          "MPI_Reduce");
+    check_collective(MPI_Reduce(rank_ == root ? MPI_IN_PLACE : piece, piece, count, MPI_DOUBLE, MPI_SUM, root, comm_),
+                     "MPI_Reduce");
   });
 }
 
@@ -154,10 +217,10 @@ void Communicator::interrupt_others() const noexcept {
 }
 
 void Communicator::receive_the_rest() const {
-  if (!messages_) return;
+  if (!messages_ || size_ == 1) return;
   Messages& m = *messages_;
   if (m.in_flight != nullptr) m.in_flight->stop_receiving();
-  check(MPI_Alltoall(m.sent.data(), 1, MPI_INT64_T, m.coming.data(), 1, MPI_INT64_T, comm_), "MPI_Alltoall");
+  check_collective(MPI_Alltoall(m.sent.data(), 1, MPI_INT64_T, m.coming.data(), 1, MPI_INT64_T, comm_), "MPI_Alltoall");
   for (int rank = 0; rank < size_; ++rank) {
     const auto r = static_cast<std::size_t>(rank);
     while (m.received[r] < m.coming[r]) discard_from(rank);

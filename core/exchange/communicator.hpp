@@ -51,6 +51,11 @@ class Communicator {
   std::int64_t largest_message() const { return largest_message_; }
   static constexpr std::int64_t most_message = std::int64_t{1} << 30;  ///< MPI counts are ints
 
+  /// Whether each collective so far has succeeded: if not, messages may be left, and it is not used for another call.
+  bool is_sound() const { return is_sound_; }
+
+  // Collectives, which one rank alone leaves out.
+
   void all_reduce_min(std::int64_t* values, int count) const;
   /// `values`: room for one of each rank.
   void all_gather(std::int64_t value, std::int64_t* values) const;
@@ -87,6 +92,7 @@ class Communicator {
     InFlight* in_flight = nullptr;
   };
 
+  void check_collective(int code, const char* call) const;
   void discard_from(int source) const;
 
   MPI_Comm comm_ = MPI_COMM_NULL;
@@ -94,6 +100,7 @@ class Communicator {
   int size_ = 1;
   std::int64_t largest_message_ = most_message;
   std::unique_ptr<Messages> messages_;
+  mutable bool is_sound_ = true;
 };
 
 }  // namespace tessera::detail

@@ -37,10 +37,8 @@ struct SolveBuffers {
     slots.resize(static_cast<std::size_t>(std::min<std::int64_t>(most, chunks)));
     blas = workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes);
     if constexpr (!kernels::is_host<Exec>) {
-      substitution = workspace.template take<char>(SolveOnOneDevice<T, Exec>::suits(layout, nrhs)
-                                                       ? SolveOnOneDevice<T, Exec>::workspace_bytes(layout, nrhs)
-                                                       : kernels::Substitution<Exec>::template workspace_bytes<T>(
-                                                             Leaves<MemorySpace>(layout).width(), 1, chunk));
+      substitution = workspace.template take<char>(
+          kernels::Substitution<Exec>::template workspace_bytes<T>(Leaves<MemorySpace>(layout).width(), 1, chunk));
     }
     if (layout.rows.processes * layout.columns.processes == 1) return;
     const std::int64_t in_flight = std::min(nrhs, static_cast<std::int64_t>(slots.size()) * chunk);
@@ -78,5 +76,16 @@ struct SolveBuffers {
   T* rows = nullptr;             // of the slots; null, where a rank has all rows of b, and works on them there
   T* columns = nullptr;          // the same of columns
 };
+
+/// The bytes that a solve works with beside the factor and the right-hand sides; arguments as SolveBuffers has them.
+template <class T, class Exec>
+std::int64_t solve_bytes(const SlabLayout& layout, std::int64_t nrhs, const Schedule& schedule,
+                         std::optional<std::int64_t> held = std::nullopt) {
+  if constexpr (!kernels::is_host<Exec>) {
+    using OneDevice = SolveOnOneDevice<T, Exec>;
+    if (OneDevice::suits(layout, nrhs)) return bytes_of<OneDevice, typename Exec::memory_space>(layout, nrhs);
+  }
+  return bytes_of<SolveBuffers<T, Exec>, typename Exec::memory_space>(layout, nrhs, schedule, held);
+}
 
 }  // namespace tessera::detail

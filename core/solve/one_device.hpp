@@ -2,6 +2,7 @@
 
 #include "core/matrix/leaves.hpp"
 #include "core/matrix/slabs.hpp"
+#include "core/matrix/workspace.hpp"
 #include "core/solve/sweep.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/slabs_of_l.hpp"
@@ -22,24 +23,29 @@ class SolveOnOneDevice {
   static bool suits(const SlabLayout& layout, std::int64_t nrhs) {
     return fits_one_launch<T>(layout) && nrhs <= kernels::Substitution<Exec>::template columns_at_once<T>;
   }
-  static std::int64_t workspace_bytes(const SlabLayout& layout, std::int64_t nrhs) {
+
+  SolveOnOneDevice(Workspace<MemorySpace>& workspace, const SlabLayout& layout, std::int64_t nrhs) {
     const std::int64_t width = Leaves<MemorySpace>(layout).width();
     const std::int64_t leaves_in_slab = (layout.slab + width - 1) / width;
-    return kernels::Substitution<Exec>::template workspace_bytes<T>(width, layout.count() * leaves_in_slab, nrhs);
+    substitution_ = workspace.template take<char>(
+        kernels::Substitution<Exec>::template workspace_bytes<T>(width, layout.count() * leaves_in_slab, nrhs));
   }
 
   /// The sweeps, which solve, in place.
-  static void run(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor,
-                  T* b, std::int64_t nrhs, char* workspace) {
+  void run(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor, T* b,
+           std::int64_t nrhs) const {
     const ShardedMatrix<T, MemorySpace>& matrix = factor.matrix();
     const std::int64_t n = matrix.n();
     const kernels::SlabsOfL<T> l{slabs_of<const T>(matrix), Leaves<MemorySpace>(matrix.layout()).width(),
                                  matrix.leaf_inverses()};
     const auto x = make_matrix_view<MemorySpace>(b, n, nrhs, std::max<std::int64_t>(1, n));
     for (const Sweep& sweep : sweeps) {
-      kernels::Substitution<Exec>::template run<T>(exec, sweep.op(), l, x, workspace);
+      kernels::Substitution<Exec>::template run<T>(exec, sweep.op(), l, x, substitution_);
     }
   }
+
+ private:
+  char* substitution_;
 };
 
 }  // namespace tessera::detail

@@ -25,14 +25,14 @@ void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, 
     const RowShards dealt_out = grid.size() > 1 ? shards : RowShards{};
     std::optional<std::int64_t> held;
     if (dealt_out.by_rows()) held = dealt_out.rows(grid.rank());
-    const auto buffers = buffers_in<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule, held);
     const std::vector<Sweep> order = sweeps_of(operation, grid, layout);
     if constexpr (!kernels::is_host<Exec>) {
       using OneDevice = SolveOnOneDevice<T, Exec>;
       if (order.front().solves() && OneDevice::suits(layout, nrhs)) {
-        return OneDevice::run(exec, order, factor, b, nrhs, buffers.substitution);
+        return buffers_in<OneDevice>(memory, layout, nrhs).run(exec, order, factor, b, nrhs);
       }
     }
+    const auto buffers = buffers_in<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule, held);
     sweeps.emplace(exec, order, factor, b, nrhs, dealt_out, buffers, memory).run();
   };
   collectively(grid.communicator(), [&] {

@@ -44,7 +44,7 @@ double shift_of_try(const CholeskyOptions& options, std::size_t number);
 /// Throws Misuse for an invalid ladder, or if the magnitude of a shift is not at most `most`.
 void require_shifts(const CholeskyOptions& options, double most);
 
-/// Collective. The call's own duplicate of `comm`, after `prepare` on each rank; throws Misuse on every rank if Kokkos
+/// Collective. The library's duplicate of `comm`, after `prepare` on each rank; throws Misuse on every rank if Kokkos
 /// is not running on one.
 template <std::invocable Prepare>
 std::shared_ptr<const Communicator> begin_call(MPI_Comm comm, Prepare&& prepare) {
@@ -177,7 +177,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 /// If to_dense or options.progress throws, every rank throws (see errors.hpp). The last argument is an initial guess,
 /// which drivers may pass and Tessera ignores.
 /// @param exec the execution space that the kernels run on
-/// @param comm an intra-communicator; Tessera works on a duplicate
+/// @param comm an intra-communicator; Tessera works on a duplicate, which its first call makes
 /// @param a this rank's part of A; a View is not changed
 /// @param b a rank-1 View (n), a rank-2 View (n x nrhs), or a std::tuple, std::array or std::vector of Views of any
 ///   rank, read one after the other in C order; the same on every rank. Or ByRows of a View of this rank's rows. It is
@@ -218,7 +218,7 @@ auto cholesky_distributed(MPI_Comm comm, A&& a, const B& b, const CholeskyOption
 /// Call clear(), or let the object end, before Kokkos::finalize. It may end later, but then leaks its memory, as Kokkos
 /// can no longer free a View; if clear() is called then, Kokkos ends the program.
 struct CholeskyDistributed {
-  MPI_Comm comm = MPI_COMM_NULL;           ///< each call duplicates it
+  MPI_Comm comm = MPI_COMM_NULL;           ///< the first call duplicates it
   CholeskyOptions options = {};            ///< the same on every rank, but for options.progress
   mutable detail::KeptMemory memory = {};  ///< not public
 

@@ -31,9 +31,10 @@ GridShape nearly_square(int ranks);
 
 /// A `rows x cols` grid over all ranks of a communicator: rank = process row * cols + process column.
 ///
-/// The constructors are collective over `comm` and duplicate it: Tessera sends no message on the caller's communicator,
-/// which may be freed at once. Copies share the duplicate, as do matrices and factors on the grid; the last of them
-/// frees it with MPI_Comm_free. A grid may end after MPI_Finalize and after Kokkos::finalize.
+/// The constructors are collective over `comm`. The first collective call with it duplicates it, and keeps the
+/// duplicate as an attribute of `comm`: Tessera sends no message on the caller's communicator, which may be freed at
+/// once. Grids, matrices and factors share the duplicate; the last of them and `comm` frees it with MPI_Comm_free. A
+/// grid may end after MPI_Finalize and after Kokkos::finalize.
 ///
 /// Two threads must not use one object, or two objects on one communicator, at the same time: grids, matrices, factors
 /// or solvers.
@@ -44,8 +45,8 @@ class ProcessGrid {
   explicit ProcessGrid(MPI_Comm comm, MpiBuffers mpi_buffers = MpiBuffers::automatic);
   /// A grid of this shape.
   /// @throws std::invalid_argument on every rank, unless rows, cols >= 1, rows * cols is the size of `comm`, all ranks
-  ///   pass the same, and TESSERA_MPI_LARGEST_MESSAGE is valid if it is set; on this rank alone, if `comm` is null or
-  ///   an inter-communicator, or MPI is not running
+  ///   pass the same, and TESSERA_MPI_LARGEST_MESSAGE is valid where the first call reads it; on this rank alone, if
+  ///   `comm` is null or an inter-communicator, or MPI is not running
   /// @throws MpiError on the rank whose MPI call failed
   ProcessGrid(MPI_Comm comm, GridShape shape, MpiBuffers mpi_buffers = MpiBuffers::automatic);
   /// A `rows x cols` grid.

@@ -32,7 +32,7 @@ void require_mpi();
 /// Throws Misuse unless Kokkos is initialised and not yet finalised.
 void require_kokkos();
 
-/// Collective. A duplicate of `comm`. Throws Misuse on this rank alone if it cannot communicate at all: if `comm` is
+/// Collective. The library's duplicate of `comm`, made when `comm` is first used and kept as its attribute. Throws Misuse on this rank alone if it cannot communicate at all: if `comm` is
 /// null or an inter-communicator, or MPI is not running.
 std::shared_ptr<const Communicator> duplicate(MPI_Comm comm);
 
