@@ -1,6 +1,7 @@
 #include "perf/program.hpp"
 
 #include <tessera/errors.hpp>
+#include <tessera/version.hpp>
 
 #include <algorithm>
 #include <cctype>
@@ -66,6 +67,7 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<void(M
   const bool first = rank_in(comm) == 0;
   std::optional<Ending> ending;
   try {
+    app.set_version_flag("--version", app.get_name() + " " + version(), "print the version and exit");
     const std::vector<char*> own = arguments(argc, argv, false);
     std::vector<char*> for_kokkos = arguments(argc, argv, true);
     app.parse(static_cast<int>(own.size()), own.data());

@@ -84,7 +84,7 @@ double slowest(MPI_Comm comm, double seconds) {
 Json describe(MPI_Comm comm, const FileSettings& settings, const System& system, const CholeskyInfo& info,
               const Residual& residual, const std::string& not_finite) {
   const CholeskyOptions& options = settings.options;
-  return {{"program", "tessera-solve " TESSERA_VERSION},
+  return {{"program", std::string("tessera-solve ") + version()},
           {"matrix", settings.matrix.text()},
           {"rhs", settings.rhs.text()},
           {"n", system.matrix.rows()},

@@ -103,7 +103,6 @@ int main(int argc, char** argv) {
       "Run it on any number of MPI ranks.",
       "tessera-solve");
   app.footer(exit_codes);
-  app.set_version_flag("--version", "tessera-solve " TESSERA_VERSION, "print the version and exit");
   CLI::Option* n = app.add_option("--n", settings.n, "number of points, the order of the matrix")
                        ->check(whole_number(1))
                        ->type_name("N")

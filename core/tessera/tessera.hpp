@@ -20,3 +20,4 @@
 #include <tessera/process_grid.hpp>
 #include <tessera/redistribute.hpp>
 #include <tessera/sharded_matrix.hpp>
+#include <tessera/version.hpp>

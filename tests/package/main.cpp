@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string_view>
 
 int main(int argc, char** argv) {
   MPI_Init(&argc, &argv);
@@ -28,9 +29,10 @@ int main(int argc, char** argv) {
       for (int j = 0; j < n; ++j) r += a(i, j) * x(j);
       residual = std::max(residual, std::abs(r));
     }
-    std::printf("rank %d of %d: residual %.1e, tiles of %d\n", rank, ranks, residual, static_cast<int>(info.tile_size));
+    std::printf("Tessera %s, rank %d of %d: residual %.1e, tiles of %d\n", tessera::version(), rank, ranks, residual,
+                static_cast<int>(info.tile_size));
   }
   Kokkos::finalize();
   MPI_Finalize();
-  return residual < 1e-12 ? 0 : 1;
+  return residual < 1e-12 && std::string_view(tessera::version()) == TESSERA_VERSION ? 0 : 1;
 }
