@@ -28,13 +28,19 @@ struct Seen {
   std::vector<Kernel> kernels;
   std::vector<std::string> views;
   std::vector<std::string> regions;
+  std::vector<std::string> outer_regions;
+  int open_regions = 0;
   std::vector<Kernel> fences;
 };
 Seen* seen = nullptr;
 
 void on_kernel(const char* name, std::uint32_t instance, std::uint64_t*) { seen->kernels.push_back({name, instance}); }
 void on_fence(const char* name, std::uint32_t instance, std::uint64_t*) { seen->fences.push_back({name, instance}); }
-void on_region(const char* name) { seen->regions.emplace_back(name); }
+void on_region(const char* name) {
+  seen->regions.emplace_back(name);
+  if (seen->open_regions++ == 0) seen->outer_regions.emplace_back(name);
+}
+void on_region_end() { --seen->open_regions; }
 void on_view(Kokkos_Profiling_SpaceHandle, const char* label, const void*, std::uint64_t) {
   seen->views.emplace_back(label);
 }
@@ -49,6 +55,7 @@ Seen watch(const Call& call) {
   tools::set_begin_parallel_scan_callback(on_kernel);
   tools::set_begin_fence_callback(on_fence);
   tools::set_push_region_callback(on_region);
+  tools::set_pop_region_callback(on_region_end);
   tools::set_allocate_data_callback(on_view);
   call();
   tools::set_begin_parallel_for_callback(nullptr);
@@ -56,6 +63,7 @@ Seen watch(const Call& call) {
   tools::set_begin_parallel_scan_callback(nullptr);
   tools::set_begin_fence_callback(nullptr);
   tools::set_push_region_callback(nullptr);
+  tools::set_pop_region_callback(nullptr);
   tools::set_allocate_data_callback(nullptr);
   seen = nullptr;
   return result;
@@ -154,6 +162,33 @@ TYPED_TEST(ToolsTest, EverythingHasALabelOfOurs) {
   for (const std::string& name : what.regions) look("region ", name);
   EXPECT_TRUE(any_of_ours) << "no region";
   for (const std::string& label : foreign) ADD_FAILURE() << label;  // each once
+}
+
+TYPED_TEST(ToolsTest, EachCallIsOneRegion) {
+  using T = TypeParam;
+  const System<T> system(this->comm);
+  System<T> spoilt(this->comm);
+  spoilt.spoil();
+  const auto expect = [](const char* region, const auto& call) {
+    const Seen what = watch(call);
+    EXPECT_EQ(what.outer_regions, std::vector<std::string>{region});
+    EXPECT_EQ(what.open_regions, 0) << region;
+  };
+  const CholeskyDistributed solver{.comm = this->comm};
+  expect("tessera::cholesky_distributed", [&] { cholesky_distributed(this->comm, system.a, system.b); });
+  expect("tessera::cholesky_distributed", [&] { solver(system.a, system.b); });
+  expect("tessera::cholesky_distributed",
+         [&] { EXPECT_THROW(cholesky_distributed(this->comm, spoilt.a, system.b), NotPositiveDefinite); });
+
+  ShardedMatrix<T> matrix(ProcessGrid(this->comm), system.n, 0, 0, 2);
+  const auto f = system.f;
+  expect("tessera::fill", [&] { matrix.fill(Exec{}, f); });
+  expect("tessera::redistribute", [&] { redistribute(Exec{}, system.a, matrix, 0, Triangle::lower); });
+  expect("tessera::norm_one", [&] { norm_one(Exec{}, matrix); });
+  expect("tessera::inner_product", [&] { inner_product(Exec{}, matrix, f); });
+  std::optional<CholeskyFactor<T>> l;
+  expect("tessera::factorize", [&] { l.emplace(factorize(Exec{}, std::move(matrix))); });
+  expect("tessera::solve", [&] { l->solve(Exec{}, system.b); });
 }
 
 #ifdef KOKKOS_ENABLE_SERIAL

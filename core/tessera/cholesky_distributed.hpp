@@ -4,6 +4,7 @@
 #include <tessera/detail/backends.hpp>
 #include <tessera/detail/kept_memory.hpp>
 #include <tessera/detail/pytree.hpp>
+#include <tessera/detail/region.hpp>
 #include <tessera/gram.hpp>
 #include <tessera/options.hpp>
 #include <tessera/redistribute.hpp>
@@ -70,6 +71,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   using T = typename Tree<B>::Scalar;
   using MemorySpace = typename Exec::memory_space;
   static_assert(Scalar<T>, "b holds float, double or Kokkos::complex of these");
+  const Region region("tessera::cholesky_distributed");
   const int ranks = size_of(*communicator);
   const Shape shape = shape_of(b);
   const char* const operation = "the arguments of cholesky_distributed";

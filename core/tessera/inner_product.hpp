@@ -4,6 +4,7 @@
 #include <tessera/detail/backends.hpp>
 #include <tessera/detail/memory.hpp>
 #include <tessera/detail/rank_sum.hpp>
+#include <tessera/detail/region.hpp>
 #include <tessera/detail/row_sums.hpp>
 #include <tessera/detail/saturated.hpp>
 #include <tessera/detail/strided.hpp>
@@ -106,6 +107,7 @@ auto inner_product(const Exec& exec, const ShardedMatrix<T, typename Exec::memor
     agreement.same("f", std::to_string(count) + " numbers");
   });
 
+  const detail::Region region("tessera::inner_product");
   detail::Memory<MemorySpace> memory;
   Sums total{};
   detail::collectively(communicator, [&] {

@@ -4,6 +4,7 @@
 #include <tessera/detail/backends.hpp>
 #include <tessera/detail/local_block.hpp>
 #include <tessera/detail/memory.hpp>
+#include <tessera/detail/region.hpp>
 #include <tessera/detail/saturated.hpp>
 #include <tessera/distribution.hpp>
 #include <tessera/matrix_view.hpp>
@@ -115,6 +116,7 @@ class ShardedMatrix {
   void fill(const Exec& exec, const Function& f) {
     detail::require_backend<Exec>();
     static_assert(Kokkos::SpaceAccessibility<Exec, MemorySpace>::accessible);
+    const detail::Region region("tessera::fill");
     for (std::int64_t s = 0; s < layout_.count(); ++s) {
       const auto slab = slab_block(s);
       if (slab.a.size() == 0) continue;
