@@ -48,7 +48,8 @@ function(read_anchors page result)
 endfunction()
 
 file(GLOB_RECURSE pages RELATIVE "${SOURCE}"
-  "${SOURCE}/core/*.md" "${SOURCE}/kernels/*.md" "${SOURCE}/tests/*.md" "${SOURCE}/perf/*.md")
+  "${SOURCE}/core/*.md" "${SOURCE}/kernels/*.md" "${SOURCE}/tests/*.md" "${SOURCE}/perf/*.md"
+  "${SOURCE}/cmake/*.md")
 foreach(page IN LISTS pages ITEMS README.md)
   cmake_path(GET page PARENT_PATH directory)
   cmake_path(APPEND SOURCE "${directory}" OUTPUT_VARIABLE directory)

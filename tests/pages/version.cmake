@@ -1,0 +1,19 @@
+# Usage: cmake -DSOURCE=DIRECTORY -DVERSION=VERSION -P version.cmake
+#
+# The version of project() is that of the citation, the changes and the Spack recipe; the header's is checked by the
+# compiler.
+cmake_minimum_required(VERSION 3.24)
+string(REPLACE "." "\\." version "${VERSION}")
+
+# expect_version(FILE PATTERN): the first match of PATTERN, which ends before the version, goes on with it.
+function(expect_version file pattern)
+  file(READ "${SOURCE}/${file}" text)
+  string(REGEX MATCH "\n${pattern}([^\n]*)" line "\n${text}")
+  set(found "${CMAKE_MATCH_1}")
+  if(NOT found MATCHES "^${version}(\"|$)")
+    message(SEND_ERROR "${file}: the version is ${VERSION}, not '${found}'")
+  endif()
+endfunction()
+
+expect_version(cmake/CITATION.cff "version: ")
+expect_version(cmake/CHANGELOG.md "## ")
