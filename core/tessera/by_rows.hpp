@@ -3,6 +3,8 @@
 #include <Kokkos_Core.hpp>
 
 namespace tessera {
+/// @addtogroup one_call
+/// @{
 
 /// Right-hand sides that no rank holds whole: as `b` of cholesky_distributed and of what a CholeskyFactor does to
 /// right-hand sides.
@@ -39,4 +41,5 @@ const View& view_of(const ByRows<View>& b) {
 }
 
 }  // namespace detail
+/// @}
 }  // namespace tessera

@@ -25,6 +25,8 @@
 #include <utility>
 
 namespace tessera {
+/// @addtogroup one_call
+/// @{
 
 /// What cholesky_distributed returns.
 /// @tparam X the type of b, with a non-const and managed View of the same layout and memory space for one that is not
@@ -260,4 +262,5 @@ struct CholeskyDistributed {
   }
 };
 
+/// @}
 }  // namespace tessera

@@ -20,6 +20,8 @@
 #include <utility>
 
 namespace tessera {
+/// @addtogroup factor
+/// @{
 
 /// Options of factorize. All ranks pass the same but for `progress`.
 struct FactorizeOptions {
@@ -292,6 +294,7 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
   return std::move(factored.factor);
 }
 
+/// @}
 }  // namespace tessera
 
 #include <tessera/detail/cholesky_factor_calls.hpp>

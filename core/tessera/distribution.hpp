@@ -9,6 +9,8 @@
 /// Index arithmetic of the block-cyclic distribution: pure functions, all indices from 0, without MPI or storage.
 
 namespace tessera {
+/// @addtogroup pieces
+/// @{
 
 /// An index of one kind. Indices of different kinds do not mix; a distance is a plain integer.
 /// @tparam Kind only tells the kinds apart
@@ -193,4 +195,5 @@ struct SlabLayout {
   }
 };
 
+/// @}
 }  // namespace tessera

@@ -15,6 +15,8 @@
 /// MPI call (see MpiError), and the misuse of a communicator on which nothing can be sent (see ProcessGrid).
 
 namespace tessera {
+/// @addtogroup one_call
+/// @{
 
 /// Thrown on every rank if A is not positive definite.
 class NotPositiveDefinite : public std::runtime_error {
@@ -50,4 +52,5 @@ class MpiError : public std::runtime_error {
   int code_;
 };
 
+/// @}
 }  // namespace tessera

@@ -11,6 +11,8 @@
 #include <utility>
 
 namespace tessera {
+/// @addtogroup gram
+/// @{
 
 /// Which product of a Jacobian J, whose rows are samples and whose columns are parameters.
 enum class GramForm {
@@ -173,4 +175,5 @@ void add_gram(const Exec& exec, A&& gram, ShardedMatrix<T, typename Exec::memory
   Source::add(exec, gram, matrix, memory);
 }
 
+/// @}
 }  // namespace tessera

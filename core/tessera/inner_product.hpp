@@ -20,6 +20,8 @@
 #include <vector>
 
 namespace tessera {
+/// @addtogroup pieces
+/// @{
 namespace detail {
 
 /// What f(i, j) returns, as `count` numbers.
@@ -125,4 +127,5 @@ auto inner_product(const Exec& exec, const ShardedMatrix<T, typename Exec::memor
   return Add::NumbersOfF::result(total);
 }
 
+/// @}
 }  // namespace tessera

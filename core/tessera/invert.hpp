@@ -11,6 +11,8 @@
 #include <utility>
 
 namespace tessera {
+/// @addtogroup factor
+/// @{
 namespace detail {
 
 /// Collective. Has A^-1 take the place of L in the matrix of `factor`.
@@ -45,4 +47,5 @@ ShardedMatrix<T, typename Exec::memory_space> invert(const Exec& exec,
   return std::move(detail::FactorAccess<T, typename Exec::memory_space>::matrix(factor));
 }
 
+/// @}
 }  // namespace tessera

@@ -12,6 +12,8 @@
 #include <vector>
 
 namespace tessera {
+/// @addtogroup plan
+/// @{
 
 /// Where A comes from, and by which calls it is solved.
 enum class Source {
@@ -111,4 +113,5 @@ MemoryPlan memory_plan(std::int64_t n, int ranks, const MemoryPlanOptions& optio
   return detail::plan_memory<T, Exec>(n, ranks, options);
 }
 
+/// @}
 }  // namespace tessera

@@ -7,6 +7,8 @@
 #include <tessera/sharded_matrix.hpp>
 
 namespace tessera {
+/// @addtogroup pieces
+/// @{
 namespace detail {
 
 /// Collective. tessera::norm_one, in the memory of `memory`.
@@ -39,4 +41,5 @@ double norm_one(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_s
   return detail::norm_one<T>(exec, matrix, memory);
 }
 
+/// @}
 }  // namespace tessera

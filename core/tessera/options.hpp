@@ -9,6 +9,8 @@
 #include <vector>
 
 namespace tessera {
+/// @addtogroup one_call
+/// @{
 
 /// What a call does if A is not positive definite.
 enum class Failure {
@@ -106,4 +108,5 @@ struct CholeskyInfo {
 /// @throws std::invalid_argument unless n >= 0 and ranks >= 1
 std::int64_t default_tile_size(std::int64_t n, int ranks, std::int64_t cap);
 
+/// @}
 }  // namespace tessera

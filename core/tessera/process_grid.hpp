@@ -5,6 +5,8 @@
 #include <memory>
 
 namespace tessera {
+/// @addtogroup pieces
+/// @{
 
 /// The shape of a process grid.
 struct GridShape {
@@ -91,4 +93,5 @@ void require_grid(const char* argument, GridShape shape, int ranks);
 void require_mpi_buffers(MpiBuffers mpi_buffers);
 }  // namespace detail
 
+/// @}
 }  // namespace tessera

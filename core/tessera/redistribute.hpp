@@ -8,6 +8,8 @@
 #include <type_traits>
 
 namespace tessera {
+/// @addtogroup pieces
+/// @{
 
 /// Takes A in from row shards: matrix = A + diag_shift I.
 ///
@@ -39,4 +41,5 @@ void redistribute(const Exec& exec, A&& a, ShardedMatrix<T, typename Exec::memor
   Source::take_in(exec, a, matrix, diag_shift, triangle, memory);
 }
 
+/// @}
 }  // namespace tessera

@@ -20,6 +20,8 @@
 #include <vector>
 
 namespace tessera {
+/// @addtogroup pieces
+/// @{
 namespace detail {
 
 /// Writes f(i, j) into one slab where i >= j, and 0 above the diagonal, which has no part in the result.
@@ -197,4 +199,5 @@ void note_matrix(Agreement& agreement, const ShardedMatrix<T, MemorySpace>& matr
 }
 
 }  // namespace detail
+/// @}
 }  // namespace tessera

@@ -6,6 +6,21 @@
 /// @namespace tessera
 /// Dense Hermitian positive definite systems in Kokkos::Views, distributed over MPI ranks.
 
+/// @defgroup one_call One call
+/// A x = b from this rank's rows of A, as a function and as an object.
+/// @defgroup pieces Pieces
+/// The process grid, the matrix in its tiles, how A comes there, and what is measured of it.
+/// @defgroup factor Factor
+/// A = L L^H, and all that is done with L.
+/// @defgroup gram Gram matrices
+/// A = J J^H or J^H J of a Jacobian J.
+/// @defgroup plan Plan
+/// What memory a system takes, and what is sent, before anything is allocated.
+/// @defgroup c C
+/// The C interface.
+/// @defgroup scalapack ScaLAPACK
+/// To and from ScaLAPACK's distributed arrays.
+
 #include <tessera/by_rows.hpp>
 #include <tessera/cholesky_distributed.hpp>
 #include <tessera/cholesky_factor.hpp>

@@ -5,6 +5,8 @@
 #include <cstdint>
 
 namespace tessera {
+/// @addtogroup pieces
+/// @{
 
 /// An unmanaged column-major matrix in `MemorySpace`, with any leading dimension.
 template <class T, class MemorySpace>
@@ -27,4 +29,5 @@ MatrixView<T, MemorySpace> block(const MatrixView<T, MemorySpace>& a, std::int64
   return Kokkos::subview(a, Kokkos::make_pair(row_begin, row_end), Kokkos::make_pair(column_begin, column_end));
 }
 
+/// @}
 }  // namespace tessera

@@ -7,6 +7,8 @@
 #include <type_traits>
 
 namespace tessera {
+/// @addtogroup pieces
+/// @{
 
 /// The scalars that Tessera solves with: float, double, and Kokkos::complex of either.
 template <class T>
@@ -50,4 +52,5 @@ std::string scalar_name() {
 }
 
 }  // namespace detail
+/// @}
 }  // namespace tessera
