@@ -11,7 +11,9 @@ packages=(
   libtrilinos-kokkos-dev libtrilinos-kokkos-kernels-dev
   libcli11-dev nlohmann-json3-dev libhdf5-openmpi-dev
 )
-[ "${1:-}" != test ] || packages+=(libgtest-dev libscalapack-openmpi-dev python3-h5py python3-numpy mpich libmpich-dev)
+[ "${1:-}" != test ] || packages+=(
+  libgtest-dev libscalapack-openmpi-dev python3-h5py python3-numpy mpich libmpich-dev doxygen pkg-config
+)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "This is no Debian. Install what these packages hold, then use CMake directly (cmake --preset host):" >&2
