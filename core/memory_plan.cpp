@@ -49,7 +49,7 @@ class SystemMemory {
   using MemorySpace = typename Exec::memory_space;
 
   SystemMemory(std::int64_t n, GridShape grid, const MemoryPlanOptions& options)
-      : n_(n), grid_(grid), ranks_(grid.rows * grid.cols), options_(options) {
+      : n_(n), grid_(grid, options.order), ranks_(grid.rows * grid.cols), options_(options) {
     if (options.source != Source::gram && options.source != Source::buffered_gram) return;
     const bool sharded_rows = options.gram.form == GramForm::j_jh;
     shared_out_ = sharded_rows ? n : options.depth;
@@ -62,6 +62,7 @@ class SystemMemory {
   }
 
   SlabLayout layout_of(int rank) const {
+    if (options_.adopted) return detail::adopted_layout<T, MemorySpace>(grid_, rank, n_, options_.tile_size, 1);
     return detail::make_layout<T, MemorySpace>(grid_, rank, n_, options_.tile_size, options_.slab, options_.reserve);
   }
 
@@ -74,11 +75,12 @@ class SystemMemory {
                     detail::nesting_of(layout.rows, layout.columns),
                     shard_of(rank),
                     rows_of_b(rank),
-                    moduli_ > 0 ? detail::ResidueLayout<T, MemorySpace>(layout, moduli_).size() : 0};
+                    moduli_ > 0 ? detail::ResidueLayout<T, MemorySpace>(layout, moduli_).size() : 0,
+                    detail::AboveDiagonal<T, Exec>::size(layout, moduli_)};
     const auto [known, is_new] = by_kind_.try_emplace(kind);
     if (is_new) known->second = buffers_of(layout, rank);
     RankMemory memory = known->second;
-    memory.matrix = allocated(detail::saturated_product(layout.size(), size));
+    memory.matrix = options_.adopted ? 0 : allocated(detail::saturated_product(layout.size(), size));
     // The workspace is taken from phase to phase.
     const std::int64_t workspace =
         std::max({memory.redistribute, memory.factorize, memory.solve, options_.inverse ? memory.inverse : 0});
@@ -90,8 +92,9 @@ class SystemMemory {
 
  private:
   /// All by which the buffers of ranks differ: rows and columns of the local matrix, how the strips of a Gram nest,
-  /// rows or samples, rows of b, and residues.
-  using Kind = std::tuple<std::int64_t, std::int64_t, detail::Nesting, std::int64_t, std::int64_t, std::int64_t>;
+  /// rows or samples, rows of b, residues, and what is kept of an array above its diagonal.
+  using Kind =
+      std::tuple<std::int64_t, std::int64_t, detail::Nesting, std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
 
   static constexpr std::int64_t size{sizeof(T)};
 
@@ -127,7 +130,7 @@ class SystemMemory {
   }
 
   std::int64_t n_;
-  GridShape grid_;
+  GridNumbering grid_;
   int ranks_;
   const MemoryPlanOptions& options_;
   int moduli_ = detail::moduli_for<T, Exec>(options_.arithmetic, options_.moduli, n_);
@@ -186,6 +189,15 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   require_gram_options(options.gram, largest_real<T>);
   require_triangle(options.triangle);
   require_arithmetic(options.arithmetic, options.moduli);
+  require_grid_order("order", options.order);
+  if (options.adopted && (options.tile_size == 0 || options.slab > 0 || options.reserve > 0)) {
+    throw_misuse("adopted", "takes a tile_size, and neither slab nor reserve, got " +
+                                std::to_string(options.tile_size) + ", " + std::to_string(options.slab) + " and " +
+                                std::to_string(options.reserve));
+  }
+  if (options.adopted && options.source != Source::fill) {
+    throw_misuse("adopted", "is for Source::fill, got " + std::to_string(static_cast<int>(options.source)));
+  }
 
   MemoryPlanOptions asked = options;
   asked.tile_size = tile_size_for<T, typename Exec::memory_space>(options.tile_size, n + options.reserve, grid);
@@ -197,7 +209,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   // Narrower slabs store less above the diagonal, smaller tiles have smaller slots; each makes the products narrower.
   constexpr std::int64_t least_tile = 32;
   while (!plan.fits) {
-    const bool slab_is_free = options.slab == 0 && options.source == Source::fill;
+    const bool slab_is_free = options.slab == 0 && options.source == Source::fill && !options.adopted;
     if (slab_is_free && plan.slab > asked.tile_size) {
       asked.slab = std::max(asked.tile_size, plan.slab / 2);
     } else if (options.tile_size == 0 && asked.tile_size > least_tile) {
@@ -209,7 +221,8 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   }
   const SlabLayout layout =
       make_layout<T, typename Exec::memory_space>(grid, 0, n, asked.tile_size, asked.slab, asked.reserve);
-  plan.sent = traffic_of_ranks<T, typename Exec::memory_space>(layout, plan.moduli, Schedule().chunk_rows);
+  plan.sent = traffic_of_ranks<T, typename Exec::memory_space>({grid, options.order}, layout, plan.moduli,
+                                                               Schedule().chunk_rows);
   return plan;
 }
 

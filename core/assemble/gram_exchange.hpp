@@ -129,8 +129,8 @@ class GramExchange {
   }
 
   BlockCyclic axis(Strip strip, int rank) const {
-    return strip == Strip::row ? matrix_.rows().seen_from(rank / grid_.cols())
-                               : matrix_.columns().seen_from(rank % grid_.cols());
+    return strip == Strip::row ? matrix_.rows().seen_from(grid_.row_of(rank))
+                               : matrix_.columns().seen_from(grid_.col_of(rank));
   }
   bool is_sent_to(int rank, Strip strip) const {
     return is_sent(strip, nesting_of(axis(Strip::row, rank), axis(Strip::column, rank)));

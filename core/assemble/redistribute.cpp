@@ -78,7 +78,8 @@ class Redistribution {
   }
 
   void run() {
-    if (grid_.size() > 1) clear_above_diagonal();  // a rank that has all of A writes zeros there as it takes it in
+    if (grid_.size() > 1)
+      clear_above_diagonal(exec_, matrix_);  // a rank that has all of A writes zeros there as it takes it in
     std::int64_t most = 0;
     for (int r = 0; r < grid_.size(); ++r) most = std::max(most, shard(r).size());
     for (std::int64_t done = 0; done < most; done += chunk_) exchange_chunk(done);
@@ -95,18 +96,6 @@ class Redistribution {
     const RowRange all = shard(rank);
     const std::int64_t begin = std::min(all.begin + done, all.end);
     return {begin, std::min(begin + chunk_, all.end)};
-  }
-
-  /// What a slab stores above its diagonal takes part in updates, though nothing comes of it: it must be finite.
-  void clear_above_diagonal() {
-    const SlabLayout& layout = matrix_.layout();
-    for (std::int64_t s = 0; s < layout.count(); ++s) {
-      const LocalIndex next_top =
-          s + 1 < layout.count() ? layout.row_begin(s + 1) : LocalIndex{layout.rows.local_extent()};
-      const auto top =
-          matrix_.local_block(layout.row_begin(s), next_top, layout.column_begin(s), layout.column_begin(s + 1));
-      kernels::for_each<T>("tessera::redistribute::clear", exec_, top.a, ClearAboveDiagonal<T, MemorySpace>{top});
-    }
   }
 
   /// Each rank's rows after `done` of them, at most one chunk: to one rank and from one rank at a time.
@@ -134,8 +123,8 @@ class Redistribution {
     return source_.ask(buffers_.rows, {rows.begin - begin, rows.end - begin, 0, matrix_.n()});
   }
 
-  BlockCyclic rows_of(int rank) const { return matrix_.rows().seen_from(rank / grid_.cols()); }
-  BlockCyclic columns_of(int rank) const { return matrix_.columns().seen_from(rank % grid_.cols()); }
+  BlockCyclic rows_of(int rank) const { return matrix_.rows().seen_from(grid_.row_of(rank)); }
+  BlockCyclic columns_of(int rank) const { return matrix_.columns().seen_from(grid_.col_of(rank)); }
 
   /// What the caller's rows are in `rank`'s local matrix: a rectangle for each tile that they touch.
   std::vector<Rectangle> rectangles(int rank, const RowRange& range) const {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "kernels/elementwise.hpp"
 #include "tessera/detail/local_block.hpp"
 #include "tessera/detail/strided.hpp"
 #include "tessera/distribution.hpp"
 #include "tessera/scalar.hpp"
+#include "tessera/sharded_matrix.hpp"
 
 #include <Kokkos_Core.hpp>
 
@@ -115,5 +117,19 @@ struct ClearAboveDiagonal {
     if (block.global_row(row) < block.global_column(column)) block.a(row, column) = T(0);
   }
 };
+
+/// What a slab stores above its diagonal takes part in updates, though nothing comes of it: it must be finite.
+template <class T, class Exec>
+void clear_above_diagonal(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& matrix) {
+  const SlabLayout& layout = matrix.layout();
+  for (std::int64_t s = 0; s < layout.count(); ++s) {
+    const LocalIndex next_top =
+        s + 1 < layout.count() ? layout.row_begin(s + 1) : LocalIndex{layout.rows.local_extent()};
+    const auto top =
+        matrix.local_block(layout.row_begin(s), next_top, layout.column_begin(s), layout.column_begin(s + 1));
+    kernels::for_each<T>("tessera::redistribute::clear", exec, top.a,
+                         ClearAboveDiagonal<T, typename Exec::memory_space>{top});
+  }
+}
 
 }  // namespace tessera::detail

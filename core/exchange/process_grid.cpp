@@ -35,33 +35,44 @@ void require_mpi_buffers(MpiBuffers mpi_buffers) {
   }
 }
 
+void require_grid_order(const char* argument, GridOrder order) {
+  if (order != GridOrder::row_major && order != GridOrder::column_major) {
+    throw_misuse(argument, "must be row_major or column_major, got " + std::to_string(static_cast<int>(order)));
+  }
+}
+
 }  // namespace detail
 
 namespace {
 
 ProcessGrid agreed_grid(std::shared_ptr<const detail::Communicator> communicator, std::optional<GridShape> asked,
-                        MpiBuffers mpi_buffers) {
+                        MpiBuffers mpi_buffers, GridOrder order) {
   const GridShape shape = asked.value_or(nearly_square(communicator->size()));
   detail::agree(*communicator, "ProcessGrid", [&](detail::Agreement& agreement) {
     detail::require_grid("grid", shape, communicator->size());
     detail::require_mpi_buffers(mpi_buffers);
+    detail::require_grid_order("order", order);
     agreement.same("grid rows", shape.rows);
     agreement.same("grid cols", shape.cols);
     agreement.same("mpi_buffers", static_cast<int>(mpi_buffers));
+    agreement.same("order", static_cast<int>(order));
   });
-  return {std::move(communicator), shape, mpi_buffers};
+  return {std::move(communicator), {shape, order}, mpi_buffers};
 }
 
 }  // namespace
 
-ProcessGrid::ProcessGrid(MPI_Comm comm, MpiBuffers mpi_buffers)
-    : ProcessGrid(agreed_grid(detail::duplicate(comm), std::nullopt, mpi_buffers)) {}
+ProcessGrid::ProcessGrid(MPI_Comm comm, MpiBuffers mpi_buffers, GridOrder order)
+    : ProcessGrid(agreed_grid(detail::duplicate(comm), std::nullopt, mpi_buffers, order)) {}
 
-ProcessGrid::ProcessGrid(MPI_Comm comm, GridShape shape, MpiBuffers mpi_buffers)
-    : ProcessGrid(agreed_grid(detail::duplicate(comm), shape, mpi_buffers)) {}
+ProcessGrid::ProcessGrid(MPI_Comm comm, GridShape shape, MpiBuffers mpi_buffers, GridOrder order)
+    : ProcessGrid(agreed_grid(detail::duplicate(comm), shape, mpi_buffers, order)) {}
 
-ProcessGrid::ProcessGrid(std::shared_ptr<const detail::Communicator> communicator, GridShape shape,
+ProcessGrid::ProcessGrid(std::shared_ptr<const detail::Communicator> communicator, GridNumbering numbering,
                          MpiBuffers mpi_buffers)
-    : communicator_(std::move(communicator)), shape_(shape), mpi_buffers_(mpi_buffers), rank_(communicator_->rank()) {}
+    : communicator_(std::move(communicator)),
+      numbering_(numbering),
+      mpi_buffers_(mpi_buffers),
+      rank_(communicator_->rank()) {}
 
 }  // namespace tessera

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/factorize/above_diagonal.hpp"
 #include "core/factorize/one_launch.hpp"
 #include "core/factorize/residue_buffers.hpp"
 #include "core/factorize/step.hpp"
@@ -46,6 +47,7 @@ struct FactorizeBuffers {
       residues.emplace(workspace, layout, moduli, static_cast<int>(slots.size()));
     }
     diagonal_values = workspace.template take<double>(layout.rows.n);
+    above_diagonal = workspace.template take<T>(AboveDiagonal<T, Exec>::size(layout, moduli));
     for (OfSlot& slot : slots) {
       if (layout.rows.processes > 1) {
         slot.row = workspace.template take<T>(layout.columns.local_extent(), width);
@@ -63,6 +65,7 @@ struct FactorizeBuffers {
   std::int64_t* failing;
   OfQueues<char*> blas;     // workspaces
   double* diagonal_values;  // of log_determinant, which comes after all else, and before all else of integer products
+  T* above_diagonal;        // what AboveDiagonal keeps
   std::vector<OfSlot> slots;
   std::optional<ResidueBuffers<T, Exec>> residues;
 };

@@ -29,6 +29,7 @@ class Factorization {
     CholeskyFactor<T, MemorySpace>& factor = result.factor;
     ShardedMatrix<T, MemorySpace>& matrix = Access::matrix(factor);
     std::optional<FactorizeBuffers<T, Exec>> buffers;
+    std::optional<AboveDiagonal<T, Exec>> above_diagonal;  // which ends after what works on the matrix
     std::optional<IntegerUpdates<T, Exec>> integers;
     std::optional<BlockColumns<T, Exec>> columns;
     std::exception_ptr callback_exception;
@@ -53,6 +54,7 @@ class Factorization {
     }
     collectively(grid.communicator(), [&] {
       if (!buffers) take_memory();
+      above_diagonal.emplace(exec, matrix, result.moduli, buffers->above_diagonal);
       if (result.moduli > 0) {
         integers.emplace(exec, layout, result.moduli, *buffers->residues, buffers->diagonal_values);
       }
@@ -60,6 +62,7 @@ class Factorization {
       Factorization(*columns, schedule, options.progress, callback_exception)
           .run(steps_of<MemorySpace>(layout, result.moduli).all());
       result.leading_minor = columns->failing_minor();
+      above_diagonal->give_back();
     });
     settle(grid.communicator(), callback_exception);
     grid.communicator().all_reduce_min(&result.leading_minor, 1);

@@ -30,12 +30,13 @@ class FactorizeInOneLaunch {
     double log_determinant;      ///< a number if none fails
   };
 
-  /// Whether that is fast; the plan of memory takes it that a device can. `moduli`: of updates by integers, or 0.
+  /// Whether that is fast; the plan of memory takes it that a device can. `moduli`: of updates by integers, or 0. It
+  /// loads pieces of columns that an array that is adopted need not have where they are wanted.
   static bool suits(const SlabLayout& layout, int moduli, const Schedule& schedule) {
     constexpr std::int64_t block = Cholesky::template block<T>;
     const std::int64_t n = layout.rows.n;
     const Leaves<MemorySpace> leaves(layout);
-    return schedule.one_launch && moduli == 0 && fits_one_launch<T>(layout) &&
+    return schedule.one_launch && moduli == 0 && layout.adopted == 0 && fits_one_launch<T>(layout) &&
            n <= Tuning<MemorySpace>::template one_launch_rows<T> && (layout.count() <= 1 || layout.slab % block == 0) &&
            (leaves.all().size() <= 1 || leaves.width() % block == 0);
   }

@@ -88,9 +88,10 @@ void count_sums(const FactorizeMessages& messages, const BlockCyclic& columns, c
   }
 }
 
-/// By rank. `layout` is that of any rank, `moduli` those of integer products.
+/// By rank of this grid. `layout` is that of any rank, `moduli` those of integer products.
 template <class T, class MemorySpace>
-std::vector<RankTraffic> traffic_of_ranks(const SlabLayout& layout, int moduli, std::int64_t chunk_rows) {
+std::vector<RankTraffic> traffic_of_ranks(const GridNumbering& grid, const SlabLayout& layout, int moduli,
+                                          std::int64_t chunk_rows) {
   const int process_rows = layout.rows.processes;
   const int process_columns = layout.columns.processes;
   std::vector<RankTraffic> sent(static_cast<std::size_t>(process_rows) * static_cast<std::size_t>(process_columns));
@@ -107,7 +108,13 @@ std::vector<RankTraffic> traffic_of_ranks(const SlabLayout& layout, int moduli, 
     count_sums<T>(FactorizeMessages(layout.rows.seen_from(row), layout.columns), layout.columns, steps, chunk_rows,
                   sent.data() + std::ptrdiff_t{row} * process_columns);
   }
-  return sent;
+  std::vector<RankTraffic> of_ranks(sent.size());
+  for (std::size_t rank = 0; rank < sent.size(); ++rank) {
+    const auto [row, column] = std::pair{grid.row_of(static_cast<int>(rank)), grid.col_of(static_cast<int>(rank))};
+    of_ranks[rank] = sent[static_cast<std::size_t>(row) * static_cast<std::size_t>(process_columns) +
+                          static_cast<std::size_t>(column)];
+  }
+  return of_ranks;
 }
 
 }  // namespace tessera::detail

@@ -1,5 +1,6 @@
 #include "tessera/sharded_matrix.hpp"
 
+#include "core/matrix/callers_array.hpp"
 #include "core/matrix/leaves.hpp"
 #include "core/tuning.hpp"
 #include "kernels/instantiate.hpp"
@@ -24,16 +25,25 @@ void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t sla
 }
 
 template <class T, class MemorySpace>
-SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
+SlabLayout make_layout(const GridNumbering& grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
                        std::int64_t reserve) {
+  const GridShape shape = grid.shape;
   const std::int64_t most = std::max<std::int64_t>(n + reserve, 1);
   const std::int64_t tile = std::clamp<std::int64_t>(tile_size, 1, most);
-  SlabLayout layout{{n, tile, grid.rows, rank / grid.cols}, {n, tile, grid.cols, rank % grid.cols}};
+  SlabLayout layout{{n, tile, shape.rows, grid.row_of(rank)}, {n, tile, shape.cols, grid.col_of(rank)}};
   layout.reserve = reserve;
-  if (slab == 0) slab = Tuning<MemorySpace>::slab((n + reserve + grid.cols - 1) / grid.cols);
+  if (slab == 0) slab = Tuning<MemorySpace>::slab((n + reserve + shape.cols - 1) / shape.cols);
   const std::int64_t whole = std::clamp<std::int64_t>(slab, 1, most);
   layout.slab = std::min((whole + tile - 1) / tile * tile, most);
   layout.row_alignment = std::max<std::int64_t>(1, Tuning<MemorySpace>::row_alignment / std::int64_t{sizeof(T)});
+  return layout;
+}
+
+template <class T, class MemorySpace>
+SlabLayout adopted_layout(const GridNumbering& grid, int rank, std::int64_t n, std::int64_t tile_size,
+                          std::int64_t leading_dimension) {
+  SlabLayout layout = make_layout<T, MemorySpace>(grid, rank, n, tile_size, 0);
+  layout.adopted = std::max<std::int64_t>(1, leading_dimension);
   return layout;
 }
 
@@ -65,7 +75,7 @@ ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64
   });
 
   const std::int64_t tile = detail::tile_size_for<T, MemorySpace>(tile_size, n + reserve, grid_.shape());
-  layout_ = detail::make_layout<T, MemorySpace>(grid_.shape(), grid_.rank(), n, tile, slab, reserve);
+  layout_ = detail::make_layout<T, MemorySpace>(grid_.numbering(), grid_.rank(), n, tile, slab, reserve);
   detail::collectively(communicator, [&] {
     const SlabLayout all = layout_.full();
     const std::int64_t inverses = detail::Leaves<MemorySpace>(all).template inverses_size<T>();
@@ -82,9 +92,43 @@ ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64
   });
 }
 
+template <Scalar T, class MemorySpace>
+ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size,
+                                             const detail::CallersArray<T>& array)
+    : grid_(grid) {
+  const detail::Communicator& communicator = grid_.communicator();
+  detail::agree(communicator, "ShardedMatrix::adopt", [&](detail::Agreement& agreement) {
+    detail::require_kokkos();
+    detail::require_dimensions(n, tile_size, 0, 0);
+    if (tile_size == 0) detail::throw_misuse("tile", "extent must be at least 1, got 0");
+    const detail::Strided<T>& view = array.elements;
+    const std::int64_t leading_dimension = view.extent[1] > 1 ? view.stride[1] : view.extent[0];
+    layout_ = detail::adopted_layout<T, MemorySpace>(grid_.numbering(), grid_.rank(), n, tile_size, leading_dimension);
+    detail::require_array("view", view, layout_.rows.local_extent(), layout_.columns.local_extent());
+    agreement.same("scalar", detail::scalar_name<T>());
+    agreement.same("memory space", std::string(MemorySpace::name()));
+    agreement.same("n", std::to_string(n) + " rows");
+    agreement.same("tile", tile_size);
+  });
+  detail::collectively(communicator, [&] {
+    const std::int64_t inverses = detail::Leaves<MemorySpace>(layout_).template inverses_size<T>();
+    detail::Memory<MemorySpace> memory;
+    storage_ = detail::Memory<MemorySpace>::reserve(memory.tiles, "tessera::ShardedMatrix::inverses",
+                                                    detail::saturated_product(inverses, sizeof(T)));
+    callers_ = array.keep();
+    for (std::int64_t s = 0; s < layout_.count(); ++s) {
+      T* const first =
+          array.elements.data + layout_.row_begin(s).value + layout_.column_begin(s).value * layout_.adopted;
+      slabs_.push_back(make_matrix_view<MemorySpace>(first, layout_.height(s), layout_.width(s), layout_.adopted));
+    }
+  });
+}
+
 #define TESSERA_INSTANTIATE_MATRIX(T, MemorySpace)                                                                  \
-  template SlabLayout detail::make_layout<T, MemorySpace>(GridShape, int, std::int64_t, std::int64_t, std::int64_t, \
-                                                          std::int64_t);                                            \
+  template SlabLayout detail::make_layout<T, MemorySpace>(const GridNumbering&, int, std::int64_t, std::int64_t,    \
+                                                          std::int64_t, std::int64_t);                              \
+  template SlabLayout detail::adopted_layout<T, MemorySpace>(const GridNumbering&, int, std::int64_t, std::int64_t, \
+                                                             std::int64_t);                                         \
   template class ShardedMatrix<T, MemorySpace>;
 #define TESSERA_INSTANTIATE_MATRICES(MemorySpace) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_MATRIX, MemorySpace)
 TESSERA_FOR_EACH_MEMORY_SPACE(TESSERA_INSTANTIATE_MATRICES)

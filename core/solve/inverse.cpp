@@ -77,14 +77,16 @@ struct Round {
   KOKKOS_FUNCTION void operator()(std::int64_t i) const { to[i] = static_cast<Real>(from[i]); }
 };
 
-/// Columns of A^-1 into their place.
+/// Columns of A^-1 into their place; in an array that is adopted what is above the diagonal stays.
 template <class T, class MemorySpace>
 struct TakeIn {
   MatrixView<T, MemorySpace> x;
   LocalBlock<T, MemorySpace> to;
+  bool adopted;
   KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
-    const bool diagonal = to.global_row(row).value == to.global_column(column).value;
-    to.a(row, column) = diagonal ? T(real(x(row, column))) : x(row, column);
+    const std::int64_t below = to.global_row(row).value - to.global_column(column).value;
+    if (below < 0 && adopted) return;
+    to.a(row, column) = below == 0 ? T(real(x(row, column))) : x(row, column);
   }
 };
 
@@ -146,8 +148,8 @@ void invert(const Exec& exec, CholeskyFactor<T, typename Exec::memory_space>& fa
                 .second;
         const std::int64_t offset = columns.begin(j) - columns.begin(first);
         const TakeIn<T, MemorySpace> take_in{
-            block(solutions, 0, static_cast<std::int64_t>(solutions.extent(0)), offset, offset + columns.extent(j)),
-            to};
+            block(solutions, 0, static_cast<std::int64_t>(solutions.extent(0)), offset, offset + columns.extent(j)), to,
+            matrix.is_adopted()};
         kernels::for_each<T>("tessera::invert::take_in", exec, to.a, take_in);
       }
     });

@@ -54,6 +54,24 @@ class CholeskyFactor {
   using value_type = T;              ///< the scalar
   using memory_space = MemorySpace;  ///< where L is
 
+  /// The factor L of a matrix that was factored elsewhere: `l` holds it in its lower triangle, in its own memory or in
+  /// an array that is adopted. Its log-determinant is made here, and on a device the inverses of its diagonal blocks.
+  ///
+  /// Collective over the grid of `l`; complete when it returns.
+  /// @param exec runs the kernels, in the memory space of `l`
+  /// @param l the factor takes over its memory; `l` is a 0 x 0 matrix afterwards, and unchanged if the call throws.
+  ///   Its diagonal is real.
+  /// @throws std::invalid_argument on every rank, if an element of the diagonal is not positive and finite, or the
+  /// ranks
+  ///   disagree
+  /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
+  template <class Exec>
+  static CholeskyFactor adopt(const Exec& exec, ShardedMatrix<T, MemorySpace>&& l);
+  /// The same on the default instance of MemorySpace's execution space.
+  static CholeskyFactor adopt(ShardedMatrix<T, MemorySpace>&& l) {
+    return adopt(typename MemorySpace::execution_space{}, std::move(l));
+  }
+
   /// Takes over the memory. A View that is moved from may still own what it had.
   CholeskyFactor(CholeskyFactor&& other) noexcept
       : l_(std::move(other.l_)), memory_(std::exchange(other.memory_, {})), log_determinant_(other.log_determinant_) {}
@@ -209,6 +227,12 @@ Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        const FactorizeOptions& options,
                                                        Memory<typename Exec::memory_space>& memory,
                                                        const Schedule& schedule = {});
+
+/// Collective. Makes what a factor has beside L, of which it returns the log-determinant. Throws Misuse, the same on
+/// every rank, unless the diagonal is that of a factor.
+template <class T, class Exec>
+double complete_factor(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l,
+                       Memory<typename Exec::memory_space>& memory);
 
 /// Memory for rows x nrhs numbers; std::bad_alloc where no memory could have them.
 template <class T, class MemorySpace>

@@ -127,12 +127,14 @@ struct BlockCyclic {
 /// little more than the lower tiles.
 ///
 /// Where rows and columns are reserved, all lies as in the larger matrix, of which the one here is the upper left part.
+/// Where the caller's array is adopted, slabs are parts of it.
 struct SlabLayout {
   BlockCyclic rows;                ///< the distribution of the rows
   BlockCyclic columns;             ///< the distribution of the columns
   std::int64_t slab = 1;           ///< local columns per slab, whole tiles
   std::int64_t row_alignment = 1;  ///< leading dimensions are multiples of it, in elements
   std::int64_t reserve = 0;        ///< rows and columns that the matrix may gain in its memory
+  std::int64_t adopted = 0;        ///< leading dimension of a caller's array that is the local matrix; 0: there is none
 
   /// The same memory with an n x n matrix in it.
   /// @pre n is at most the present one and the reserve together
@@ -164,6 +166,7 @@ struct SlabLayout {
   constexpr std::int64_t height(std::int64_t s) const { return rows.local_extent() - row_begin(s).value; }
   /// Elements from one column of slab `s` to the next.
   constexpr std::int64_t leading_dimension(std::int64_t s) const {
+    if (adopted > 0) return adopted;
     return aligned(full().rows.local_extent() - row_begin(s).value);
   }
   /// Calls body(from, to) for each part of the local columns [begin, end) that lies in one slab.
@@ -181,6 +184,7 @@ struct SlabLayout {
     const SlabLayout all = full();
     const std::int64_t all_rows = all.rows.local_extent();  // takes divisions
     const std::int64_t all_columns = all.columns.local_extent();
+    if (adopted > 0) return adopted * all_columns;
     std::int64_t sum = 0;
     for (std::int64_t s = 0; s * slab < all_columns; ++s) {
       const std::int64_t rest = all_columns - s * slab;

@@ -42,8 +42,12 @@ struct MemoryPlanOptions {
   /// As CholeskyOptions::arithmetic. Of Arithmetic::fastest the plan, which knows no device, makes `integer` or
   /// `native`, as MemoryPlan::moduli says: ask for that one then.
   Arithmetic arithmetic = Arithmetic::native;
-  int moduli = 0;        ///< as CholeskyOptions::moduli
-  bool inverse = false;  ///< whether RankMemory::peak counts inverse_diagonal and invert
+  int moduli = 0;                          ///< as CholeskyOptions::moduli
+  bool inverse = false;                    ///< whether RankMemory::peak counts inverse_diagonal and invert
+  GridOrder order = GridOrder::row_major;  ///< of the ranks in the grid
+  /// Whether the matrix is the caller's array, by ShardedMatrix::adopt: its tiles are not counted. It takes a
+  /// tile_size, Source::fill, and neither slab nor reserve.
+  bool adopted = false;
 };
 
 /// Bytes that one rank allocates. The buffers of all phases share one allocation.

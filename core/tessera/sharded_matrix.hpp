@@ -6,6 +6,7 @@
 #include <tessera/detail/memory.hpp>
 #include <tessera/detail/region.hpp>
 #include <tessera/detail/saturated.hpp>
+#include <tessera/detail/strided.hpp>
 #include <tessera/distribution.hpp>
 #include <tessera/matrix_view.hpp>
 #include <tessera/process_grid.hpp>
@@ -15,7 +16,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -45,10 +49,21 @@ void require_dimensions(std::int64_t n, std::int64_t tile_size, std::int64_t sla
 template <class T, class MemorySpace>
 std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid);
 
+/// The local block-cyclic array of a caller, and what keeps its memory.
+template <class T>
+struct CallersArray {
+  Strided<T> elements;
+  const std::function<std::shared_ptr<const void>()>& keep;
+};
+
 /// What `rank` stores of a matrix; the other arguments are those of ShardedMatrix, but that the tile is chosen.
 template <class T, class MemorySpace>
-SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
+SlabLayout make_layout(const GridNumbering& grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
                        std::int64_t reserve = 0);
+/// The same in the caller's array with this leading dimension.
+template <class T, class MemorySpace>
+SlabLayout adopted_layout(const GridNumbering& grid, int rank, std::int64_t n, std::int64_t tile_size,
+                          std::int64_t leading_dimension);
 
 }  // namespace detail
 
@@ -58,7 +73,7 @@ SlabLayout make_layout(GridShape grid, int rank, std::int64_t n, std::int64_t ti
 /// Tile (I, J) lies on process (I mod rows, J mod cols), as ScaLAPACK has it. It has `tile_size` rows and columns; the
 /// last ones may have fewer. A rank stores its tiles in the slabs of a local matrix (see SlabLayout), in one
 /// allocation. Slabs also hold elements above the diagonal: these have no part in any result, but must be finite. fill
-/// and redistribute set them to 0.
+/// and redistribute set them to 0. In an array that is adopted they may be anything, and nothing else changes them.
 ///
 /// It owns Kokkos memory and must end before Kokkos::finalize, as a View must: Kokkos ends the program otherwise. A
 /// moved-from matrix owns none.
@@ -83,17 +98,47 @@ class ShardedMatrix {
   ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size = 0, std::int64_t slab = 0,
                 std::int64_t reserve = 0);
 
+  /// A matrix in the caller's local block-cyclic array, as ScaLAPACK has it with RSRC = CSRC = 0: no element is copied,
+  /// and results appear there. Collective over `grid`.
+  ///
+  /// The matrix keeps the View, and with it the memory, if it is managed; else the memory must outlive the matrix, and
+  /// the factor or the inverse that takes it over. factorize, solves, products, inverses and norms neither read nor
+  /// change what stands above the diagonal of the whole matrix, bit by bit, also if they throw; while they run, others
+  /// must not look at it. It has no reserve.
+  /// @param grid is copied
+  /// @param n rows and columns of the matrix
+  /// @param tile_size rows and columns of a tile: MB = NB of the descriptor
+  /// @param view a rank-2 View of T, whose rows have stride 1, in memory that the execution space of MemorySpace can
+  ///   access; it has at least this rank's rows and columns, and any leading dimension
+  /// @throws std::invalid_argument on every rank, unless 0 <= n < 2^31, tile_size >= 1, the ranks agree, and each
+  ///   rank's View has these extents and strides
+  /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice; a
+  /// device
+  ///   takes some for inverses of diagonal blocks
+  template <class View>
+  static ShardedMatrix adopt(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size, const View& view) {
+    static_assert(Kokkos::is_view<View>::value && View::rank == 2 && std::is_same_v<typename View::value_type, T>,
+                  "view is a rank-2 View of the matrix's scalar");
+    static_assert(
+        Kokkos::SpaceAccessibility<typename MemorySpace::execution_space, typename View::memory_space>::accessible,
+        "view is in memory that kernels on this matrix can access");
+    const std::function<std::shared_ptr<const void>()> keep = [&view] { return std::make_shared<const View>(view); };
+    return ShardedMatrix(grid, n, tile_size, detail::CallersArray<T>{detail::strided(view), keep});
+  }
+
   /// Leaves `other` a 0 x 0 matrix on the same grid. Local.
   ShardedMatrix(ShardedMatrix&& other) noexcept
       : grid_(other.grid_),
         layout_(std::exchange(other.layout_, {})),
         storage_(std::exchange(other.storage_, {})),
+        callers_(std::exchange(other.callers_, {})),
         slabs_(std::exchange(other.slabs_, {})) {}
   /// Leaves `other` a 0 x 0 matrix on the same grid. Local.
   ShardedMatrix& operator=(ShardedMatrix&& other) noexcept {
     grid_ = other.grid_;
     layout_ = std::exchange(other.layout_, {});
     storage_ = std::exchange(other.storage_, {});
+    callers_ = std::exchange(other.callers_, {});
     slabs_ = std::exchange(other.slabs_, {});
     return *this;
   }
@@ -105,7 +150,8 @@ class ShardedMatrix {
   std::int64_t tile_size() const { return layout_.rows.tile; }  ///< rows and columns of a tile
   std::int64_t slab() const { return layout_.slab; }            ///< local columns per slab
   std::int64_t reserve() const { return layout_.reserve; }      ///< rows and columns that can still be appended
-  /// Bytes of the tiles on this rank, those that are reserved included.
+  bool is_adopted() const { return layout_.adopted > 0; }       ///< whether it is in the caller's array
+  /// Bytes of the tiles on this rank, those that are reserved included, or of the caller's array.
   std::int64_t bytes() const { return detail::saturated_product(layout_.size(), sizeof(T)); }
   const SlabLayout& layout() const { return layout_; }            ///< how this rank stores its tiles
   const BlockCyclic& rows() const { return layout_.rows; }        ///< the distribution of the rows
@@ -166,9 +212,9 @@ class ShardedMatrix {
   /// @pre n is at most the present one and the reserve together
   void resize(std::int64_t n) { layout_ = layout_.resized(n); }
 
-  /// Behind the tiles, as a later allocation would take longer than factoring a small matrix: where a factor on a
+  /// Behind its own tiles, as a later allocation would take longer than factoring a small matrix: where a factor on a
   /// device has the inverses of this rank's diagonal blocks, in the layout of Leaves.
-  T* leaf_inverses() const { return reinterpret_cast<T*>(storage_.data() + bytes()); }
+  T* leaf_inverses() const { return reinterpret_cast<T*>(storage_.data() + (is_adopted() ? 0 : bytes())); }
 
   /// What view() returns, and its place in the whole matrix.
   detail::LocalBlock<T, MemorySpace> local_block(LocalIndex row_begin, LocalIndex row_end, LocalIndex column_begin,
@@ -182,9 +228,12 @@ class ShardedMatrix {
   }
 
  private:
+  ShardedMatrix(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size, const detail::CallersArray<T>& array);
+
   ProcessGrid grid_;
   SlabLayout layout_;
   Kokkos::View<char*, MemorySpace> storage_;
+  std::shared_ptr<const void> callers_;            // the View of an array that is adopted
   std::vector<MatrixView<T, MemorySpace>> slabs_;  // with what is reserved
 };
 

@@ -6,9 +6,28 @@
 #include <functional>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 // The calls of CholeskyFactor: what they check, and where their arguments go.
 namespace tessera {
+
+template <Scalar T, class MemorySpace>
+template <class Exec>
+CholeskyFactor<T, MemorySpace> CholeskyFactor<T, MemorySpace>::adopt(const Exec& exec,
+                                                                     ShardedMatrix<T, MemorySpace>&& l) {
+  detail::require_backend<Exec>();
+  static_assert(std::is_same_v<typename Exec::memory_space, MemorySpace>, "exec works where the matrix is");
+  detail::agree(l.grid().communicator(), "CholeskyFactor::adopt", [&](detail::Agreement& agreement) {
+    detail::require_kokkos();
+    detail::note_matrix(agreement, l);
+  });
+  detail::Memory<MemorySpace> memory;
+  const double log_determinant = detail::complete_factor<T>(exec, l, memory);
+  CholeskyFactor factor(std::move(l));
+  factor.log_determinant_ = log_determinant;
+  factor.memory_ = std::move(memory);
+  return factor;
+}
 
 template <Scalar T, class MemorySpace>
 template <class Exec, class B>
