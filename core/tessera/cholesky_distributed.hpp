@@ -65,6 +65,49 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Collective. Takes A in and factors it, with one shift of `options` after the other until one succeeds. The arguments
+/// have been agreed on, `info` has the tile size and room for a try.
+template <class T, class Exec, class A>
+Factored<T, typename Exec::memory_space> factor_with_shifts(const Exec& exec, const ProcessGrid& grid, A& a,
+                                                            std::int64_t n, const CholeskyOptions& options,
+                                                            Memory<typename Exec::memory_space>& memory,
+                                                            CholeskyInfo& info) {
+  using MemorySpace = typename Exec::memory_space;
+  auto start = std::chrono::steady_clock::now();
+  const auto lap = [&start] { return seconds_since(std::exchange(start, std::chrono::steady_clock::now())); };
+  std::optional<Factored<T, MemorySpace>> factored;
+  do {
+    if (!info.tries.empty()) {
+      collectively(grid.communicator(), [&] { info.tries.reserve(info.tries.size() + 1); });
+    }
+    const double shift = shift_of_try(options, info.tries.size());
+    const bool is_new = info.tries.empty() || static_cast<RealOf<T>>(shift) != static_cast<RealOf<T>>(info.diag_shift);
+    info.diag_shift = shift;
+    if (!is_new) {  // the same matrix, which fails as it did
+      info.tries.push_back({shift, info.leading_minor});
+      continue;
+    }
+    factored.reset();  // its memory is taken again
+    ShardedMatrix<T, MemorySpace> matrix(grid, n, info.tile_size, 0, 0, memory);
+    MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);
+    info.seconds.redistribute += lap();
+    factored.emplace(try_factorize<T>(
+        exec, std::move(matrix),
+        {.progress = options.progress, .arithmetic = options.arithmetic, .moduli = options.moduli}, memory));
+    info.seconds.factorize += lap();
+    info.seconds.update += factored->seconds.update;
+    info.seconds.panel += factored->seconds.panel;
+    info.seconds.exchange += factored->seconds.exchange;
+    info.seconds.waiting += factored->seconds.waiting;
+    info.leading_minor = factored->leading_minor;
+    info.arithmetic = factored->moduli > 0 ? Arithmetic::integer : Arithmetic::native;
+    info.moduli = factored->moduli;
+    info.tries.push_back({info.diag_shift, info.leading_minor});
+  } while (info.leading_minor > 0 && static_cast<int>(info.tries.size()) < options.shifts.tries);
+  if (info.leading_minor == 0) info.log_determinant = factored->factor.log_determinant();
+  return std::move(*factored);
+}
+
 template <class Exec, class A, class B>
 Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_ptr<const Communicator> communicator,
                                                 A& a, const B& b, const CholeskyOptions& options,
@@ -109,44 +152,14 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   });
 
   const ProcessGrid grid(std::move(communicator), info.grid, options.mpi_buffers);
-  auto start = std::chrono::steady_clock::now();
-  const auto lap = [&start] { return seconds_since(std::exchange(start, std::chrono::steady_clock::now())); };
-  std::optional<Factored<T, MemorySpace>> factored;
-  do {
-    if (!info.tries.empty()) {
-      collectively(grid.communicator(), [&] { info.tries.reserve(info.tries.size() + 1); });
-    }
-    const double shift = shift_of_try(options, info.tries.size());
-    const bool is_new = info.tries.empty() || static_cast<RealOf<T>>(shift) != static_cast<RealOf<T>>(info.diag_shift);
-    info.diag_shift = shift;
-    if (!is_new) {  // the same matrix, which fails as it did
-      info.tries.push_back({shift, info.leading_minor});
-      continue;
-    }
-    factored.reset();  // its memory is taken again
-    ShardedMatrix<T, MemorySpace> matrix(grid, n, info.tile_size, 0, 0, memory);
-    MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);
-    info.seconds.redistribute += lap();
-    factored.emplace(try_factorize<T>(
-        exec, std::move(matrix),
-        {.progress = options.progress, .arithmetic = options.arithmetic, .moduli = options.moduli}, memory));
-    info.seconds.factorize += lap();
-    info.seconds.update += factored->seconds.update;
-    info.seconds.panel += factored->seconds.panel;
-    info.seconds.exchange += factored->seconds.exchange;
-    info.seconds.waiting += factored->seconds.waiting;
-    info.leading_minor = factored->leading_minor;
-    info.arithmetic = factored->moduli > 0 ? Arithmetic::integer : Arithmetic::native;
-    info.moduli = factored->moduli;
-    info.tries.push_back({info.diag_shift, info.leading_minor});
-  } while (info.leading_minor > 0 && static_cast<int>(info.tries.size()) < options.shifts.tries);
+  const auto factored = factor_with_shifts<T>(exec, grid, a, n, options, memory, info);
+  const auto start = std::chrono::steady_clock::now();
   const auto deliver = [&] {
     unravel<T>(exec, static_cast<const T*>(work), *x);
     exec.fence();
   };
   if (info.leading_minor == 0) {
-    info.log_determinant = factored->factor.log_determinant();
-    apply<T>(exec, FactorOperation::solve, factored->factor, work, shape.nrhs, memory, std::cref(deliver), {}, shards);
+    apply<T>(exec, FactorOperation::solve, factored.factor, work, shape.nrhs, memory, std::cref(deliver), {}, shards);
   } else if (options.on_failure == Failure::raise) {
     throw NotPositiveDefinite(info.leading_minor);
   } else {
@@ -156,7 +169,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
       deliver();
     });
   }
-  info.seconds.solve = lap();
+  info.seconds.solve = seconds_since(start);
   return {std::move(*x), std::move(info)};
 }
 
