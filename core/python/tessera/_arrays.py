@@ -1,0 +1,106 @@
+"""Arrays of NumPy, and of libraries for CUDA, as those of the C interface."""
+
+import numpy as np
+
+from . import _library
+
+
+def is_on_device(array):
+    return hasattr(array, "__cuda_array_interface__")
+
+
+def shape_of(array):
+    return tuple(array.__cuda_array_interface__["shape"]) if is_on_device(array) else np.shape(array)
+
+
+def dtype_of(array):
+    return np.dtype(array.__cuda_array_interface__["typestr"]) if is_on_device(array) else np.asarray(array).dtype
+
+
+def common_dtype(**arrays):
+    """The scalar that NumPy promotes all of them to, of the four that there are."""
+    dtype = np.result_type(*(dtype_of(array) for array in arrays.values()))
+    if dtype.kind in "biu":
+        dtype = np.dtype(np.float64)
+    elif dtype == np.float16:
+        dtype = np.dtype(np.float32)
+    return require_scalar(dtype, ", ".join(arrays))
+
+
+def require_scalar(dtype, name):
+    dtype = np.dtype(dtype)
+    if dtype.name not in _library.SCALARS:
+        raise ValueError(f"{name}: must be float32, float64, complex64 or complex128, got {dtype}")
+    return dtype
+
+
+def require_castable(name, array, dtype):
+    if not np.can_cast(dtype_of(array), dtype, "same_kind"):
+        raise ValueError(f"{name}: {dtype_of(array)} cannot be cast to the factor's {dtype}")
+
+
+def readable(name, array, dtype):
+    """The array itself if it can be read in place as `dtype`, else a copy that can."""
+    if is_on_device(array):
+        return _require_dtype(name, array, dtype)
+    array = np.asarray(array, dtype=dtype)
+    steps = [s for s, extent in zip(array.strides, array.shape) if extent > 1]
+    in_place = array.flags.aligned and all(s > 0 and s % array.itemsize == 0 for s in steps)
+    return array if in_place else array.copy()
+
+
+def writable_copy(name, array, dtype):
+    """A copy as `dtype`, by the library that the array is of."""
+    if not is_on_device(array):
+        return np.array(array, dtype=dtype, order="C")
+    _require_dtype(name, array, dtype)
+    return array.clone() if hasattr(array, "clone") else array.copy()
+
+
+def _require_dtype(name, array, dtype):
+    if dtype_of(array) != dtype:
+        raise ValueError(f"{name}: is {dtype_of(array)} in device memory, where nothing is cast: must be {dtype}")
+    return array
+
+
+def describe(array, by_rows=False):
+    """An array of one or two dimensions for C, which must not outlive it. One has a single column."""
+    if is_on_device(array):
+        interface = array.__cuda_array_interface__
+        data, memory, shape = interface["data"][0], _library.DEVICE_MEMORY, tuple(interface["shape"])
+        strides = interface.get("strides")
+    else:
+        data, memory, shape, strides = array.ctypes.data, _library.HOST_MEMORY, array.shape, array.strides
+    dtype = dtype_of(array)
+    if strides is None:
+        strides = (dtype.itemsize * (shape[1] if len(shape) == 2 else 1), dtype.itemsize)[: len(shape)]
+    strides = [s // dtype.itemsize for s in strides] + [1]
+    rows, columns = (*shape, 1)[:2]
+    return _library.Array(
+        data, rows, columns, strides[0], strides[1], _library.SCALARS[dtype.name], memory, int(by_rows)
+    )
+
+
+class _HostBlock:
+    """Memory of C's for NumPy."""
+
+    def __init__(self, block, dtype):
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (block.data, False),
+            "shape": (block.rows, block.columns),
+            "strides": (block.row_stride * dtype.itemsize, block.column_stride * dtype.itemsize),
+            "typestr": dtype.str,
+        }
+
+
+def write_rows(rows, block, dtype):
+    """Writes what a callable returned into a block of C's."""
+    if shape_of(rows) != (block.rows, block.columns):
+        raise ValueError(f"a_rows: must return {block.rows} rows of {block.columns} numbers, got {shape_of(rows)}")
+    require_castable("a_rows", rows, dtype)
+    if block.memory == _library.HOST_MEMORY and not is_on_device(rows):
+        np.asarray(_HostBlock(block, dtype))[:] = rows
+    else:
+        rows = readable("a_rows", rows, dtype)
+        _library.check(_library.library().tessera_copy(describe(rows), block))
