@@ -4,6 +4,9 @@ include(GNUInstallDirs)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Tessera")
 
 install(TARGETS tessera EXPORT TesseraTargets FILE_SET HEADERS)
+if(TESSERA_BUILD_SCALAPACK)
+  install(TARGETS tessera_scalapack)  # to be preloaded, or linked before ScaLAPACK
+endif()
 install(EXPORT TesseraTargets NAMESPACE Tessera:: DESTINATION "${package_dir}")
 
 configure_package_config_file(cmake/TesseraConfig.cmake.in TesseraConfig.cmake INSTALL_DESTINATION "${package_dir}")
