@@ -200,7 +200,10 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   }
 
   MemoryPlanOptions asked = options;
-  asked.tile_size = tile_size_for<T, typename Exec::memory_space>(options.tile_size, n + options.reserve, grid);
+  asked.tile_size =
+      options.source == Source::fill
+          ? tile_size_for<T, typename Exec::memory_space>(options.tile_size, n + options.reserve, grid)
+          : tile_size_of_call<T, Exec>(options.tile_size, n, options.nrhs, grid, options.arithmetic, options.moduli);
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
   if (!plan.fits && options.arithmetic == Arithmetic::fastest) {
     asked.arithmetic = Arithmetic::native;

@@ -12,7 +12,8 @@
 namespace tessera::testing {
 namespace {
 
-using Space = Kokkos::DefaultExecutionSpace::memory_space;
+using Exec = Kokkos::DefaultExecutionSpace;
+using Space = Exec::memory_space;
 
 template <class T, class Layout>
 using Matrix = Kokkos::View<T**, Layout, Space>;
@@ -65,7 +66,10 @@ struct SolveTest : ::testing::Test {
       EXPECT_EQ(info.tile_size, std::min(options.local_tile_size, n));
     } else {
       const std::int64_t cap = detail::tile_size_for<T, Space>(0, std::int64_t{1} << 30, info.grid);
-      EXPECT_EQ(info.tile_size, default_tile_size(n, ranks, cap));
+      const auto columns = static_cast<std::int64_t>(b.size()) / std::max<std::int64_t>(1, n);
+      const std::int64_t of_call =
+          detail::tile_size_of_call<T, Exec>(0, n, columns, info.grid, options.arithmetic, options.moduli);
+      EXPECT_EQ(info.tile_size, kernels::is_host<Exec> ? default_tile_size(n, ranks, cap) : of_call);
     }
     const PhaseSeconds& s = info.seconds;
     const std::array<double, 7> all{s.redistribute, s.factorize, s.solve, s.update, s.panel, s.exchange, s.waiting};

@@ -75,7 +75,9 @@ template <class T, class Exec>
 std::int64_t factorize_bytes(const SlabLayout& layout, int moduli, const Schedule& schedule) {
   if constexpr (!kernels::is_host<Exec>) {
     using OneLaunch = FactorizeInOneLaunch<T, Exec>;
-    if (OneLaunch::suits(layout, moduli, schedule)) return bytes_of<OneLaunch, typename Exec::memory_space>(layout);
+    if (OneLaunch::suits(layout, moduli, schedule)) {
+      return is_here(layout) ? bytes_of<OneLaunch, typename Exec::memory_space>(layout) : 0;
+    }
   }
   return bytes_of<FactorizeBuffers<T, Exec>, typename Exec::memory_space>(layout, moduli, schedule);
 }

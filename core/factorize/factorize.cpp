@@ -39,8 +39,7 @@ class Factorization {
       result.moduli = 0;
     }
     if constexpr (!kernels::is_host<Exec>) {
-      if (FactorizeInOneLaunch<T, Exec>::suits(layout, result.moduli, schedule) &&
-          kernels::Cholesky<Exec>::template fits<T>(exec)) {
+      if (FactorizeInOneLaunch<T, Exec>::suits(layout, result.moduli, schedule) && takes_one_launch(exec, grid)) {
         run_in_one_launch(exec, options.progress, memory, result);
         return result;
       }
@@ -77,28 +76,37 @@ class Factorization {
   }
 
  private:
-  /// All of run(), on one rank.
+  /// Collective. Whether each device has what the one launch takes.
+  static bool takes_one_launch(const Exec& exec, const ProcessGrid& grid) {
+    std::int64_t on_all = 1;
+    collectively(grid.communicator(), [&] { on_all = kernels::Cholesky<Exec>::template fits<T>(exec) ? 1 : 0; });
+    grid.communicator().all_reduce_min(&on_all, 1);
+    return on_all == 1;
+  }
+
+  /// All of run(), on the rank that has the matrix, which tells the others.
   static void run_in_one_launch(const Exec& exec, const Progress& progress, Memory<MemorySpace>& memory,
                                 Factored<T, MemorySpace>& result) {
     using Access = FactorAccess<T, MemorySpace>;
     const ShardedMatrix<T, MemorySpace>& matrix = result.factor.matrix();
-    std::exception_ptr callback_exception;
-    collectively(matrix.grid().communicator(), [&] {
-      const auto outcome = [&] {
-        const auto launch = buffers_in<FactorizeInOneLaunch<T, Exec>>(memory, matrix.layout());
-        const Timed timed(result.seconds.panel, "tessera::factorize::one_launch");
-        return launch.run(exec, matrix);
-      }();
-      if (outcome.failing_minor != kernels::no_failure) {
-        result.leading_minor = outcome.failing_minor;
-      } else {
-        Access::set_log_determinant(result.factor, outcome.log_determinant);
-      }
-      if (progress && matrix.n() > 0) {
-        callback_exception = exception_of([&] { progress(matrix.n(), matrix.n()); });
-      }
+    using OneLaunch = FactorizeInOneLaunch<T, Exec>;
+    const ProcessGrid& grid = matrix.grid();
+    typename OneLaunch::Outcome outcome;
+    collectively(grid.communicator(), [&] {
+      if (!is_here(matrix.layout())) return;
+      const auto launch = buffers_in<OneLaunch>(memory, matrix.layout());
+      const Timed timed(result.seconds.panel, "tessera::factorize::one_launch");
+      outcome = launch.run(exec, matrix);
     });
-    settle(matrix.grid().communicator(), callback_exception);
+    grid.communicator().broadcast(&outcome, sizeof outcome, grid.rank_of(0, 0));
+    if (outcome.failing_minor != kernels::no_failure) {
+      result.leading_minor = outcome.failing_minor;
+    } else {
+      Access::set_log_determinant(result.factor, outcome.log_determinant);
+    }
+    settle(grid.communicator(), exception_of([&] {
+             if (progress && matrix.n() > 0) progress(matrix.n(), matrix.n());
+           }));
   }
 
   Factorization(BlockColumns<T, Exec>& columns, const Schedule& schedule, const Progress& progress,

@@ -18,7 +18,8 @@
 
 namespace tessera::detail {
 
-/// The factorisation where one device has all of a small matrix: steps would be a chain of small kernels.
+/// The factorisation where one device has all of a small matrix: steps would be a chain of small kernels. Other ranks
+/// have none of it.
 template <class T, class Exec>
 class FactorizeInOneLaunch {
  public:
@@ -26,8 +27,9 @@ class FactorizeInOneLaunch {
   using Cholesky = kernels::Cholesky<Exec>;
 
   struct Outcome {
-    std::int64_t failing_minor;  ///< the order of the first leading minor that is not positive definite, or no_failure
-    double log_determinant;      ///< a number if none fails
+    /// The order of the first leading minor that is not positive definite, or no_failure.
+    std::int64_t failing_minor = kernels::no_failure;
+    double log_determinant = 0;  ///< a number if none fails
   };
 
   /// Whether that is fast; the plan of memory takes it that a device can. `moduli`: of updates by integers, or 0. It
@@ -46,8 +48,8 @@ class FactorizeInOneLaunch {
         progress_(workspace.template take<char>(Cholesky::template workspace_bytes<T>(layout.rows.n))) {}
 
   /// A = L L^H, and the inverses of its leaves, complete when it returns.
+  /// @pre this rank has the matrix, which is not empty
   Outcome run(const Exec& exec, const ShardedMatrix<T, MemorySpace>& matrix) const {
-    if (matrix.n() == 0) return {kernels::no_failure, 0};
     static_assert(sizeof(std::int64_t) == sizeof(double));
     Cholesky::template run<T>(exec,
                               {slabs_of<T>(matrix), Leaves<MemorySpace>(matrix.layout()).width(),

@@ -21,7 +21,8 @@ class SolveOnOneDevice {
   using MemorySpace = typename Exec::memory_space;
 
   static bool suits(const SlabLayout& layout, std::int64_t nrhs) {
-    return fits_one_launch<T>(layout) && nrhs <= kernels::Substitution<Exec>::template columns_at_once<T>;
+    return layout.rows.processes * layout.columns.processes == 1 && fits_one_launch<T>(layout) &&
+           nrhs <= kernels::Substitution<Exec>::template columns_at_once<T>;
   }
 
   SolveOnOneDevice(Workspace<MemorySpace>& workspace, const SlabLayout& layout, std::int64_t nrhs) {

@@ -61,6 +61,12 @@ std::shared_ptr<const Communicator> begin_call(MPI_Comm comm, Prepare&& prepare)
 
 int size_of(const Communicator& communicator);
 
+/// tile_size_for a matrix that is factored to solve for a few right-hand sides, and then is no more: a small one is all
+/// one tile, for one device to factor in one launch.
+template <class T, class Exec>
+std::int64_t tile_size_of_call(std::int64_t asked, std::int64_t n, std::int64_t nrhs, GridShape grid,
+                               Arithmetic arithmetic, int moduli);
+
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -141,7 +147,8 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 
   CholeskyInfo info;
   info.grid = options.grid.value_or(nearly_square(ranks));
-  info.tile_size = tile_size_for<T, MemorySpace>(options.local_tile_size, n, info.grid);
+  info.tile_size =
+      tile_size_of_call<T, Exec>(options.local_tile_size, n, shape.nrhs, info.grid, options.arithmetic, options.moduli);
   std::optional<typename Tree<B>::Solution> x;
   T* work = nullptr;
   collectively(*communicator, [&] {

@@ -53,7 +53,8 @@ struct ShiftLadder {
 /// Options of cholesky_distributed. All ranks pass the same, but for `progress`.
 struct CholeskyOptions {
   /// Rows and columns of a tile, cut to n; 0: default_tile_size, with the cap that is fastest for the memory space and
-  /// the grid. A diagonal tile is factored in one piece, so that a wider tile can be slower.
+  /// the grid; or n for a few right-hand sides and some thousand rows on devices, of which one alone is faster then. A
+  /// diagonal tile is factored in one piece, so that a wider tile can be slower.
   std::int64_t local_tile_size = 0;
   std::optional<GridShape> grid = std::nullopt;    ///< rows * cols = ranks; unset: nearly_square
   double diag_shift = 0;                           ///< added to the diagonal of A; finite
