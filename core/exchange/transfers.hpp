@@ -31,6 +31,7 @@ class Tag {
     diagonal,
     sum,
     solution,
+    blocks,
     kinds
   };
 

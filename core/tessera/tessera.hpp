@@ -34,5 +34,6 @@
 #include <tessera/options.hpp>
 #include <tessera/process_grid.hpp>
 #include <tessera/redistribute.hpp>
+#include <tessera/scalapack.hpp>
 #include <tessera/sharded_matrix.hpp>
 #include <tessera/version.hpp>
