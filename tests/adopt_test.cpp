@@ -1,5 +1,6 @@
 #include "callers_array.hpp"
 #include "factor_operations.hpp"
+#include "jacobians.hpp"
 #include "lapack.hpp"
 #include "misuse.hpp"
 
@@ -93,10 +94,42 @@ TYPED_TEST(AdoptTest, GridsOfEitherOrder) {
     l.solve(this->exec, b);
     EXPECT_TRUE(same_on_all_ranks(this->comm, to_host(b)));
     EXPECT_TRUE(system.is_solved_by(to_host(b)));
-    const double expected =
-        factorize(this->exec, this->own(ProcessGrid(this->comm, grid.shape()), n, tile, system.f)).log_determinant();
-    EXPECT_EQ(l.log_determinant(), expected);
+    const auto expected = factorize(this->exec, this->own(ProcessGrid(this->comm, grid.shape()), n, tile, system.f));
+    EXPECT_EQ(l.log_determinant(), expected.log_determinant());
+    for (const FactorOperation operation : factor_operations) {
+      EXPECT_TRUE(same_bits(this->result(operation, l), this->result(operation, expected))) << operation;
+    }
+    EXPECT_TRUE(same_bits(this->inverse_diagonal(l), this->inverse_diagonal(expected)));
+    const Shards shards = even_shards(n, this->ranks);
+    const auto begin = shards[static_cast<std::size_t>(grid.rank())];
+    const auto mine = Kokkos::make_pair(begin, shards[static_cast<std::size_t>(grid.rank()) + 1]);
+    const Kokkos::View<T*> some("some", static_cast<std::size_t>(mine.second - begin));
+    Kokkos::deep_copy(some, Kokkos::subview(system.b, mine));
+    l.solve(this->exec, ByRows{some});
+    const auto x = to_host(b);
+    const auto rows = to_host(some);
+    for (std::size_t i = 0; i < rows.extent(0); ++i) EXPECT_EQ(rows(i, 0), x(static_cast<std::size_t>(begin) + i, 0));
   });
+}
+
+TYPED_TEST(AdoptTest, GramsOnGridsOfEitherOrder) {
+  using T = TypeParam;
+  const Jacobian<T> j;
+  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+    this->on_all({{40, 9}}, [&](const ProcessGrid& grid, std::int64_t n, std::int64_t tile) {
+      const std::int64_t samples = form == GramForm::j_jh ? n : 33;
+      const std::int64_t parameters = form == GramForm::j_jh ? 33 : n;
+      const auto jacobian =
+          make_samples<Kokkos::View<T**>>(even_shards(samples, this->ranks), grid.rank(), parameters, j);
+      const auto solution_on = [&](const ProcessGrid& on) {
+        ShardedMatrix<T> matrix(on, n, tile);
+        matrix.fill(this->exec, Dominant<T>{n});
+        add_gram(this->exec, Gram{jacobian, {form, 1, true, true}}, matrix);
+        return this->result(FactorOperation::solve, factorize(this->exec, std::move(matrix)));
+      };
+      EXPECT_TRUE(same_bits(solution_on(grid), solution_on(ProcessGrid(this->comm, grid.shape()))));
+    });
+  }
 }
 
 // The same calls as on a matrix in its own memory: the same bits, and above the diagonal all that was there.

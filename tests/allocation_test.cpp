@@ -1,3 +1,4 @@
+#include "callers_array.hpp"
 #include "calls.hpp"
 #include "environment.hpp"
 #include "failing.hpp"
@@ -292,6 +293,35 @@ TEST_F(AllocationTest, Inverse) {
   call();
   const auto expected = inverse;
   all_fail_in_turn(call, [&] { EXPECT_EQ(inverse, expected); });
+}
+
+// In the caller's array, by integers, which keep what stands above the diagonal, and between arrays.
+TEST_F(AllocationTest, ScalapackArrays) {
+  using View = Kokkos::View<double**, Kokkos::LayoutLeft, Exec::memory_space>;
+  const std::int64_t n = 12;
+  const std::int64_t tile = 5;
+  const Exec exec;
+  const ProcessGrid grid(comm);
+  const CallersArray<double> source(grid, n, tile, Dominant<double>{n});
+  const CallersArray<double> array(grid, n, tile, Dominant<double>{n});
+  std::vector<double> factor;
+  const auto call = [&] {
+    const ScalapackArray<View> from{grid, source.view(), n, n, tile, tile};
+    const ScalapackArray<View> to{grid, array.view(), n, n, tile, tile};
+    auto matrix = ShardedMatrix<double>::adopt(grid, n, tile, array.view());
+    from_scalapack(exec, from, matrix);
+    auto l = factorize(exec, std::move(matrix), FactorizeOptions{.arithmetic = Arithmetic::integer});
+    to_scalapack(exec, l.matrix(), to);
+    const auto again = CholeskyFactor<double>::adopt(exec, ShardedMatrix<double>::adopt(grid, n, tile, array.view()));
+    const int left = std::exchange(heap.left, 0);
+    EXPECT_EQ(again.log_determinant(), l.log_determinant());
+    factor = lower_tiles(l.matrix());
+    heap.left = left;
+  };
+  call();
+  const auto expected = factor;
+  all_fail_in_turn(call, [&] { EXPECT_EQ(factor, expected); });
+  EXPECT_TRUE(array.keeps_the_rest());
 }
 
 // Several steps, so that there are old columns to subtract by integers.

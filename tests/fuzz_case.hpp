@@ -92,8 +92,10 @@ struct FuzzCase {
   std::int64_t depth = 0;  ///< terms of a Gram matrix
   double offset = 0;       ///< of all numbers in J
   Arithmetic arithmetic = Arithmetic::native;
-  std::int64_t appended = 0;  ///< of `fill`: rows that are appended to a factor of the others
-  std::int64_t at_once = 1;   ///< so many at a time, at most
+  std::int64_t appended = 0;               ///< of `fill`: rows that are appended to a factor of the others
+  std::int64_t at_once = 1;                ///< so many at a time, at most
+  GridOrder order = GridOrder::row_major;  ///< of the pieces
+  bool adopted = false;                    ///< whether their matrix is in the caller's array, if none are appended
 
   FuzzCase(std::uint64_t case_seed, int number_of_ranks);
 
@@ -144,6 +146,8 @@ inline FuzzCase::FuzzCase(std::uint64_t case_seed, int number_of_ranks) : seed(c
     appended = random.between(std::int64_t{0}, n);
     at_once = random.between(std::int64_t{1}, n + 1);
   }
+  order = random.enumerator(GridOrder::column_major);
+  adopted = appended == 0 && random.once_in(2);
 }
 
 /// alpha J J^H + shift I is well-conditioned, as the shift is of the size of the product.
@@ -199,7 +203,8 @@ inline std::ostream& operator<<(std::ostream& out, const FuzzCase& c) {
   out << "TESSERA_FUZZ_SEED=" << c.seed << " TESSERA_FUZZ_CASES=1 on " << c.ranks << " ranks: " << scalars[c.scalar]
       << ", " << (c.pieces ? "pieces" : "one call") << ", " << way_names[static_cast<int>(c.way)] << ", n " << c.n
       << ", tile " << c.tile;
-  if (c.pieces) out << ", slab " << c.slab;
+  if (c.pieces) out << ", slab " << c.slab << (c.order == GridOrder::row_major ? ", by rows" : ", by columns");
+  if (c.pieces && c.adopted) out << ", adopted";
   if (c.appended > 0) out << ", the last " << c.appended << " appended by " << c.at_once;
   out << ", grid " << c.grid.rows << " x " << c.grid.cols << ", shards";
   for (const std::int64_t begin : c.shards) out << " " << begin;

@@ -6,6 +6,7 @@
 #include "mpi_profile.hpp"
 #include "operators.hpp"
 #include "own_communicator.hpp"
+#include "poison.hpp"
 
 #include <charconv>
 #include <cstdlib>
@@ -147,12 +148,23 @@ class Fuzz {
     }
   }
 
+  ShardedMatrix<T> matrix_of_pieces() const {
+    const ProcessGrid grid(comm_, c_.grid, MpiBuffers::automatic, c_.order);
+    if (!c_.adopted) return {grid, c_.n - c_.appended, c_.tile, c_.slab, c_.appended};
+    const std::int64_t rows = BlockCyclic{c_.n, c_.tile, grid.rows(), grid.row()}.local_extent();
+    const std::int64_t columns = BlockCyclic{c_.n, c_.tile, grid.cols(), grid.col()}.local_extent();
+    using View = Kokkos::View<T**, Kokkos::LayoutLeft, Space>;
+    return ShardedMatrix<T>::adopt(
+        grid, c_.n, c_.tile, View("array", static_cast<std::size_t>(rows + 1), static_cast<std::size_t>(columns)));
+  }
+
   template <class TakeIn>
   void in_pieces(const TakeIn& take_in) const {
-    ShardedMatrix<T> matrix(ProcessGrid(comm_, c_.grid), c_.n - c_.appended, c_.tile, c_.slab, c_.appended);
+    ShardedMatrix<T> matrix = matrix_of_pieces();
     std::optional<CholeskyFactor<T>> l;
     const std::int64_t minor = with_delay(c_.delay, [&] {
       take_in(matrix);
+      if (c_.adopted) poison_above_diagonal(exec_, matrix);
       auto factor = factorize(exec_, std::move(matrix), FactorizeOptions{.arithmetic = c_.arithmetic});
       append(factor);
       l.emplace(std::move(factor));

@@ -176,6 +176,25 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
   }
 }
 
+// The other order deals out the same places.
+TEST(MemoryPlanTest, GridsOfEitherOrder) {
+  for (const GridShape shape : grids) {
+    for (const bool adopted : {false, true}) {
+      MemoryPlanOptions options{.tile_size = 16, .adopted = adopted};
+      const MemoryPlan by_rows = memory_plan<double, Exec>(203, shape, options);
+      options.order = GridOrder::column_major;
+      const MemoryPlan by_columns = memory_plan<double, Exec>(203, shape, options);
+      for (int rank = 0; rank < shape.rows * shape.cols; ++rank) {
+        const auto here = static_cast<std::size_t>(rank);
+        const auto there = static_cast<std::size_t>(rank % shape.rows * shape.cols + rank / shape.rows);
+        EXPECT_EQ(by_columns.ranks[here].peak, by_rows.ranks[there].peak) << rank;
+        EXPECT_EQ(by_columns.sent[here].bytes, by_rows.sent[there].bytes) << rank;
+        EXPECT_EQ(by_columns.sent[here].messages, by_rows.sent[there].messages) << rank;
+      }
+    }
+  }
+}
+
 TEST(MemoryPlanOfManyRanksTest, IsMadeOfAllOfThem) {
   const MemoryPlan plan = memory_plan<double, Exec>(1000000, 10000);
   EXPECT_EQ(plan.ranks.size(), 10000U);
@@ -250,6 +269,11 @@ TEST(MemoryPlanTest, Misuse) {
   expect("reserve", 10, {1, 1}, {.reserve = -1});
   expect("reserve", 10, {1, 1}, {.reserve = (std::int64_t{1} << 31) - 10});
   expect("reserve", 10, {1, 1}, {.tile_size = 1 << 20, .reserve = (std::int64_t{1} << 31) - 11});
+  expect("order", 10, {1, 1}, {.order = static_cast<GridOrder>(2)});
+  expect("adopted", 10, {1, 1}, {.adopted = true});
+  expect("adopted", 10, {1, 1}, {.tile_size = 4, .slab = 8, .adopted = true});
+  expect("adopted", 10, {1, 1}, {.tile_size = 4, .reserve = 8, .adopted = true});
+  expect("adopted", 10, {1, 1}, {.tile_size = 4, .source = Source::rows, .adopted = true});
   expect("depth", 10, {1, 1}, {.depth = -1});
   expect("depth", 10, {1, 1}, {.source = Source::gram, .depth = std::int64_t{1} << 62});
   // more bytes than a std::int64_t holds, on a rank or in all

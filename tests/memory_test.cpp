@@ -1,3 +1,4 @@
+#include "callers_array.hpp"
 #include "calls.hpp"
 #include "factor_operations.hpp"
 #include "jacobians.hpp"
@@ -171,6 +172,38 @@ TYPED_TEST(MemoryTest, ThePlanOfAnInverseIsRight) {
         }
         EXPECT_EQ(watch.peak(), mine.matrix + mine.inverses + std::max(mine.factorize, mine.inverse));
         EXPECT_EQ(watch.peak(), mine.peak);
+      }
+    }
+  }
+}
+
+// Of the caller's array nothing is counted; on grids of either order.
+TYPED_TEST(MemoryTest, ThePlanOfAnAdoptedMatrixIsRight) {
+  using T = TypeParam;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    for (const GridOrder order : {GridOrder::row_major, GridOrder::column_major}) {
+      const ProcessGrid grid(this->comm, shape, MpiBuffers::automatic, order);
+      for (const auto [n, tile] : {std::array<std::int64_t, 2>{0, 16}, {5, 7}, {203, 16}, {331, 64}}) {
+        for (const Arithmetic arithmetic : {Arithmetic::native, Arithmetic::integer}) {
+          SCOPED_TRACE(::testing::Message()
+                       << "n " << n << ", " << shape.rows << " x " << shape.cols << ", tile " << tile);
+          const MemoryPlanOptions asked{
+              .nrhs = 2, .tile_size = tile, .arithmetic = arithmetic, .inverse = true, .order = order, .adopted = true};
+          const MemoryPlan plan = memory_plan<T, Exec>(n, shape, asked);
+          const RankMemory& mine = plan.ranks[static_cast<std::size_t>(this->rank)];
+          EXPECT_EQ(mine.matrix, 0);
+          const CallersArray<T> array(grid, n, tile, Dominant<T>{n});
+          const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), 2);
+          Watch watch;
+          auto l = factorize(Exec{}, ShardedMatrix<T>::adopt(grid, n, tile, array.view()),
+                             FactorizeOptions{.arithmetic = arithmetic});
+          EXPECT_EQ(watch.peak(), mine.inverses + mine.factorize);
+          l.solve(Exec{}, b);
+          EXPECT_EQ(watch.peak(), mine.inverses + mine.right_hand_sides + std::max(mine.factorize, mine.solve));
+          const auto inverse = invert(Exec{}, std::move(l));
+          EXPECT_EQ(watch.now(), mine.inverses);
+          EXPECT_LE(watch.peak(), mine.peak);
+        }
       }
     }
   }
