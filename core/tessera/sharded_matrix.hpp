@@ -73,7 +73,7 @@ SlabLayout adopted_layout(const GridNumbering& grid, int rank, std::int64_t n, s
 /// Tile (I, J) lies on process (I mod rows, J mod cols), as ScaLAPACK has it. It has `tile_size` rows and columns; the
 /// last ones may have fewer. A rank stores its tiles in the slabs of a local matrix (see SlabLayout), in one
 /// allocation. Slabs also hold elements above the diagonal: these have no part in any result, but must be finite. fill
-/// and redistribute set them to 0. In an array that is adopted they may be anything, and nothing else changes them.
+/// and redistribute set them to 0. In an adopted array they may be anything; only these two and add_gram change them.
 ///
 /// It owns Kokkos memory and must end before Kokkos::finalize, as a View must: Kokkos ends the program otherwise. A
 /// moved-from matrix owns none.
