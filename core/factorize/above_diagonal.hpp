@@ -15,6 +15,29 @@
 
 namespace tessera::detail {
 
+/// Part of a matrix that begins on its diagonal, and what was above that.
+template <class T, class MemorySpace>
+struct BlockOnDiagonal {
+  MatrixView<T, MemorySpace> a;
+  MatrixView<T, MemorySpace> kept;
+};
+template <class T, class MemorySpace>
+struct TakeAbove {
+  BlockOnDiagonal<T, MemorySpace> block;
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const {
+    if (i >= j) return;
+    block.kept(i, j) = block.a(i, j);
+    block.a(i, j) = T(0);
+  }
+};
+template <class T, class MemorySpace>
+struct GiveBackAbove {
+  BlockOnDiagonal<T, MemorySpace> block;
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const {
+    if (i < j) block.a(i, j) = block.kept(i, j);
+  }
+};
+
 /// Keeps what stands above the diagonal of an array that is adopted, as long as it lives: there sums and products of
 /// whole block columns want numbers that are finite, and leave others.
 template <class T, class Exec>
@@ -46,7 +69,7 @@ class AboveDiagonal {
     });
     for (; taken_ < blocks_.size(); ++taken_) {
       const Block& block = blocks_[taken_];
-      kernels::for_each<T>("tessera::factorize::take_above", exec_, block.a, Take{block});
+      kernels::for_each<T>("tessera::factorize::take_above", exec_, block.a, TakeAbove<T, MemorySpace>{block});
     }
   }
   AboveDiagonal(const AboveDiagonal&) = delete;
@@ -65,7 +88,7 @@ class AboveDiagonal {
   void give_back() {
     for (std::size_t i = 0; i < taken_; ++i) {
       const Block& block = blocks_[i];
-      kernels::for_each<T>("tessera::factorize::give_back_above", exec_, block.a, GiveBack{block});
+      kernels::for_each<T>("tessera::factorize::give_back_above", exec_, block.a, GiveBackAbove<T, MemorySpace>{block});
     }
     if (taken_ > 0) exec_.fence();
     taken_ = 0;
@@ -74,25 +97,7 @@ class AboveDiagonal {
  private:
   explicit AboveDiagonal(const Exec& exec) : exec_(exec) {}
 
-  /// Part of the matrix that begins on the diagonal, and what was above that.
-  struct Block {
-    View a;
-    View kept;
-  };
-  struct Take {
-    Block block;
-    KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const {
-      if (i >= j) return;
-      block.kept(i, j) = block.a(i, j);
-      block.a(i, j) = T(0);
-    }
-  };
-  struct GiveBack {
-    Block block;
-    KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const {
-      if (i < j) block.a(i, j) = block.kept(i, j);
-    }
-  };
+  using Block = BlockOnDiagonal<T, MemorySpace>;
 
   /// body(rows, columns) for the tiles of each block in which the factorisation writes: rows of a step, from the
   /// diagonal on. On the host native updates and panels are cut along the diagonal, and only a sum that other process
