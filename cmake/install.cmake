@@ -16,3 +16,5 @@ install(FILES
   "${CMAKE_CURRENT_BINARY_DIR}/TesseraConfigVersion.cmake"
   "${CMAKE_CURRENT_SOURCE_DIR}/cmake/FindTesseraDependencies.cmake"
   DESTINATION "${package_dir}")
+
+include(cmake/pkgconfig.cmake)

@@ -39,3 +39,25 @@ if(type STREQUAL STATIC_LIBRARY)
   add_dependencies(tessera_plugin tessera)
   target_link_libraries(tessera_plugin PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,$<TARGET_FILE:tessera>>")
 endif()
+
+# The same program without CMake.
+find_program(TESSERA_PKG_CONFIG pkg-config)
+mark_as_advanced(TESSERA_PKG_CONFIG)
+if(TESSERA_PKG_CONFIG)
+  include(GNUInstallDirs)
+  add_test(NAME package.pkg_config COMMAND ${CMAKE_COMMAND}
+    "-DPREFIX=${prefix}"
+    "-DLIBDIR=${CMAKE_INSTALL_LIBDIR}"
+    "-DVERSION=${PROJECT_VERSION}"
+    "-DDIRECTORY=${CMAKE_CURRENT_BINARY_DIR}/pkg_config"
+    "-DSOURCE=${CMAKE_CURRENT_SOURCE_DIR}/package/main.cpp"
+    "-DCOMPILER=${CMAKE_CXX_COMPILER}"
+    "-DFLAGS=${CMAKE_CXX_FLAGS}"
+    "-DMPIRUN=${PROJECT_SOURCE_DIR}/cmake/mpirun.sh"
+    -P "${CMAKE_CURRENT_SOURCE_DIR}/pkg_config.cmake")
+  set_tests_properties(package.pkg_config PROPERTIES
+    LABELS package
+    FIXTURES_REQUIRED installed
+    PROCESSORS 2
+    ENVIRONMENT "MPIEXEC=${MPIEXEC_EXECUTABLE};OMP_NUM_THREADS=1")
+endif()
