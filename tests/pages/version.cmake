@@ -17,3 +17,5 @@ endfunction()
 
 expect_version(cmake/CITATION.cff "version: ")
 expect_version(cmake/CHANGELOG.md "## ")
+expect_version(cmake/spack/spack_repo/tessera/packages/tessera/package.py
+  "    version\\(\"main\", branch=\"main\"\\)\n    version\\(\"")
