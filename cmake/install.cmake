@@ -17,4 +17,6 @@ install(FILES
   "${CMAKE_CURRENT_SOURCE_DIR}/cmake/FindTesseraDependencies.cmake"
   DESTINATION "${package_dir}")
 
-include(cmake/pkgconfig.cmake)
+if(PROJECT_IS_TOP_LEVEL)  # an application's build may have a Kokkos that is not installed
+  include(cmake/pkgconfig.cmake)
+endif()
