@@ -20,3 +20,11 @@ install(FILES
 if(PROJECT_IS_TOP_LEVEL)  # an application's build may have a Kokkos that is not installed
   include(cmake/pkgconfig.cmake)
 endif()
+
+# Where Debian's Python looks below /usr; elsewhere, PYTHONPATH must name it.
+if(TESSERA_BUILD_PYTHON)
+  set(TESSERA_PYTHON_DIR "lib/python3/dist-packages" CACHE STRING "Where the Python module is installed")
+  mark_as_advanced(TESSERA_PYTHON_DIR)
+  install(DIRECTORY core/python/tessera DESTINATION "${TESSERA_PYTHON_DIR}" FILES_MATCHING PATTERN "*.py")
+  install(TARGETS tessera_c LIBRARY DESTINATION "${TESSERA_PYTHON_DIR}/tessera")
+endif()
