@@ -10,3 +10,28 @@ if(CMAKE_C_COMPILER)
     set_tests_properties(c_test.np${ranks} PROPERTIES LABELS faults)
   endforeach()
 endif()
+
+# Python's own MPI must be that of the build; and it loads no library that needs the sanitizers' runtime.
+set(mpi4py_is_ours OFF)
+if(TESSERA_MPI4PY AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+  execute_process(COMMAND "${TESSERA_MPI4PY}" -c "import mpi4py; mpi4py.rc.initialize = False
+from mpi4py import MPI; print(MPI.Get_library_version())" OUTPUT_VARIABLE mpi_of_python)
+  if((mpi_of_python MATCHES "MPICH" AND MPI_CXX_LIBRARIES MATCHES "mpich") OR
+     (mpi_of_python MATCHES "Open MPI" AND NOT MPI_CXX_LIBRARIES MATCHES "mpich"))
+    set(mpi4py_is_ours ON)
+  endif()
+endif()
+if(mpi4py_is_ours)
+  set(python_environment
+    "MPIEXEC=${MPIEXEC_EXECUTABLE};OMP_NUM_THREADS=1;PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${PROJECT_SOURCE_DIR}/core/python;TESSERA_LIBRARY=$<TARGET_FILE:tessera_c>")
+  foreach(ranks IN ITEMS 1 2 3 4 6)
+    add_test(NAME python.np${ranks}
+      COMMAND ${mpirun} ${ranks} "${TESSERA_MPI4PY}" "${CMAKE_CURRENT_SOURCE_DIR}/python_test.py")
+    set_tests_properties(python.np${ranks} PROPERTIES
+      LABELS faults PROCESSORS ${ranks} TIMEOUT 300 ENVIRONMENT "${python_environment}")
+  endforeach()
+  add_test(NAME python_exit COMMAND "${TESSERA_MPI4PY}" "${CMAKE_CURRENT_SOURCE_DIR}/python_exit_test.py"
+    "${PROJECT_SOURCE_DIR}/cmake/mpirun.sh")
+  set_tests_properties(python_exit PROPERTIES
+    LABELS faults PROCESSORS 2 TIMEOUT 300 ENVIRONMENT "${python_environment}")
+endif()

@@ -10,7 +10,7 @@ import sys
 
 TESTS = pathlib.Path(sys.argv[1]) / "tests"
 CTEST, BUILD = sys.argv[2:4]
-OPTIONAL = ("tessera_solve", "output_file")  # not registered without perf, or without HDF5
+OPTIONAL = ("tessera_solve", "output_file", "c_test", "python")  # not registered without perf, HDF5, C or mpi4py
 
 
 def registered(*arguments):

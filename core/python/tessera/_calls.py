@@ -98,7 +98,8 @@ class _Call:
                 block = block.contents
                 _arrays.write_rows(a_rows(first, first + block.rows), block, dtype)
 
-            return _library.Operator(self.callback(_library.ToDense, to_dense), None, _library.SCALARS[dtype.name]), "_operator"
+            function = self.callback(_library.ToDense, to_dense)
+            return _library.Operator(function, None, _library.SCALARS[dtype.name]), "_operator"
         self.a_rows = _arrays.readable("a_rows", a_rows, dtype)
         return _arrays.describe(self.a_rows), ""
 

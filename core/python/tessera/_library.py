@@ -242,6 +242,8 @@ def communicator(comm):
     theirs = MPI.Get_library_version().rstrip("\0 \n")
     if mine != theirs:
         raise ImportError(f"Tessera is built with another MPI than mpi4py: {mine}, and {theirs}")
+    if not MPI.Is_initialized() or MPI.Is_finalized():  # py2f would end the program
+        raise ValueError("comm: MPI is not initialised, or is finalised already")
     return (MPI.COMM_WORLD if comm is None else comm).py2f()
 
 

@@ -1,0 +1,350 @@
+"""Tessera from Python, beside numpy.linalg: run on any number of ranks, each of which reports its own failures."""
+
+import faulthandler
+import io
+import sys
+import unittest
+
+import numpy as np
+from mpi4py import MPI
+
+import tessera
+
+faulthandler.dump_traceback_later(240, exit=True)  # most likely a deadlock
+
+COMM = MPI.COMM_WORLD
+RANK, RANKS = COMM.rank, COMM.size
+DTYPES = (np.float32, np.float64, np.complex64, np.complex128)
+SIZES = (0, 1, 5, 13)
+CULPRITS = {0, RANKS - 1, RANKS}  # the first rank, the last one, and all of them, where a test asks who is wrong
+
+
+def bound(dtype):
+    return 2000 * np.finfo(dtype).eps
+
+
+def numbers(random, dtype, *shape):
+    z = random.standard_normal(shape)
+    return (z + 1j * random.standard_normal(shape) if np.dtype(dtype).kind == "c" else z).astype(dtype)
+
+
+def system(n, dtype=np.float64, columns=3):
+    """A positive definite A and b, the same on every rank."""
+    random = np.random.default_rng(n)
+    g = numbers(random, dtype, n, n)
+    a = g @ g.conj().T / max(1, n) + 2 * np.eye(n)
+    return ((a + a.conj().T) / 2).astype(dtype), numbers(random, dtype, n, columns)
+
+
+def mine(array):
+    """This rank's rows."""
+    n = len(array)
+    return array[n * RANK // RANKS : n * (RANK + 1) // RANKS]
+
+
+class Device:
+    """What a library for CUDA shows of an array; no memory of a device is behind it."""
+
+    def __init__(self, array):
+        self.array = array
+
+    @property
+    def __cuda_array_interface__(self):
+        return dict(self.array.__array_interface__, version=3)
+
+    def copy(self):
+        return Device(self.array.copy())
+
+
+class Case(unittest.TestCase):
+    def expect_close(self, x, y):
+        self.assertEqual(x.shape, y.shape)
+        np.testing.assert_allclose(x, y, rtol=0, atol=bound(x.dtype))
+
+    def expect_solves(self):
+        a, b = system(7)
+        x, _ = tessera.cholesky_distributed(mine(a), b)
+        self.expect_close(a @ x, b)
+
+    def expect_raised(self, error, text, call, *arguments, **options):
+        with self.assertRaisesRegex(error, text) as raised:
+            call(*arguments, **options)
+        self.expect_solves()
+        return raised.exception
+
+
+class Results(Case):
+    def test_sizes_and_scalars(self):
+        for dtype in DTYPES:
+            for n in SIZES:
+                for tile in (0, 7):
+                    with self.subTest(dtype=dtype, n=n, tile=tile):
+                        a, b = system(n, dtype)
+                        before = b.copy()
+                        x, info = tessera.cholesky_distributed(mine(a), b, tile=tile)
+                        self.assertEqual((x.dtype, info.leading_minor, info.arithmetic), (dtype, 0, "native"))
+                        self.expect_close(x, np.linalg.solve(a, b))
+                        self.assertTrue(np.array_equal(b, before))
+                        self.assertAlmostEqual(info.log_determinant, np.linalg.slogdet(a)[1], delta=n * bound(dtype))
+                        rows, _ = tessera.cholesky_distributed(mine(a), mine(b), tile=tile, by_rows=True)
+                        self.assertTrue(np.array_equal(rows, mine(x)))
+                        column, _ = tessera.cholesky_distributed(mine(a), b[:, 0], tile=tile)
+                        self.expect_close(column, x[:, 0])
+
+    def test_arrays(self):
+        n = 13
+        a, b = system(n, np.complex128)
+        x = np.linalg.solve(a, b)
+        rows = mine(a)
+        wide = np.zeros((2 * len(rows), 3 * n), a.dtype)
+        wide[::2, ::3] = rows
+        odd = np.frombuffer(b"x" + rows.tobytes(), np.uint8)[1:].view(a.dtype).reshape(rows.shape)
+        packed = np.zeros(rows.shape, [("byte", "u1"), ("z", a.dtype)])
+        packed["z"] = rows
+        for name, array in {
+            "by columns": np.asfortranarray(rows),
+            "transposed": rows.T.copy().T,
+            "strided": wide[::2, ::3],
+            "backwards": np.ascontiguousarray(rows[::-1, ::-1])[::-1, ::-1],
+            "unaligned": odd,
+            "packed": packed["z"],
+            "big-endian": rows.astype(a.dtype.newbyteorder(">")),
+            "a list": rows.tolist() if len(rows) else rows,
+        }.items():
+            with self.subTest(array=name):
+                self.expect_close(tessera.cholesky_distributed(array, b)[0], x)
+        for name, array in {"by columns": np.asfortranarray(b), "backwards": b[::-1].copy()[::-1]}.items():
+            with self.subTest(b=name):
+                self.expect_close(tessera.cholesky_distributed(rows, array)[0], x)
+        same = np.broadcast_to(b[:, :1], b.shape)
+        self.expect_close(tessera.cholesky_distributed(rows, same)[0], np.linalg.solve(a, same))
+
+    def test_promotion(self):
+        a, b = system(5)
+        for of_a, of_b, of_x in (
+            ("f4", "f8", "f8"),
+            ("f8", "c8", "c16"),
+            ("c8", "f4", "c8"),
+            ("i8", "i4", "f8"),
+            ("f2", "f2", "f4"),
+            ("f4", "i1", "f4"),
+        ):
+            with self.subTest(a=of_a, b=of_b):
+                cast_a, cast_b = (8 * a).astype(of_a), (8 * b).astype(of_b)
+                x, _ = tessera.cholesky_distributed(mine(cast_a), cast_b, diag_shift=9)
+                self.assertEqual(x.dtype, of_x)
+                shifted = cast_a.astype(of_x) + 9 * np.eye(5, dtype=of_x)
+                self.expect_close(x, np.linalg.solve(shifted, cast_b.astype(of_x)))
+        self.expect_raised(ValueError, "^a_rows, b: must be float32", tessera.cholesky_distributed,
+                           mine(a).astype(np.longdouble), b)
+
+    def test_rows_anywhere(self):
+        a, b = system(9)
+        for holder in range(RANKS):
+            rows = a if RANK == holder else a[:0]
+            their_b = b if RANK == (holder + 1) % RANKS else b[:0]
+            self.expect_close(tessera.cholesky_distributed(rows, b)[0], np.linalg.solve(a, b))
+            x, _ = tessera.cholesky_distributed(rows, their_b, by_rows=True)
+            self.expect_close(x, np.linalg.solve(a, b)[: len(their_b)])
+
+    def test_no_right_hand_sides(self):
+        a, b = system(6)
+        self.assertEqual(tessera.cholesky_distributed(mine(a), b[:, :0])[0].shape, (6, 0))
+        self.assertEqual(tessera.factorize(mine(a)).solve(b[:, :0]).shape, (6, 0))
+
+    def test_callable(self):
+        for n in SIZES:
+            a, b = system(n, np.complex64)
+            asked = []
+
+            def rows(first, last):
+                asked.extend(range(first, last))
+                return a[first:last]
+
+            x, _ = tessera.cholesky_distributed(rows, b)
+            self.expect_close(x, np.linalg.solve(a, b))
+            self.assertEqual(asked, list(range(n * RANK // RANKS, n * (RANK + 1) // RANKS)))
+            x, _ = tessera.cholesky_distributed(rows, mine(b), by_rows=True)
+            self.expect_close(x, mine(np.linalg.solve(a, b)))
+            factor = tessera.factorize(rows, n=n, dtype="complex128")
+            self.assertEqual(factor.dtype, np.complex128)
+            np.testing.assert_allclose(factor.solve(b), np.linalg.solve(a, b), atol=bound(np.float32))
+
+    def test_options(self):
+        a, b = system(20)
+        half = np.triu(a)
+        half[np.tril_indices(20, -1)] = np.nan
+        done = []
+        x, info = tessera.cholesky_distributed(
+            mine(half), b, triangle="upper", diag_shift=0.5, tile=4, grid=(1, RANKS), arithmetic="integer", moduli=14,
+            mpi_buffers="staged", space="host", progress=lambda *columns: done.append(columns))
+        self.expect_close(x, np.linalg.solve(a + 0.5 * np.eye(20), b))
+        self.assertEqual((info.grid, info.tile_size, info.diag_shift), ((1, RANKS), 4, 0.5))
+        self.assertEqual((info.arithmetic, info.moduli), ("integer", 14))
+        self.assertEqual(done[-1], (20, 20))
+        self.assertGreater(info.seconds.factorize, 0)
+
+    def test_communicators(self):
+        a, b = system(8)
+        self.expect_close(tessera.cholesky_distributed(a, b, comm=MPI.COMM_SELF)[0], np.linalg.solve(a, b))
+        part = COMM.Split(RANK % 2)
+        n, r, size = 8, part.rank, part.size
+        factor = tessera.factorize(a[n * r // size : n * (r + 1) // size], comm=part)
+        part.Free()
+        self.expect_close(factor.solve(b), np.linalg.solve(a, b))
+
+
+class Factors(Case):
+    def test_operations(self):
+        for dtype in DTYPES:
+            for n in (0, 1, 5, 13):
+                with self.subTest(dtype=dtype, n=n):
+                    a, b = system(n, dtype)
+                    before = b.copy()
+                    l = np.linalg.cholesky(a)
+                    with tessera.factorize(mine(a), tile=4) as factor:
+                        self.assertEqual((factor.n, factor.dtype), (n, dtype))
+                        self.assertAlmostEqual(factor.log_determinant, np.linalg.slogdet(a)[1], delta=n * bound(dtype))
+                        self.expect_close(factor.inverse_diagonal(), np.linalg.inv(a).diagonal().real)
+                        for operation, result in {
+                            "solve": np.linalg.solve(a, b),
+                            "solve_lower": np.linalg.solve(l, b),
+                            "solve_upper": np.linalg.solve(l.conj().T, b),
+                            "multiply_lower": l @ b,
+                            "multiply_upper": l.conj().T @ b,
+                        }.items():
+                            apply = getattr(factor, operation)
+                            self.expect_close(apply(b), result)
+                            self.expect_close(apply(b[:, 1]), result[:, 1])
+                            self.expect_close(apply(mine(b), by_rows=True), mine(result))
+                    self.assertTrue(np.array_equal(b, before))
+                    self.assertRaisesRegex(ValueError, "^factor: is freed", factor.solve, b)
+                    factor.free()
+
+    def test_right_hand_sides_that_do_not_fit(self):
+        a, b = system(6, np.float32)
+        factor = tessera.factorize(mine(a))
+        self.assertEqual(factor.solve(b.astype(float)).dtype, np.float32)
+        self.expect_raised(ValueError, "^b: complex128 cannot be cast", factor.solve, b.astype(complex))
+        for culprit in range(RANKS):
+            wrong = np.zeros((6, 3, 1)) if RANK == culprit else b
+            self.expect_raised(ValueError, "^b: must have one or two", factor.solve, wrong)
+            self.expect_raised(ValueError, "^b", factor.multiply_lower, b[:5] if RANK == culprit else b)
+        self.expect_close(factor.solve(b), np.linalg.solve(a, b))
+
+    def test_factors_that_have_no_end(self):
+        a, b = system(6)
+        factors = [tessera.factorize(mine(a)) for _ in range(3)]
+        del factors[1]
+        self.expect_close(factors[1].solve(b), np.linalg.solve(a, b))
+
+
+class Failures(Case):
+    def test_not_positive_definite(self):
+        for dtype in DTYPES:
+            a, b = system(13, dtype)
+            a[8, 8] = -1
+            for call, *arguments in ((tessera.cholesky_distributed, mine(a), b), (tessera.factorize, mine(a))):
+                error = self.expect_raised(tessera.NotPositiveDefinite, "order 9", call, *arguments)
+                self.assertEqual(error.leading_minor, 9)
+            x, info = tessera.cholesky_distributed(mine(a), b, on_failure="fill_nan")
+            self.assertTrue(np.isnan(x).all() and np.isnan(info.log_determinant))
+            self.assertEqual(info.leading_minor, 9)
+            ladder = {"tries": 5, "first_shift": 1e-3, "shift_factor": 100}
+            x, info = tessera.cholesky_distributed(mine(a), b, **ladder)
+            self.assertEqual([attempt.leading_minor for attempt in info.tries], [9, 9, 9, 0])
+            self.assertEqual([attempt.diag_shift for attempt in info.tries][1:], [1e-3, 1e-3 * 100, 1e-3 * 1e4])
+            self.assertEqual(tessera.factorize(mine(a), **ladder).info.tries, info.tries)
+
+    def test_misuse_on_all_ranks_and_on_one(self):
+        a, b = system(6)
+        rows = mine(a)
+        for text, wrong_rows, wrong_b, options in (
+            ("^a_rows: must have two", rows[:, 0], b, {}),
+            ("^b: must have one or two", rows, b[None], {}),
+            ("^a", a[:, :5], b, {}),
+            ("^triangle: .*'left'", rows, b, {"triangle": "left"}),
+            ("^local_tile_size.*-1", rows, b, {"tile": -1}),
+            ("^tile: must be an integer, got 2.5", rows, b, {"tile": 2.5}),
+            ("^grid", rows, b, {"grid": (RANKS + 1, 1)}),
+            ("^diag_shift", rows, b, {"diag_shift": np.inf}),
+            ("^moduli|^arithmetic", rows, b, {"arithmetic": "integer", "moduli": 99}),
+            ("^shifts.tries", rows, b, {"tries": 0}),
+            ("^a.memory: is of a device", Device(rows.copy()), b, {}),
+            ("^b.memory: is of a device", rows, Device(b.copy()), {}),
+        ):
+            for culprit in CULPRITS:
+                with self.subTest(text=text, culprit=culprit):
+                    wrong = culprit in (RANK, RANKS)
+                    self.expect_raised(ValueError, text, tessera.cholesky_distributed, wrong_rows if wrong else rows,
+                                       wrong_b if wrong else b, **(options if wrong else {}))
+
+    def test_misuse_of_factorize(self):
+        a, _ = system(6)
+        self.expect_raised(ValueError, "^n: must be given", tessera.factorize, lambda first, last: a[first:last])
+        self.expect_raised(ValueError, "^dtype: must be float32", tessera.factorize, mine(a), dtype=int)
+        self.expect_raised(ValueError, "^on_failure: factorize always", tessera.factorize, mine(a), on_failure="raise")
+        self.expect_raised(TypeError, "til", tessera.factorize, mine(a), til=4)
+        for culprit in range(RANKS):
+            self.expect_raised(ValueError, "^n: ", tessera.factorize, mine(a), n=-1 if RANK == culprit else 6)
+        if RANKS > 1:
+            self.expect_raised(ValueError, "the ranks disagree", tessera.factorize, mine(a), tile=4 + RANK % 2)
+
+    def test_callbacks_that_fail(self):
+        a, b = system(4 * RANKS)
+        for culprit in range(RANKS):
+            here = RANK == culprit
+
+            def fail(error):
+                if here:
+                    raise error
+
+            def call(result, progress=lambda done, all: None):
+                return tessera.cholesky_distributed(lambda first, last: result(a[first:last]), b, progress=progress)
+
+            self.expect_raised(KeyError if here else RuntimeError, "gone", call,
+                               lambda rows: fail(KeyError("gone")) or rows)
+            self.expect_raised(MemoryError, "", call, lambda rows: fail(MemoryError()) or rows)
+            self.expect_raised(KeyboardInterrupt if here else RuntimeError, "", call,
+                               lambda rows: fail(KeyboardInterrupt()) or rows)
+            shape = "^a_rows: must return" if here else "^ValueError: a_rows: must return"
+            self.expect_raised(ValueError if here else RuntimeError, shape, call,
+                               lambda rows: rows[:, :3] if here else rows)
+            self.expect_raised(ValueError if here else RuntimeError, "complex128", call,
+                               lambda rows: rows * 1j if here else rows)
+            self.expect_raised(OSError if here else RuntimeError, "no terminal", call, lambda rows: rows,
+                               lambda done, all: fail(OSError("no terminal")))
+
+    def test_local_misuse(self):
+        self.assertRaisesRegex(ValueError, "^comm: is MPI_COMM_NULL", tessera.cholesky_distributed, np.eye(3),
+                               np.ones(3), comm=MPI.COMM_NULL)
+
+
+class Plans(unittest.TestCase):
+    def test_what_a_plan_says(self):
+        plan = tessera.memory_plan(1000, 6, "complex64", nrhs=10, tile=50)
+        self.assertEqual((plan.grid, plan.tile_size, plan.fits, len(plan.ranks)), ((3, 2), 50, True, 6))
+        self.assertEqual(plan.peak, max(rank.peak for rank in plan.ranks))
+        self.assertEqual(plan.total, sum(rank.peak for rank in plan.ranks))
+        self.assertTrue(all(rank.right_hand_sides == 1000 * 10 * 8 for rank in plan.ranks))
+        self.assertGreater(plan.ranks[0].bytes_sent, 0)
+        by_rows = tessera.memory_plan(1000, 6, "complex64", nrhs=10, tile=50, by_rows=True)
+        self.assertLess(by_rows.peak, plan.peak)
+        self.assertEqual(tessera.memory_plan(1000, 6, grid=(6, 1)).grid, (6, 1))
+        self.assertFalse(tessera.memory_plan(1000, 1, bytes_free=1000).fits)
+
+    def test_misuse(self):
+        self.assertRaisesRegex(ValueError, "^n: .*-1", tessera.memory_plan, -1, 2)
+        self.assertRaisesRegex(ValueError, "^ranks", tessera.memory_plan, 10, 0)
+        self.assertRaisesRegex(ValueError, "^grid", tessera.memory_plan, 10, 2, grid=(3, 1))
+        self.assertRaisesRegex(ValueError, "^dtype", tessera.memory_plan, 10, 2, int)
+        self.assertRaisesRegex(ValueError, "^source", tessera.memory_plan, 10, 2, source="gram")
+
+
+if __name__ == "__main__":
+    report = io.StringIO()
+    runner = unittest.TextTestRunner(sys.stderr if RANK == 0 else report)
+    passed = unittest.main(testRunner=runner, exit=False).result.wasSuccessful()
+    if RANK > 0 and not passed:
+        print(f"rank {RANK}:\n{report.getvalue()}", file=sys.stderr)
+    sys.exit(0 if COMM.allreduce(passed, MPI.LAND) else 1)
