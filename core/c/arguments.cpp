@@ -37,6 +37,16 @@ CholeskyOptions options_of(const tessera_options& options) {
           .progress = std::move(progress)};
 }
 
+void require_scalar(const std::string& argument, int scalar) {
+  if (scalar >= TESSERA_DOUBLE && scalar <= TESSERA_COMPLEX_FLOAT) return;
+  detail::throw_misuse(argument, "must be a tessera_scalar, got " + std::to_string(scalar));
+}
+
+void require_space(int space) {
+  if (space == TESSERA_DEFAULT_SPACE || space == TESSERA_HOST_SPACE) return;
+  detail::throw_misuse("space", "must be a tessera_space, got " + std::to_string(space));
+}
+
 void require_array(const char* argument, const tessera_array* array) {
   const auto refuse = [argument](const char* member, const std::string& must, std::int64_t got) {
     detail::throw_misuse(std::string(argument) + "." + member, must + ", got " + std::to_string(got));
@@ -44,9 +54,7 @@ void require_array(const char* argument, const tessera_array* array) {
   if (array == nullptr) detail::throw_misuse(argument, "is null");
   if (array->rows < 0) refuse("rows", "must not be negative", array->rows);
   if (array->columns < 0) refuse("columns", "must not be negative", array->columns);
-  if (array->scalar < TESSERA_DOUBLE || array->scalar > TESSERA_COMPLEX_FLOAT) {
-    refuse("scalar", "must be a tessera_scalar", array->scalar);
-  }
+  require_scalar(std::string(argument) + ".scalar", array->scalar);
   if (array->memory == TESSERA_DEVICE_MEMORY && tessera_has_device() == 0) {
     detail::throw_misuse(std::string(argument) + ".memory", "is of a device, but this Tessera is for the host alone");
   }
@@ -65,7 +73,7 @@ void Matrix::require() const {
   if (!is_operator) return require_array("a", rows);
   if (on_request == nullptr) detail::throw_misuse("a", "is null");
   if (on_request->to_dense == nullptr) detail::throw_misuse("a.to_dense", "is null");
-  with_scalar("a.scalar", on_request->scalar, []<class T>() {});
+  require_scalar("a.scalar", on_request->scalar);
 }
 
 void call_to_dense(const tessera_operator& a, std::int64_t first_row, const tessera_array& rows) {

@@ -37,6 +37,9 @@ CholeskyOptions options_of(const tessera_options& options);
 /// 0 x 0 leaves the shape to the library.
 std::optional<GridShape> grid_of(int rows, int cols);
 
+void require_scalar(const std::string& argument, int scalar);
+void require_space(int space);
+
 /// Throws Misuse unless all that can be seen of the array alone is right. What a device has been given to do is then
 /// done, as it may write the array.
 void require_array(const char* argument, const tessera_array* array);
@@ -62,12 +65,10 @@ void noting_minor(tessera_info* info, const Work& work) {
   }
 }
 
-/// body.operator()<T>() with the scalar, within agree().
+/// body.operator()<T>() with a scalar that require_scalar has let pass.
 template <class Body>
-void with_scalar(const char* argument, int scalar, const Body& body) {
+void with_scalar(int scalar, const Body& body) {
   switch (scalar) {
-    case TESSERA_DOUBLE:
-      return body.template operator()<double>();
     case TESSERA_FLOAT:
       return body.template operator()<float>();
     case TESSERA_COMPLEX_DOUBLE:
@@ -75,7 +76,7 @@ void with_scalar(const char* argument, int scalar, const Body& body) {
     case TESSERA_COMPLEX_FLOAT:
       return body.template operator()<Kokkos::complex<float>>();
     default:
-      detail::throw_misuse(argument, "must be a tessera_scalar, got " + std::to_string(scalar));
+      return body.template operator()<double>();
   }
 }
 
@@ -90,22 +91,20 @@ using Host = Kokkos::DefaultHostExecutionSpace;
 using Default =
     std::conditional_t<detail::has_backend<Kokkos::DefaultExecutionSpace>, Kokkos::DefaultExecutionSpace, Host>;
 
-/// body.operator()<Exec>() with the execution space.
+/// body.operator()<Exec>() with the execution space of what require_space has let pass.
 template <class Body>
 void with_space(int space, const Body& body) {
-  if (space == TESSERA_DEFAULT_SPACE) return body.template operator()<Default>();
   if (space == TESSERA_HOST_SPACE) return body.template operator()<Host>();
-  detail::throw_misuse("space", "must be a tessera_space, got " + std::to_string(space));
+  return body.template operator()<Default>();
 }
 
 /// body.operator()<MemorySpace>() with the memory space of an array that require_array has let pass.
 template <class Body>
-void with_memory(int memory, const Body& body) {
+void with_memory([[maybe_unused]] int memory, const Body& body) {
 #ifdef KOKKOS_ENABLE_CUDA
   if (memory == TESSERA_DEVICE_MEMORY) return body.template operator()<Kokkos::CudaSpace>();
 #endif
-  if (memory == TESSERA_HOST_MEMORY) return body.template operator()<Kokkos::HostSpace>();
-  detail::throw_misuse("memory", "must be a tessera_memory that this build has, got " + std::to_string(memory));
+  body.template operator()<Kokkos::HostSpace>();
 }
 
 template <class T, class Space>

@@ -111,12 +111,12 @@ tessera_status factorize(int comm, std::int64_t n, const Matrix& a, const tesser
     const auto communicator = begin(comm, "tessera_factorize", [&] {
       a.require();
       options = complete("options.size", given, tessera_options_init);
-      with_space(options.space, []<class Exec>() {});
+      require_space(options.space);
       require_info(info);
       if (factor == nullptr) detail::throw_misuse("factor", "is null");
     });
     noting_minor(info, [&] {
-      with_scalar("a.scalar", a.scalar(), [&]<class T>() {
+      with_scalar(a.scalar(), [&]<class T>() {
         with_space(options.space, [&]<class Exec>() {
           CholeskyInfo done;
           *factor = factor_as<T, Exec>(communicator, n, a, options_of(options), done).release();
@@ -140,7 +140,7 @@ tessera_status with_factor(const tessera_factor* factor, const char* operation, 
   });
 }
 
-void require_scalar(const char* argument, int scalar, int needed) {
+void require_scalar_of(const char* argument, int scalar, int needed) {
   if (scalar == needed) return;
   detail::throw_misuse(argument,
                        "must be " + std::to_string(needed) + ", as the factor has it, got " + std::to_string(scalar));
@@ -149,7 +149,7 @@ void require_scalar(const char* argument, int scalar, int needed) {
 tessera_status apply(tessera_factor* factor, detail::FactorOperation operation, const tessera_array* b) {
   const auto check = [&] {
     require_array("b", b);
-    require_scalar("b.scalar", b->scalar, factor->scalar());
+    require_scalar_of("b.scalar", b->scalar, factor->scalar());
   };
   return with_factor(factor, detail::name_of(operation), check, [&] { factor->apply(operation, *b); });
 }
@@ -194,7 +194,7 @@ tessera_status tessera_multiply_upper(tessera_factor* factor, const tessera_arra
 tessera_status tessera_inverse_diagonal(tessera_factor* factor, const tessera_array* d) {
   const auto check = [&] {
     require_array("d", d);
-    require_scalar("d.scalar", d->scalar, factor->real_scalar());
+    require_scalar_of("d.scalar", d->scalar, factor->real_scalar());
     if (d->columns != 1) detail::throw_misuse("d.columns", "must be 1, got " + std::to_string(d->columns));
   };
   return with_factor(factor, "inverse_diagonal", check, [&] { factor->inverse_diagonal(*d); });

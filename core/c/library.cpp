@@ -138,7 +138,7 @@ tessera_status tessera_copy(const tessera_array* from, const tessera_array* to) 
                                      std::to_string(to->rows) + " x " + std::to_string(to->columns) + " of " +
                                      std::to_string(to->scalar));
     }
-    with_scalar("scalar", from->scalar, [&]<class T>() {
+    with_scalar(from->scalar, [&]<class T>() {
       const Default exec;
       const Kokkos::View<T**, Default::memory_space> between(
           Kokkos::view_alloc("tessera::copy", Kokkos::WithoutInitializing), static_cast<std::size_t>(from->rows),

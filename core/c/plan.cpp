@@ -52,7 +52,9 @@ tessera_status tessera_memory_plan(int scalar, int64_t n, int ranks, const tesse
   return guarded([&] {
     if (plan == nullptr) detail::throw_misuse("plan", "is null");
     const auto options = complete("options.size", given, tessera_plan_options_init);
-    with_scalar("scalar", scalar, [&]<class T>() {
+    require_scalar("scalar", scalar);
+    require_space(options.space);
+    with_scalar(scalar, [&]<class T>() {
       with_space(options.space, [&]<class Exec>() {
         const auto grid = grid_of(options.grid_rows, options.grid_cols);
         if (grid) detail::require_grid("grid", *grid, ranks);

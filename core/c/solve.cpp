@@ -25,11 +25,11 @@ tessera_status solve(int comm, const Matrix& a, const tessera_array* b, const te
                              "must be that of a, " + std::to_string(a.scalar()) + ", got " + std::to_string(b->scalar));
       }
       options = complete("options.size", given, tessera_options_init);
-      with_space(options.space, []<class Exec>() {});
+      require_space(options.space);
       require_info(info);
     });
     noting_minor(info, [&] {
-      with_scalar("b.scalar", b->scalar, [&]<class T>() {
+      with_scalar(b->scalar, [&]<class T>() {
         with_space(options.space, [&]<class Exec>() {
           const auto solve_in = b->by_rows == 1 ? solve_as<T, Exec, true> : solve_as<T, Exec, false>;
           solve_in(communicator, a, *b, options_of(options), info);
