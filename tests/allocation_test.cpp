@@ -1,3 +1,4 @@
+#include "c_interface.hpp"
 #include "callers_array.hpp"
 #include "calls.hpp"
 #include "environment.hpp"
@@ -275,6 +276,31 @@ TEST_F(AllocationTest, Measures) {
                      EXPECT_EQ(result, expected);
                      EXPECT_TRUE(same_bits(to_host(d), diagonal));
                    });
+}
+
+TEST_F(AllocationTest, CInterface) {
+  const System<double> system(comm);
+  const tessera_array a = c::array(system.a);
+  const tessera_options options = c::options(8);
+  const int handle = MPI_Comm_c2f(comm);
+  const Kokkos::View<double*> b("b", system.b.extent(0));
+  const Kokkos::View<double*> d("d", system.b.extent(0));
+  all_fail_in_turn(
+      [&] {
+        const int left = std::exchange(heap.left, 0);
+        Kokkos::deep_copy(b, system.b);
+        heap.left = left;
+        const tessera_array x = c::array(b);
+        const tessera_array diagonal = c::array(d);
+        c::Factor l;
+        c::require(tessera_factorize(handle, system.n, &a, &options, nullptr, &l.handle));
+        c::require(tessera_multiply_upper(l.handle, &x));
+        c::require(tessera_multiply_lower(l.handle, &x));
+        c::require(tessera_solve(l.handle, &x));
+        c::require(tessera_inverse_diagonal(l.handle, &diagonal));
+        c::require(tessera_cholesky_distributed(handle, &a, &x, &options, nullptr));
+      },
+      [&] { EXPECT_TRUE(system.is_solved_by(to_host(b))); });
 }
 
 TEST_F(AllocationTest, Inverse) {

@@ -1,3 +1,4 @@
+#include "c_interface.hpp"
 #include "callers_array.hpp"
 #include "calls.hpp"
 #include "factor_operations.hpp"
@@ -333,6 +334,44 @@ TYPED_TEST(MemoryTest, ThePlanOfOneCallIsRight) {
           }
         }
       }
+    }
+  }
+}
+
+TYPED_TEST(MemoryTest, ThePlanOfTheCInterfaceIsRight) {
+  using T = TypeParam;
+  const int handle = MPI_Comm_c2f(this->comm);
+  for (const GridShape grid : all_grids(this->ranks)) {
+    for (const auto [n, tile, by_rows] : {std::array<std::int64_t, 3>{5, 0, 0}, {203, 9, 0}, {203, 16, 1}}) {
+      SCOPED_TRACE(::testing::Message() << "n " << n << ", " << grid.rows << " x " << grid.cols << ", tile " << tile);
+      const System<T> system(this->comm, n);
+      const tessera_array a = c::array(system.a);
+      const Kokkos::View<T**> rows("b", by_rows == 1 ? system.a.extent(0) : system.b.extent(0), 3);
+      const tessera_array b = c::array(rows, static_cast<int>(by_rows));
+      const tessera_options options = c::options(tile, grid);
+      tessera_plan_options asked;
+      tessera_plan_options_init(&asked, sizeof asked);
+      asked.nrhs = 3;
+      asked.tile_size = tile;
+      asked.grid_rows = grid.rows;
+      asked.grid_cols = grid.cols;
+      asked.by_rows = b.by_rows;
+      tessera_plan plan;
+      std::vector<tessera_rank_plan> each(static_cast<std::size_t>(this->ranks));
+      c::require(tessera_memory_plan(a.scalar, n, this->ranks, &asked, &plan, each.data()));
+      const tessera_rank_plan& mine = each[static_cast<std::size_t>(this->rank)];
+      EXPECT_GE(plan.peak, mine.peak);
+      {
+        Watch watch;
+        c::require(tessera_cholesky_distributed(handle, &a, &b, &options, nullptr));
+        EXPECT_EQ(watch.peak(), mine.peak);
+        EXPECT_EQ(watch.now(), 0);
+      }
+      Watch watch;
+      c::Factor l;
+      c::require(tessera_factorize(handle, n, &a, &options, nullptr, &l.handle));
+      c::require(tessera_solve(l.handle, &b));
+      EXPECT_EQ(watch.peak(), mine.peak);
     }
   }
 }

@@ -4,11 +4,13 @@ import faulthandler
 import io
 import sys
 import unittest
+import unittest.mock
 
 import numpy as np
 from mpi4py import MPI
 
 import tessera
+from tessera._arrays import interface_of
 
 faulthandler.dump_traceback_later(240, exit=True)  # most likely a deadlock
 
@@ -54,6 +56,22 @@ class Device:
 
     def copy(self):
         return Device(self.array.copy())
+
+
+class DlpackDevice:
+    """The same, by DLPack."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack_device__(self):
+        return (2, 0)
+
+    def __dlpack__(self, *_):
+        return self.array.__dlpack__()
+
+    def clone(self):
+        return DlpackDevice(self.array.copy())
 
 
 class Case(unittest.TestCase):
@@ -271,7 +289,10 @@ class Failures(Case):
             ("^moduli|^arithmetic", rows, b, {"arithmetic": "integer", "moduli": 99}),
             ("^shifts.tries", rows, b, {"tries": 0}),
             ("^a.memory: is of a device", Device(rows.copy()), b, {}),
+            ("^a.memory: is of a device", DlpackDevice(rows.copy()), b, {}),
             ("^b.memory: is of a device", rows, Device(b.copy()), {}),
+            ("^b.memory: is of a device", rows, DlpackDevice(b.copy()), {}),
+            ("^b: is float32 in device memory", rows, Device(b.astype("f4")), {}),
         ):
             for culprit in CULPRITS:
                 with self.subTest(text=text, culprit=culprit):
@@ -318,6 +339,23 @@ class Failures(Case):
     def test_local_misuse(self):
         self.assertRaisesRegex(ValueError, "^comm: is MPI_COMM_NULL", tessera.cholesky_distributed, np.eye(3),
                                np.ones(3), comm=MPI.COMM_NULL)
+
+
+class DeviceArrays(unittest.TestCase):
+    """How they are seen; nothing here has a device that could work on them."""
+
+    def test_dlpack(self):
+        for dtype in DTYPES:
+            for array in (np.zeros((3, 4), dtype), np.zeros((6, 8), dtype)[::2, ::2].T, np.zeros(0, dtype)):
+                seen, expected = interface_of(DlpackDevice(array)), array.__array_interface__
+                self.assertEqual(seen["shape"], array.shape)
+                self.assertEqual(seen["typestr"], expected["typestr"])
+                self.assertEqual(seen["data"][0], array.ctypes.data)
+                if array.size:
+                    self.assertIn(seen["strides"], (array.strides, None))
+        with unittest.mock.patch.dict("tessera._dlpack.KINDS", clear=True):
+            self.assertRaisesRegex(ValueError, "not known: 2 in DLPack", interface_of, DlpackDevice(np.zeros(3)))
+        self.assertIsNone(interface_of(np.zeros(3)))
 
 
 class Plans(unittest.TestCase):

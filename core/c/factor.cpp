@@ -107,19 +107,21 @@ tessera_status factorize(int comm, std::int64_t n, const Matrix& a, const tesser
                          tessera_factor** factor) {
   if (factor != nullptr) *factor = nullptr;
   return guarded([&] {
-    tessera_options options;
+    CholeskyOptions options;
+    int space = TESSERA_DEFAULT_SPACE;
     const auto communicator = begin(comm, "tessera_factorize", [&] {
       a.require();
-      options = complete("options.size", given, tessera_options_init);
-      require_space(options.space);
+      const auto all = complete("options.size", given, tessera_options_init);
+      options = options_of(all);
+      require_space(space = all.space);
       require_info(info);
       if (factor == nullptr) detail::throw_misuse("factor", "is null");
     });
     noting_minor(info, [&] {
       with_scalar(a.scalar(), [&]<class T>() {
-        with_space(options.space, [&]<class Exec>() {
+        with_space(space, [&]<class Exec>() {
           CholeskyInfo done;
-          *factor = factor_as<T, Exec>(communicator, n, a, options_of(options), done).release();
+          *factor = factor_as<T, Exec>(communicator, n, a, options, done).release();
           write_info(done, info);
         });
       });

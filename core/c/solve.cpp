@@ -16,7 +16,8 @@ void solve_as(std::shared_ptr<const detail::Communicator> communicator, const Ma
 tessera_status solve(int comm, const Matrix& a, const tessera_array* b, const tessera_options* given,
                      tessera_info* info) {
   return guarded([&] {
-    tessera_options options;
+    CholeskyOptions options;
+    int space = TESSERA_DEFAULT_SPACE;
     const auto communicator = begin(comm, "tessera_cholesky_distributed", [&] {
       a.require();
       require_array("b", b);
@@ -24,15 +25,16 @@ tessera_status solve(int comm, const Matrix& a, const tessera_array* b, const te
         detail::throw_misuse("b.scalar",
                              "must be that of a, " + std::to_string(a.scalar()) + ", got " + std::to_string(b->scalar));
       }
-      options = complete("options.size", given, tessera_options_init);
-      require_space(options.space);
+      const auto all = complete("options.size", given, tessera_options_init);
+      options = options_of(all);
+      require_space(space = all.space);
       require_info(info);
     });
     noting_minor(info, [&] {
       with_scalar(b->scalar, [&]<class T>() {
-        with_space(options.space, [&]<class Exec>() {
+        with_space(space, [&]<class Exec>() {
           const auto solve_in = b->by_rows == 1 ? solve_as<T, Exec, true> : solve_as<T, Exec, false>;
-          solve_in(communicator, a, *b, options_of(options), info);
+          solve_in(communicator, a, *b, options, info);
         });
       });
     });

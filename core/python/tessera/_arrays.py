@@ -2,19 +2,25 @@
 
 import numpy as np
 
-from . import _library
+from . import _dlpack, _library
 
 
-def is_on_device(array):
-    return hasattr(array, "__cuda_array_interface__")
+def interface_of(array):
+    """What an array on a CUDA device shows of itself; None of any other."""
+    interface = getattr(array, "__cuda_array_interface__", None)
+    if interface is None and _dlpack.is_on_device(array):
+        interface = _dlpack.interface_of(array)
+    return interface
 
 
 def shape_of(array):
-    return tuple(array.__cuda_array_interface__["shape"]) if is_on_device(array) else np.shape(array)
+    interface = interface_of(array)
+    return np.shape(array) if interface is None else tuple(interface["shape"])
 
 
 def dtype_of(array):
-    return np.dtype(array.__cuda_array_interface__["typestr"]) if is_on_device(array) else np.asarray(array).dtype
+    interface = interface_of(array)
+    return np.asarray(array).dtype if interface is None else np.dtype(interface["typestr"])
 
 
 def common_dtype(**arrays):
@@ -41,7 +47,7 @@ def require_castable(name, array, dtype):
 
 def readable(name, array, dtype):
     """The array itself if it can be read in place as `dtype`, else a copy that can."""
-    if is_on_device(array):
+    if interface_of(array) is not None:
         return _require_dtype(name, array, dtype)
     array = np.asarray(array, dtype=dtype)
     steps = [s for s, extent in zip(array.strides, array.shape) if extent > 1]
@@ -51,7 +57,7 @@ def readable(name, array, dtype):
 
 def writable_copy(name, array, dtype):
     """A copy as `dtype`, by the library that the array is of."""
-    if not is_on_device(array):
+    if interface_of(array) is None:
         return np.array(array, dtype=dtype, order="C")
     _require_dtype(name, array, dtype)
     return array.clone() if hasattr(array, "clone") else array.copy()
@@ -65,13 +71,12 @@ def _require_dtype(name, array, dtype):
 
 def describe(array, by_rows=False):
     """An array of one or two dimensions for C, which must not outlive it. One has a single column."""
-    if is_on_device(array):
-        interface = array.__cuda_array_interface__
-        data, memory, shape = interface["data"][0], _library.DEVICE_MEMORY, tuple(interface["shape"])
-        strides = interface.get("strides")
-    else:
-        data, memory, shape, strides = array.ctypes.data, _library.HOST_MEMORY, array.shape, array.strides
-    dtype = dtype_of(array)
+    interface = interface_of(array)
+    memory = _library.DEVICE_MEMORY
+    if interface is None:
+        interface, memory = array.__array_interface__, _library.HOST_MEMORY
+    data, shape, strides = interface["data"][0], tuple(interface["shape"]), interface.get("strides")
+    dtype = np.dtype(interface["typestr"])
     if strides is None:
         strides = (dtype.itemsize * (shape[1] if len(shape) == 2 else 1), dtype.itemsize)[: len(shape)]
     strides = [s // dtype.itemsize for s in strides] + [1]
@@ -99,7 +104,7 @@ def write_rows(rows, block, dtype):
     if shape_of(rows) != (block.rows, block.columns):
         raise ValueError(f"a_rows: must return {block.rows} rows of {block.columns} numbers, got {shape_of(rows)}")
     require_castable("a_rows", rows, dtype)
-    if block.memory == _library.HOST_MEMORY and not is_on_device(rows):
+    if block.memory == _library.HOST_MEMORY and interface_of(rows) is None:
         np.asarray(_HostBlock(block, dtype))[:] = rows
     else:
         rows = readable("a_rows", rows, dtype)
