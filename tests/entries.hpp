@@ -1,5 +1,6 @@
 #pragma once
 
+#include "c_interface.hpp"
 #include "calls.hpp"
 #include "jacobians.hpp"
 #include "operators.hpp"
@@ -14,11 +15,12 @@
 namespace tessera::testing {
 
 /// A(i, j) = f(i, j) as rows, from an operator, twice with one object, by redistribute and the pieces, by fill and the
-/// pieces, by fill and append.
-enum class Entry { rows, op, object, pieces, fill, append };
-inline constexpr Entry entries[] = {Entry::rows, Entry::op, Entry::object, Entry::pieces, Entry::fill, Entry::append};
+/// pieces, by fill and append, by the C interface.
+enum class Entry { rows, op, object, pieces, fill, append, c };
+inline constexpr Entry entries[] = {Entry::rows, Entry::op,     Entry::object, Entry::pieces,
+                                    Entry::fill, Entry::append, Entry::c};
 inline std::ostream& operator<<(std::ostream& out, Entry entry) {
-  static constexpr const char* names[] = {"rows", "operator", "object", "pieces", "fill", "append"};
+  static constexpr const char* names[] = {"rows", "operator", "object", "pieces", "fill", "append", "C"};
   return out << names[static_cast<int>(entry)];
 }
 
@@ -135,6 +137,15 @@ Answer<T> answer(Entry entry, const Question<T>& q, const F& f) {
       a.fill(Kokkos::DefaultExecutionSpace{}, f);
       return factorize_and_solve(std::move(a), q, make_samples<Kokkos::View<T**>>({before, q.n()}, 0, q.n(), f));
     }
+    case Entry::c:
+      return answer_of<T>([&]() -> Answer<T> {
+        const typename Question<T>::B x("x", q.b.extent(0), q.b.extent(1));
+        Kokkos::deep_copy(x, q.b);
+        const auto a = rows(f);
+        Operator<F> op{f, q.before};
+        const std::int64_t minor = q.before ? c::solve(q.comm, op, x, q.options) : c::solve(q.comm, a, x, q.options);
+        return {minor, to_host(x)};
+      });
   }
   return {};
 }

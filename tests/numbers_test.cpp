@@ -101,7 +101,7 @@ TYPED_TEST_SUITE(NumbersTest, Scalars);
 // The rows are tried in not_positive_definite_test.
 TYPED_TEST(NumbersTest, NotPositiveDefiniteAtEveryEdge) {
   using T = TypeParam;
-  constexpr std::array others{Entry::op, Entry::object, Entry::pieces, Entry::fill, Entry::append};
+  constexpr std::array others{Entry::op, Entry::object, Entry::pieces, Entry::fill, Entry::append, Entry::c};
   const auto expect = [&](const auto& f, std::int64_t k, bool fails) {
     const Entry entry = others[this->variant % others.size()];
     const Answer<T> answer = testing::answer(entry, this->next_question(), f);
@@ -123,7 +123,7 @@ TYPED_TEST(NumbersTest, NotPositiveDefiniteAtEveryEdge) {
 TYPED_TEST(NumbersTest, TheTriangleThatIsNotReadMayHoldAnything) {
   using T = TypeParam;
   const Dominant<T> f{n};
-  for (const Entry entry : {Entry::rows, Entry::op, Entry::object, Entry::pieces}) {
+  for (const Entry entry : {Entry::rows, Entry::op, Entry::object, Entry::pieces, Entry::c}) {
     for (const double value : not_finite) {
       for (const Triangle triangle : {Triangle::lower, Triangle::upper}) {
         SCOPED_TRACE(::testing::Message() << entry << ", " << value);

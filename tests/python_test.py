@@ -324,7 +324,7 @@ class Failures(Case):
                 return tessera.cholesky_distributed(lambda first, last: result(a[first:last]), b, progress=progress)
 
             self.expect_raised(KeyError if here else RuntimeError, "gone", call,
-                               lambda rows: fail(KeyError("gone")) or rows)
+                               lambda rows: fail(KeyError("gone \udc00")) or rows)
             self.expect_raised(MemoryError, "", call, lambda rows: fail(MemoryError()) or rows)
             self.expect_raised(KeyboardInterrupt if here else RuntimeError, "", call,
                                lambda rows: fail(KeyboardInterrupt()) or rows)

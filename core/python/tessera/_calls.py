@@ -162,8 +162,8 @@ def cholesky_distributed(a_rows, b, *, comm=None, by_rows=False, **options):
     progress: called as progress(done, all) with the columns that are factored.
     """
     handle = _library.communicator(comm)
-    _library.initialize()
     with _library.refusing("refuse", handle):
+        _library.initialize()
         _require_matrix(a_rows)
         _require_right_hand_sides(b)
         arrays = {"b": b} if callable(a_rows) else {"a_rows": a_rows, "b": b}
@@ -185,9 +185,9 @@ def factorize(a_rows, *, n=None, dtype=None, comm=None, **options):
     dtype: the type of the factor; None: that of a_rows, or float64 for a callable.
     """
     handle = _library.communicator(comm)
-    _library.initialize()
     factor = ctypes.c_void_p()
     with _library.refusing("refuse", handle):
+        _library.initialize()
         _require_matrix(a_rows)
         if "on_failure" in options:
             raise ValueError(f"on_failure: factorize always raises, got {options['on_failure']!r}")

@@ -247,13 +247,17 @@ def communicator(comm):
     return (MPI.COMM_WORLD if comm is None else comm).py2f()
 
 
+def as_text(what):
+    return str(what).encode(errors="replace")
+
+
 @contextlib.contextmanager
 def refusing(refuse, *target):
     """What is raised within ends the call on the other ranks, too."""
     try:
         yield
     except Exception as e:
-        getattr(library(), f"tessera_{refuse}")(*target, str(e).encode())
+        getattr(library(), f"tessera_{refuse}")(*target, as_text(e))
         raise
 
 
@@ -269,7 +273,7 @@ class Callback:
                 return OK
             except BaseException as e:
                 self.exception = e
-                library().tessera_set_error(f"{type(e).__name__}: {e}".encode())
+                library().tessera_set_error(as_text(f"{type(e).__name__}: {e}"))
                 return OUT_OF_MEMORY if isinstance(e, MemoryError) else ERROR
 
         self.c = prototype(call)
