@@ -1,14 +1,13 @@
 #pragma once
 
 #include "core/scalapack/submatrix.hpp"
-#include "tessera/detail/agreement.hpp"
 #include "tessera/matrix_view.hpp"
+#include "tessera/options.hpp"
+#include "tessera/scalapack.hpp"
 #include "tessera/sharded_matrix.hpp"
 
 #include <Kokkos_Core.hpp>
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 
 namespace tessera::scalapack {
@@ -16,63 +15,56 @@ namespace tessera::scalapack {
 using Exec = Kokkos::DefaultExecutionSpace;
 using Space = Exec::memory_space;
 
-/// sub(A) of a ScaLAPACK routine as a ShardedMatrix: in the caller's array, where that is possible, or a copy.
+/// sub(A) of a ScaLAPACK routine as a ShardedMatrix: in the caller's array, where a host is to work on a lower triangle
+/// at the array's origin, or else a copy.
 template <class T>
 class Operand {
  public:
   /// `a`: this process's part of the array, in host memory.
   Operand(const ProcessGrid& grid, const Submatrix& part, bool is_lower, T* a)
-      : grid_(grid), part_(part), in_array_(is_lower && part.is_at_origin()), callers_(whole_array(a)) {}
+      : part_(part),
+        triangle_(is_lower ? Triangle::lower : Triangle::upper),
+        array_{grid, view_of(a, grid, part), part.row + part.rows, part.column + part.columns, part.row_block,
+               part.column_block, part.row_source, part.column_source, part.row, part.column} {}
 
-  /// Whether matrix() changes the caller's array.
-  bool is_in_place() const { return in_array_ && on_host; }
-
-  /// Collective. The matrix that the array has by now.
-  ShardedMatrix<T, Space> matrix() {
-    if (!in_array_) detail::throw_misuse("A", "would have to be copied");
-    bring_in();
-    return ShardedMatrix<T, Space>::adopt(grid_, part_.rows, part_.row_block, array_);
+  /// Whether matrix() is the caller's array itself.
+  bool is_in_place() const {
+    return Kokkos::SpaceAccessibility<Exec, Kokkos::HostSpace>::accessible && triangle_ == Triangle::lower &&
+           part_.is_at_origin();
   }
 
-  /// Collective. Makes the caller's array `matrix`, which is what matrix() returned, or what came of it.
-  void put_back(const ShardedMatrix<T, Space>&, bool& changed) {
+  /// Collective. What sub(A) holds by now.
+  ShardedMatrix<T, Space> matrix() const {
+    if constexpr (Kokkos::SpaceAccessibility<Exec, Kokkos::HostSpace>::accessible) {
+      if (is_in_place()) {
+        return ShardedMatrix<T, Space>::adopt(array_.grid, part_.rows, part_.row_block, array_.local);
+      }
+    }
+    ShardedMatrix<T, Space> copy(array_.grid, part_.rows, part_.row_block);
+    from_scalapack(Exec(), array_, copy, triangle_);
+    return copy;
+  }
+
+  /// Collective. sub(A) = what came of matrix(); `changed` becomes true before that.
+  void put_back(const ShardedMatrix<T, Space>& matrix, bool& changed) const {
     changed = true;
-    if constexpr (!on_host) Kokkos::deep_copy(callers_, array_);
+    if (!is_in_place()) to_scalapack(Exec(), matrix, array_, triangle_);
   }
 
  private:
-  static constexpr bool on_host = Kokkos::SpaceAccessibility<Exec, Kokkos::HostSpace>::accessible;
-  using Array = MatrixView<T, Space>;
+  using Local = MatrixView<T, Kokkos::HostSpace>;
 
-  /// All that the array's descriptor promises of it, in one piece, as copies to a device want it.
-  MatrixView<T, Kokkos::HostSpace> whole_array(T* a) const {
-    const BlockCyclic columns = part_.columns_on(grid_.col(), grid_.shape());
-    const std::int64_t count = columns.local_lower_bound(GlobalIndex{part_.column + part_.columns}).value;
-    const std::int64_t rows = part_.leading_dimension;
-    return make_matrix_view<Kokkos::HostSpace>(a, rows, count, rows);
+  /// The columns up to the last one of sub(A): those that the routines promise.
+  static Local view_of(T* a, const ProcessGrid& grid, const Submatrix& part) {
+    const BlockCyclic columns = part.columns_on(grid.col(), grid.shape());
+    const GlobalIndex end{part.column + part.columns};
+    const std::int64_t rows = part.leading_dimension;
+    return make_matrix_view<Kokkos::HostSpace>(a, rows, columns.local_lower_bound(end).value, rows);
   }
 
-  /// Collective. The array where `Exec` can work on it.
-  void bring_in() {
-    if constexpr (on_host) {
-      array_ = callers_;
-    } else {
-      detail::collectively(grid_.communicator(), [&] {
-        copy_ = Kokkos::View<T**, Kokkos::LayoutLeft, Space>(
-            Kokkos::view_alloc("tessera::scalapack::array", Kokkos::WithoutInitializing), callers_.extent(0),
-            callers_.extent(1));
-        Kokkos::deep_copy(copy_, callers_);
-        array_ = copy_;
-      });
-    }
-  }
-
-  ProcessGrid grid_;
   Submatrix part_;
-  bool in_array_;
-  MatrixView<T, Kokkos::HostSpace> callers_;
-  Kokkos::View<T**, Kokkos::LayoutLeft, Space> copy_;  // on a device
-  Array array_;
+  Triangle triangle_;
+  ScalapackArray<Local> array_;
 };
 
 }  // namespace tessera::scalapack
