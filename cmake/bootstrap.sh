@@ -12,7 +12,8 @@ packages=(
   libcli11-dev nlohmann-json3-dev libhdf5-openmpi-dev
 )
 [ "${1:-}" != test ] || packages+=(
-  libgtest-dev libscalapack-openmpi-dev python3-h5py python3-mpi4py python3-numpy mpich libmpich-dev doxygen pkg-config
+  libgtest-dev libscalapack-openmpi-dev scalapack-mpi-test python3-h5py python3-mpi4py python3-numpy
+  mpich libmpich-dev doxygen pkg-config
 )
 
 if ! command -v dpkg-query >/dev/null; then
