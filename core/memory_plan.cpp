@@ -118,11 +118,13 @@ class SystemMemory {
           detail::bytes_of<detail::GramBuffers<T, Exec>, MemorySpace>(layout, *chunks_, rank, buffered_, in_place_);
     } else if (one_call) {
       memory.redistribute = detail::bytes_of<detail::RedistributeBuffers<T, MemorySpace>, MemorySpace>(
-          layout, options_.triangle == Triangle::upper, options_.source == Source::buffered_rows ? shard_of(rank) : 0);
+          layout, options_.triangle == Triangle::upper, options_.source == Source::buffered_rows ? shard_of(rank) : 0,
+          options_.row_ids);
     }
     memory.factorize = detail::factorize_bytes<T, Exec>(layout, moduli_, schedule);
     if (nrhs > 0) {
-      const auto held = options_.by_rows ? std::optional(rows_of_b(rank)) : std::nullopt;
+      const bool deals_out = options_.by_rows && (ranks_ > 1 || options_.row_ids);
+      const auto held = deals_out ? std::optional(rows_of_b(rank)) : std::nullopt;
       memory.solve = detail::solve_bytes<T, Exec>(layout, nrhs, schedule, held);
     }
     if (n_ > 0) memory.inverse = detail::bytes_of<detail::InverseBuffers<T, Exec>, MemorySpace>(layout, schedule);

@@ -5,6 +5,7 @@
 #include "failing.hpp"
 #include "jacobians.hpp"
 #include "operators.hpp"
+#include "row_numbers.hpp"
 
 #include "kernels/backend.hpp"
 
@@ -244,6 +245,26 @@ TEST_F(AllocationTest, ByRows) {
     const auto l = factorize(Exec{}, std::move(matrix));
     l.multiply_upper(Exec{}, ::tessera::ByRows{x});
     l.solve_upper(Exec{}, ::tessera::ByRows{x});
+  };
+  solve();
+  const auto expected = to_host(x);
+  all_fail_in_turn(solve, [&] { EXPECT_TRUE(same_bits(to_host(x), expected)); });
+}
+
+TEST_F(AllocationTest, RowIds) {
+  const System<double> system(comm);
+  const auto mine = round_robin(system.n, ranks + 1)[static_cast<std::size_t>(rank)];
+  auto numbers = mine;
+  if (rank == 0) {
+    const auto others = round_robin(system.n, ranks + 1).back();
+    numbers.insert(numbers.begin(), others.begin(), others.end());
+  }
+  const auto a = make_row_ids<Kokkos::View<double**>>(numbers, system.n, system.f);
+  const Kokkos::View<double*> b("b", numbers.size());
+  Kokkos::deep_copy(b, 1.);
+  Kokkos::View<double*> x;
+  const auto solve = [&] {
+    x = cholesky_distributed(comm, a, ::tessera::ByRows{b, a.ids}, {.local_tile_size = 5}).x.rows;
   };
   solve();
   const auto expected = to_host(x);

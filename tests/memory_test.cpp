@@ -4,6 +4,7 @@
 #include "factor_operations.hpp"
 #include "jacobians.hpp"
 #include "operators.hpp"
+#include "row_numbers.hpp"
 
 #include <algorithm>
 #include <array>
@@ -244,6 +245,40 @@ TYPED_TEST(MemoryTest, ThePlanByRowsIsRight) {
       Watch watch;
       cholesky_distributed(this->comm, system.a, b, {.local_tile_size = tile, .grid = shape});
       EXPECT_EQ(watch.peak(), this->planned(n, shape, asked));
+    }
+  }
+}
+
+TYPED_TEST(MemoryTest, ThePlanOfRowIdsIsRight) {
+  using T = TypeParam;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    for (const auto [n, tile, nrhs] : {std::array<std::int64_t, 3>{9, 4, 2}, {203, 16, 1}, {203, 30, 300}}) {
+      const RowNumbers numbers = dealt(shuffled(n, 1), even_shards(n, this->ranks));
+      const auto b = rows_of_b<T>(n, nrhs, this->ranks, this->rank);
+      for (const Triangle triangle : {Triangle::lower, Triangle::upper}) {
+        const auto a =
+            make_row_ids<Kokkos::View<T**>>(numbers[static_cast<std::size_t>(this->rank)], n, Dominant<T>{n}, triangle);
+        for (const bool by_rows : {false, true}) {
+          SCOPED_TRACE(::testing::Message()
+                       << "n " << n << ", " << shape.rows << " x " << shape.cols << (by_rows ? ", by rows" : ""));
+          const MemoryPlanOptions asked{.nrhs = nrhs,
+                                        .by_rows = by_rows,
+                                        .tile_size = tile,
+                                        .source = Source::rows,
+                                        .triangle = triangle,
+                                        .row_ids = true};
+          const CholeskyOptions options{.local_tile_size = tile, .grid = shape, .triangle = triangle};
+          const Kokkos::View<T**, Kokkos::LayoutLeft> whole("b", static_cast<std::size_t>(n),
+                                                            static_cast<std::size_t>(nrhs));
+          Watch watch;
+          if (by_rows) {
+            cholesky_distributed(this->comm, a, ByRows{b.rows, a.ids}, options);
+          } else {
+            cholesky_distributed(this->comm, a, whole, options);
+          }
+          EXPECT_EQ(watch.peak(), this->planned(n, shape, asked));
+        }
+      }
     }
   }
 }

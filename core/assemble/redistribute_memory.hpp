@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/assemble/line_kernels.hpp"
 #include "core/matrix/workspace.hpp"
 #include "core/tuning.hpp"
 #include "tessera/distribution.hpp"
@@ -19,12 +20,14 @@ std::int64_t rows_per_chunk(std::int64_t n) {
 /// The memory that redistribution takes beside the matrix.
 template <class T, class MemorySpace>
 struct RedistributeBuffers {
-  /// `upper`: rows of A become columns. `buffered_rows`: those that this rank has to copy or to ask for.
+  /// `upper`: rows of A become columns. `buffered_rows`: those that this rank has to copy or to ask for. `numbered`:
+  /// rows come in any order.
   RedistributeBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, bool upper,
-                      std::int64_t buffered_rows) {
+                      std::int64_t buffered_rows, bool numbered = false) {
     const std::int64_t n = layout.rows.n;
     const std::int64_t chunk = rows_per_chunk<T, MemorySpace>(n);
     rows = workspace.template take<T>(std::min(chunk, buffered_rows), n);
+    if (numbered) lines = workspace.template take<Line>(std::min(chunk, n));
     if (layout.rows.processes * layout.columns.processes == 1) return;
     const std::int64_t size = std::min(chunk, n) * (upper ? layout.rows : layout.columns).seen_from(0).local_extent();
     outgoing = workspace.template take<T>(size);
@@ -32,6 +35,7 @@ struct RedistributeBuffers {
   }
 
   T* rows;
+  Line* lines = nullptr;
   T* outgoing = nullptr;
   T* incoming = nullptr;
 };

@@ -15,6 +15,13 @@
 
 namespace tessera::detail {
 
+/// By rows: which ones go where, rank after rank.
+struct RowLists {
+  std::int64_t* held = nullptr;              ///< the rows of b that this rank holds, to their owners
+  std::int64_t* owned_at_rows = nullptr;     ///< those whose leaves it owns, from their holders: its local rows
+  std::int64_t* owned_at_columns = nullptr;  ///< and its local columns
+};
+
 /// The memory of a solve beside the factor and the right-hand sides.
 template <class T, class Exec>
 struct SolveBuffers {
@@ -40,11 +47,17 @@ struct SolveBuffers {
       substitution = workspace.template take<char>(
           kernels::Substitution<Exec>::template workspace_bytes<T>(Leaves<MemorySpace>(layout).width(), 1, chunk));
     }
-    if (layout.rows.processes * layout.columns.processes == 1) return;
+    if (layout.rows.processes * layout.columns.processes == 1 && !held) return;
     const std::int64_t in_flight = std::min(nrhs, static_cast<std::int64_t>(slots.size()) * chunk);
     if (layout.rows.processes > 1 || held) rows = workspace.template take<T>(layout.rows.local_extent(), in_flight);
     if (layout.columns.processes > 1 || held) {
       columns = workspace.template take<T>(layout.columns.local_extent(), in_flight);
+    }
+    if (held) {
+      const std::int64_t most_owned = std::min(layout.rows.local_extent(), layout.columns.local_extent());
+      of_rows.held = workspace.template take<std::int64_t>(*held);
+      of_rows.owned_at_rows = workspace.template take<std::int64_t>(most_owned);
+      of_rows.owned_at_columns = workspace.template take<std::int64_t>(most_owned);
     }
     for (OfSlot& slot : slots) {
       for (T*& buffer : slot.sent) buffer = workspace.template take<T>(layout.rows.tile, chunk);
@@ -71,6 +84,7 @@ struct SolveBuffers {
   std::int64_t chunk;   // right-hand sides that are solved for together
   std::int64_t chunks;  // of them
   std::vector<OfSlot> slots;
+  RowLists of_rows;
   char* blas;
   char* substitution = nullptr;  // what Substitution works with
   T* rows = nullptr;             // of the slots; null, where a rank has all rows of b, and works on them there
@@ -83,7 +97,7 @@ std::int64_t solve_bytes(const SlabLayout& layout, std::int64_t nrhs, const Sche
                          std::optional<std::int64_t> held = std::nullopt) {
   if constexpr (!kernels::is_host<Exec>) {
     using OneDevice = SolveOnOneDevice<T, Exec>;
-    if (OneDevice::suits(layout, nrhs)) return bytes_of<OneDevice, typename Exec::memory_space>(layout, nrhs);
+    if (!held && OneDevice::suits(layout, nrhs)) return bytes_of<OneDevice, typename Exec::memory_space>(layout, nrhs);
   }
   return bytes_of<SolveBuffers<T, Exec>, typename Exec::memory_space>(layout, nrhs, schedule, held);
 }

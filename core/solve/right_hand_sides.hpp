@@ -48,11 +48,10 @@ class RightHandSides {
         nrhs_(nrhs),
         buffers_(buffers),
         transfers_(grid_, memory),
-        b_begin_(shards.by_rows() ? shards.begin(grid_.rank()) : 0),
         b_(b_with(b, shards.by_rows() ? shards.rows(grid_.rank()) : rows_.n)),
         at_rows_(place(buffers.rows, rows_.local_extent())),
         at_columns_(place(buffers.columns, columns_.local_extent())) {
-    if (shards.by_rows()) exchange_.emplace(exec, grid_, rows_, columns_, shards, transfers_);
+    if (shards.by_rows()) exchange_.emplace(exec, grid_, rows_, columns_, shards, transfers_, buffers.of_rows);
   }
 
   /// Runs the tasks that `write(tasks, chunk)` appends for each chunk, several chunks side by side: one works while
@@ -138,8 +137,7 @@ class RightHandSides {
   /// What the last sweep has come to becomes b.
   void give_back(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep) {
     if (exchange_) {  // by way of the columns' memory, in which nothing is needed any more
-      const typename Rows::End owned{at_rows_of(chunk), memory_of(*chunk, at_columns_)};
-      return exchange_->to_holders(tasks, rows_of(chunk), owned, held_of(chunk), chunk->size(), tag_of_rows(*chunk));
+      return exchange_->to_holders(tasks, rows_of(chunk), owned_at_rows(*chunk), held(*chunk), tag_of_rows(*chunk));
     }
     if (!sweep.ends_at_rows()) spread(tasks, chunk, Axis::rows);
     replicate(tasks, chunk);
@@ -197,10 +195,8 @@ class RightHandSides {
   /// By rows: what is to be solved comes to the owners; what is multiplied, to the ranks that have products with it, by
   /// way of the owners. The messages arrive in the memory of the other side, which is not in use yet.
   void take_in_rows(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep) {
-    const auto [sums, solutions] = sweep.sides(typename Rows::End{at_rows_of(chunk), memory_of(*chunk, at_columns_)},
-                                               typename Rows::End{at_columns_of(chunk), memory_of(*chunk, at_rows_)});
-    exchange_->to_owners(tasks, rows_of(chunk), held_of(chunk), sweep.solves() ? sums : solutions, chunk->size(),
-                         tag_of_rows(*chunk));
+    const auto [sums, solutions] = sweep.sides(owned_at_rows(*chunk), owned_at_columns(*chunk));
+    exchange_->to_owners(tasks, rows_of(chunk), held(*chunk), sweep.solves() ? sums : solutions, tag_of_rows(*chunk));
     if (sweep.solves()) return;
     tasks.then([this, chunk, &sweep] {
       for (const TileRange k : leaves_.all()) {
@@ -303,24 +299,18 @@ class RightHandSides {
     return of(chunk, b_, rows_.begin(k.begin).value, rows_.extent_of(k), rows_.begin(k.end));
   }
 
-  // By rows: where pieces are, and their messages.
-  typename Rows::End held_of(const ChunkPointer& chunk) {
-    return {[this, chunk](const typename Rows::Piece& piece) {
-              return of(*chunk, b_, piece.begin.value - b_begin_, piece.rows, {rows_.n});
-            },
-            buffers_of(*chunk).held};
+  // By rows: where they are, and their messages, which come in the memory of the other side.
+  using End = typename Rows::End;
+  End held(const Chunk& chunk) { return {all_of(chunk, b_), buffers_.of_rows.held, buffers_of(chunk).held}; }
+  End owned_at_rows(const Chunk& chunk) const {
+    return {all_of(chunk, at_rows_), buffers_.of_rows.owned_at_rows, all_of(chunk, at_columns_).data()};
   }
-  auto at_rows_of(const ChunkPointer& chunk) const {
-    return [this, chunk](const typename Rows::Piece& piece) {
-      return of(*chunk, at_rows_, rows_.to_local(piece.begin).value, piece.rows, {rows_.n});
-    };
+  End owned_at_columns(const Chunk& chunk) const {
+    return {all_of(chunk, at_columns_), buffers_.of_rows.owned_at_columns, all_of(chunk, at_rows_).data()};
   }
-  auto at_columns_of(const ChunkPointer& chunk) const {
-    return [this, chunk](const typename Rows::Piece& piece) {
-      return of(*chunk, at_columns_, columns_.to_local(piece.begin).value, piece.rows, {rows_.n});
-    };
+  View all_of(const Chunk& chunk, const Place& place) const {
+    return of(chunk, place, 0, static_cast<std::int64_t>(place.all.extent(0)), {rows_.n});
   }
-  T* memory_of(const Chunk& chunk, const Place& place) const { return of(chunk, place, 0, 0, {rows_.n}).data(); }
   static std::shared_ptr<typename Rows::Messages> rows_of(const ChunkPointer& chunk) { return {chunk, &chunk->rows}; }
 
   /// Nothing, where both are the same memory.
@@ -390,7 +380,6 @@ class RightHandSides {
   Buffers buffers_;
   Transfers<Exec> transfers_;
   std::optional<Rows> exchange_;  // by rows
-  std::int64_t b_begin_;          // the first row of b here
   Place b_;                       // b, and in the end x; those below are the same where a rank has all rows
   Place at_rows_;                 // forward: sums; backward: solutions, and in the end x; at this rank's rows
   Place at_columns_;              // forward: solutions; backward: sums; at this rank's columns

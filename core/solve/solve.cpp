@@ -22,13 +22,14 @@ void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, 
   const ProcessGrid& grid = factor.grid();
   std::optional<Sweeps<T, Exec>> sweeps;
   const auto run = [&] {
-    const RowShards dealt_out = grid.size() > 1 ? shards : RowShards{};
+    const RowShards all_here;  // where one rank has all of b, in order
+    const RowShards& dealt_out = grid.size() > 1 || !shards.in_order() ? shards : all_here;
     std::optional<std::int64_t> held;
     if (dealt_out.by_rows()) held = dealt_out.rows(grid.rank());
     const std::vector<Sweep> order = sweeps_of(operation, grid, layout);
     if constexpr (!kernels::is_host<Exec>) {
       using OneDevice = SolveOnOneDevice<T, Exec>;
-      if (order.front().solves() && OneDevice::suits(layout, nrhs)) {
+      if (!held && order.front().solves() && OneDevice::suits(layout, nrhs)) {
         return buffers_in<OneDevice>(memory, layout, nrhs).run(exec, order, factor, b, nrhs);
       }
     }

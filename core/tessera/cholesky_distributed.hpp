@@ -131,11 +131,8 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
     agreement.same("memory space of exec", std::string(MemorySpace::name()));
     agreement.same("b", Tree<B>::describe(b));
   };
-  RowShards shards;
-  if constexpr (is_by_rows<B>) {
-    agree(*communicator, operation, describe_b);
-    shards = row_shards(*communicator, shape.n);
-  }
+  if constexpr (is_by_rows<B>) agree(*communicator, operation, describe_b);
+  const RowShards shards = shards_of(exec, *communicator, b);
   const std::int64_t n = shards.by_rows() ? shards.all() : shape.n;
   agree(*communicator, operation, [&](Agreement& agreement) {
     describe_b(agreement);
@@ -187,9 +184,10 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 /// Collective over `comm`; complete when it returns. A is factored in the memory of `exec`, which takes about n*n/2
 /// numbers over all ranks, and buffers (see memory_plan).
 ///
-/// `a` is one of three:
+/// `a` is one of four:
 /// - A rank-2 View of local rows x n, in any layout and memory space. Rank r's rows follow rank r-1's; ranks may hold
 ///   different numbers of rows, or none.
+/// - RowIds of such a View, whose rows may be any rows of A.
 /// - An operator with to_dense(exec, first_row, rows), which writes rows first_row, first_row + 1, ... of A into the
 ///   Kokkos::View<T**> `rows` in the memory of `exec`. Rank r of R is asked for rows r n / R to (r+1) n / R, both
 ///   rounded down, in chunks and in order. It must not communicate.
@@ -204,8 +202,8 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 /// @param comm an intra-communicator; Tessera works on a duplicate, which its first call makes
 /// @param a this rank's part of A; a View is not changed
 /// @param b a rank-1 View (n), a rank-2 View (n x nrhs), or a std::tuple, std::array or std::vector of Views of any
-///   rank, read one after the other in C order; the same on every rank. Or ByRows of a View of this rank's rows. It is
-///   not changed
+///   rank, read one after the other in C order; the same on every rank. Or ByRows of a View of this rank's rows, of any
+///   rows with ids. It is not changed
 /// @param options the same on every rank, but for options.progress
 /// @return x, the same bits on every rank or ByRows with each rank's rows, and what the call did; a Solution
 /// @pre what writes `a` and `b` is complete, or enqueued on an `exec` that can access them

@@ -33,6 +33,7 @@ struct MemoryPlanOptions {
   std::int64_t reserve = 0;             ///< as for ShardedMatrix
   Source source = Source::fill;         ///< where A comes from
   Triangle triangle = Triangle::lower;  ///< which triangle of the rows is read
+  bool row_ids = false;                 ///< whether rows, of A and in ByRows, have ids in another order than the ranks'
   GramOptions gram = {};                ///< options of a Gram
   /// Of a Gram, at most 2^40: the parameters for J J^H, the samples of all ranks for J^H J.
   std::int64_t depth = 0;

@@ -17,7 +17,7 @@ namespace tessera {
 /// chunks of a bounded size. Collective over the matrix's grid; complete when it returns. If to_dense throws, every
 /// rank throws (see errors.hpp), and the elements of `matrix` are undefined.
 /// @param exec runs the kernels, in the memory space of `matrix`
-/// @param a this rank's rows of A, a View or an operator as for cholesky_distributed; not changed
+/// @param a this rank's rows of A, a View, RowIds or an operator as for cholesky_distributed; not changed
 /// @param matrix what it holds is overwritten
 /// @param diag_shift must be finite in the scalar's precision
 /// @param triangle which triangle of A is read

@@ -34,6 +34,7 @@
 #include <tessera/options.hpp>
 #include <tessera/process_grid.hpp>
 #include <tessera/redistribute.hpp>
+#include <tessera/row_ids.hpp>
 #include <tessera/scalapack.hpp>
 #include <tessera/sharded_matrix.hpp>
 #include <tessera/version.hpp>

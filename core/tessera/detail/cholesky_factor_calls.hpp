@@ -1,6 +1,7 @@
 #pragma once
 
 #include <tessera/cholesky_factor.hpp>
+#include <tessera/detail/pytree.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -51,10 +52,9 @@ void CholeskyFactor<T, MemorySpace>::apply(detail::FactorOperation operation, co
       detail::throw_misuse("b", "must have n = " + std::to_string(n()) + " rows, got " + detail::describe(here));
     }
     detail::note_matrix(agreement, l_);
-    agreement.same("b", by_rows ? detail::describe_rows(here) : detail::describe(here));
+    agreement.same("b", by_rows ? detail::describe_rows(here, detail::has_ids<B>) : detail::describe(here));
   });
-  detail::RowShards shards;
-  if constexpr (by_rows) shards = detail::row_shards(grid().communicator(), here.extent[0]);
+  const detail::RowShards shards = detail::shards_of(exec, grid().communicator(), b, n());
 
   columns = detail::transposed(columns);
   T* work = nullptr;

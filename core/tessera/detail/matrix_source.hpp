@@ -2,13 +2,16 @@
 
 #include <tessera/detail/block_source.hpp>
 #include <tessera/detail/memory.hpp>
+#include <tessera/detail/row_shards.hpp>
 #include <tessera/options.hpp>
+#include <tessera/row_ids.hpp>
 #include <tessera/sharded_matrix.hpp>
 
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace tessera::detail {
 
@@ -43,8 +46,14 @@ void redistribute_rows(const Exec& exec, const BlockSource<T>& source,
                        ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
                        Memory<typename Exec::memory_space>& memory);
 
-/// How each kind of argument that may be A becomes tiles: an operator here, a View below, a Gram in gram.hpp. A further
-/// kind is a further specialisation, for an `A` that may be const.
+/// The same of rows with numbers, which are those of `shards`.
+template <class T, class Exec>
+void redistribute_numbered_rows(const Exec& exec, const BlockSource<T>& source, const RowShards& shards,
+                                ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
+                                Triangle triangle, Memory<typename Exec::memory_space>& memory);
+
+/// How each kind of argument that may be A becomes tiles: an operator here, a View and RowIds of one below, a Gram in
+/// gram.hpp. A further kind is a further specialisation, for an `A` that may be const.
 template <class A, class T, class Exec>
 struct MatrixSource {
   /// Checks `a` against n and puts what the ranks must agree on into `agreement`, within agree().
@@ -85,6 +94,33 @@ struct MatrixSource<A, T, Exec> {
     BlockSource<T> source;
     collectively(matrix.grid().communicator(), [&] { source = view_source<T>(exec, a); });
     redistribute_rows(exec, source, matrix, diag_shift, triangle, memory);
+  }
+};
+
+template <class A, class T, class Exec>
+requires is_row_ids<std::remove_cv_t<A>>
+struct MatrixSource<A, T, Exec> {
+  using Rows = decltype(A::rows);
+
+  static void describe(Agreement& agreement, A& a, std::int64_t n) {
+    agreement.same("a", std::string("RowIds"));
+    Agreement of_rows;
+    MatrixSource<const Rows, T, Exec>::describe(of_rows, a.rows, n);
+  }
+
+  static void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
+                      Triangle triangle, Memory<typename Exec::memory_space>& memory) {
+    const Communicator& communicator = matrix.grid().communicator();
+    BlockSource<T> source;
+    std::vector<std::int64_t> ids;
+    collectively(communicator, [&] {
+      source = view_source<T>(exec, a.rows);
+      ids = ids_on_host(exec, a.ids);
+    });
+    RowShards shards = row_shards(communicator, source.rows);
+    number_rows(communicator, shards, ids, matrix.n(), "a");
+    shards.in_order() ? redistribute_rows(exec, source, matrix, diag_shift, triangle, memory)
+                      : redistribute_numbered_rows(exec, source, shards, matrix, diag_shift, triangle, memory);
   }
 };
 

@@ -4,6 +4,7 @@
 #include <tessera/detail/row_shards.hpp>
 #include <tessera/detail/saturated.hpp>
 #include <tessera/detail/strided.hpp>
+#include <tessera/row_ids.hpp>
 #include <tessera/scalar.hpp>
 
 #include <Kokkos_Core.hpp>
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -52,21 +54,40 @@ struct Tree {
   static std::string describe(const B& b) { return detail::describe(strided(b)); }
 };
 
-template <class View>
-struct Tree<ByRows<View>> {
+template <class View, class Ids>
+struct Tree<ByRows<View, Ids>> {
   using Scalar = typename View::non_const_value_type;
-  using Solution = ByRows<SolutionView<View>>;
+  using Solution = ByRows<SolutionView<View>, Ids>;
 
   template <class Body>
-  static void for_each(const ByRows<View>& b, const Body& body) {
+  static void for_each(const ByRows<View, Ids>& b, const Body& body) {
     body(b.rows);
   }
   template <class Body>
-  static Solution map(const ByRows<View>& b, const Body& body) {
-    return {body(b.rows)};
+  static Solution map(const ByRows<View, Ids>& b, const Body& body) {
+    return {body(b.rows), b.ids};
   }
-  static std::string describe(const ByRows<View>& b) { return describe_rows(strided(b.rows)); }
+  static std::string describe(const ByRows<View, Ids>& b) {
+    return describe_rows(strided(b.rows), has_ids<ByRows<View, Ids>>);
+  }
 };
+
+/// Collective. Which rows of b each rank has, where b is by rows. Of a b whose length has been agreed on n is that;
+/// else it is what all ranks have together.
+template <class Exec, class B>
+RowShards shards_of(const Exec& exec, const Communicator& communicator, const B& b,
+                    std::optional<std::int64_t> n = std::nullopt) {
+  RowShards shards;
+  if constexpr (is_by_rows<B>) {
+    shards = row_shards(communicator, static_cast<std::int64_t>(b.rows.extent(0)));
+    if constexpr (has_ids<B>) {
+      std::vector<std::int64_t> ids;
+      collectively(communicator, [&] { ids = ids_on_host(exec, b.ids); });
+      number_rows(communicator, shards, ids, n.value_or(shards.all()), "b");
+    }
+  }
+  return shards;
+}
 
 /// Whether a tree may have such a part: ByRows is all of b.
 template <class Part>

@@ -114,6 +114,14 @@ void copy_to_host(const Exec& exec, const T* from, T* to, std::int64_t count) {
   exec.fence();
 }
 
+/// Numbers of the host's memory to that of `exec`, after all that `exec` has been given; complete when it returns.
+template <class Exec, class T>
+void copy_from_host(const Exec& exec, const T* from, T* to, std::int64_t count) {
+  Kokkos::deep_copy(exec, numbers_at<typename Exec::memory_space>(to, count),
+                    numbers_at<Kokkos::HostSpace>(from, count));
+  exec.fence();
+}
+
 template <class Exec, class Space>
 inline constexpr bool accessible = Kokkos::SpaceAccessibility<Exec, Space>::accessible;
 

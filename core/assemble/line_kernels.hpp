@@ -1,0 +1,107 @@
+#pragma once
+
+#include "kernels/backend.hpp"
+#include "tessera/detail/strided.hpp"
+#include "tessera/distribution.hpp"
+#include "tessera/matrix_view.hpp"
+#include "tessera/scalar.hpp"
+
+#include <Kokkos_Core.hpp>
+
+#include <cstdint>
+
+// The kernels for rows of the caller's A in any order.
+namespace tessera::detail {
+
+/// A row of the caller's A as far as one rank keeps it: in that rank's local matrix a row, which goes across its
+/// columns, or where A's upper triangle is read a column, which goes across its rows.
+struct Line {
+  std::int64_t row;     ///< in the caller's chunk
+  std::int64_t number;  ///< in A
+  LocalIndex local;     ///< in the local matrix
+  LocalIndex begin;  ///< the local indices that it goes across: to the end of its tile on the diagonal, or from there
+  LocalIndex end;
+  std::int64_t packed;  ///< where element 0 would be, if all elements of a message lie one after the other
+};
+
+/// Elements of lines in the caller's chunk: of the lower triangle of A + diag_shift I, and zeros above its diagonal.
+template <class T>
+struct CallersLines {
+  Strided<const T> rows;
+  bool upper;
+  RealOf<T> diag_shift;
+
+  KOKKOS_FUNCTION T operator()(const Line& line, LocalIndex, GlobalIndex across) const {
+    const std::int64_t j = across.value;
+    if (upper ? j < line.number : j > line.number) return T(0);
+    const T a = rows.data[line.row * rows.stride[0] + j * rows.stride[1]];
+    if (j == line.number) return T(real(a) + diag_shift);
+    return upper ? conj(a) : a;
+  }
+};
+
+/// Elements of lines in a message.
+template <class T>
+struct PackedLines {
+  T* data;
+
+  KOKKOS_FUNCTION T& at(const Line& line, LocalIndex k) const { return data[line.packed + k.value]; }
+  KOKKOS_FUNCTION T operator()(const Line& line, LocalIndex k, GlobalIndex) const { return at(line, k); }
+};
+
+/// Elements of lines in a slab that begins at some row and column of the local matrix.
+template <class T, class MemorySpace>
+struct SlabLines {
+  MatrixView<T, MemorySpace> a;
+  LocalIndex row_begin;
+  LocalIndex column_begin;
+  bool upper;
+
+  KOKKOS_FUNCTION T& at(const Line& line, LocalIndex k) const {
+    return upper ? a(k - row_begin, line.local - column_begin) : a(line.local - row_begin, k - column_begin);
+  }
+};
+
+/// to = from, for what some lines have of [begin, end). On a device a thread has a few elements of one line; on the
+/// host of many, which lie side by side in the cache.
+template <class From, class To, bool on_host>
+struct MoveLines {
+  static constexpr std::int64_t height = on_host ? 64 : 1;
+  static constexpr std::int64_t width = 16;
+
+  From from;
+  To to;
+  BlockCyclic across;
+  const Line* lines;  // in the order of their numbers
+  std::int64_t count;
+  LocalIndex begin;
+  LocalIndex end;
+
+  KOKKOS_FUNCTION std::int64_t blocks_down() const { return (count + height - 1) / height; }
+  std::int64_t blocks() const { return blocks_down() * ((end - begin + width - 1) / width); }
+
+  KOKKOS_FUNCTION void operator()(std::int64_t block) const {
+    const Line* const first = lines + block % blocks_down() * height;
+    const Line* const last = lines + (first + height < lines + count ? first + height - lines : count);
+    const LocalIndex k_begin = begin + block / blocks_down() * width;
+    const LocalIndex k_end = k_begin + width < end ? k_begin + width : end;
+    if (k_end <= first->begin || (last - 1)->end <= k_begin) return;
+    for (LocalIndex k = k_begin; k < k_end; ++k) {
+      const GlobalIndex j = across.to_global(k);
+      for (const Line* line = first; line != last; ++line) {
+        if (line->begin <= k && k < line->end) to.at(*line, k) = from(*line, k, j);
+      }
+    }
+  }
+};
+
+/// Enqueued on `exec`, in whose memory the lines are.
+template <class Exec, class From, class To>
+void move_lines(const char* label, const Exec& exec, const From& from, const To& to, const BlockCyclic& across,
+                const Line* lines, std::int64_t count, LocalIndex begin, LocalIndex end) {
+  if (count == 0 || !(begin < end)) return;
+  const MoveLines<From, To, kernels::is_host<Exec>> move{from, to, across, lines, count, begin, end};
+  Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, move.blocks()), move);
+}
+
+}  // namespace tessera::detail
