@@ -14,6 +14,7 @@ packages=(
 [ "${1:-}" != test ] || packages+=(
   libgtest-dev libscalapack-openmpi-dev scalapack-mpi-test python3-h5py python3-mpi4py python3-numpy
   mpich libmpich-dev doxygen pkg-config
+  libtrilinos-tpetra-dev libtrilinos-belos-dev libtrilinos-teuchos-dev  # the example trilinos
 )
 
 if ! command -v dpkg-query >/dev/null; then
