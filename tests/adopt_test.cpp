@@ -99,7 +99,9 @@ TYPED_TEST(AdoptTest, GridsOfEitherOrder) {
     for (const FactorOperation operation : factor_operations) {
       EXPECT_TRUE(same_bits(this->result(operation, l), this->result(operation, expected))) << operation;
     }
-    EXPECT_TRUE(same_bits(this->inverse_diagonal(l), this->inverse_diagonal(expected)));
+    const auto d = this->inverse_diagonal(l);
+    const auto expected_d = this->inverse_diagonal(expected);
+    for (std::int64_t i = 0; i < n; ++i) EXPECT_NEAR(d(i, 0), expected_d(i, 0), 4 * epsilon<T>());  // sums go by ranks
     const Shards shards = even_shards(n, this->ranks);
     const auto begin = shards[static_cast<std::size_t>(grid.rank())];
     const auto mine = Kokkos::make_pair(begin, shards[static_cast<std::size_t>(grid.rank()) + 1]);
