@@ -343,33 +343,30 @@ using ScalapackDoorMemoryTest = ScalapackDoorTest<double>;
 // Memory that does not suffice on one rank: ScaLAPACK does the work, or, if it is too late for that, INFO says so, on
 // all ranks alike; and the next call works.
 TEST_F(ScalapackDoorMemoryTest, AllocationsThatFail) {
-  using T = double;
-  const BlacsContext context(nearly_square(ranks), "Row-major");
+  const Dominant<double> f{9};
   for (const char uplo : {'L', 'U'}) {
     const Case c{.uplo = uplo, .n = 9};
-    auto a = matrix(context, c, Dominant<T>{c.n});
-    auto factor = a;
-    auto b = right_hand_sides(context, c);
-    auto x = b;
-    EXPECT_EQ(solve(door.posv, c, factor, x), 0);
+    const auto in_b = [&](std::int64_t i, std::int64_t j) { return i >= 0 && j >= 0 && i < c.n && j < c.nrhs; };
     int handed_on = 0;
     int lost = 0;
-    for (int number = 1;; ++number) {
-      auto again = a;
-      auto y = b;
+    for (int number = 1, failed = 1; failed != 0; number += ranks > 3 ? 5 : 1) {
+      const BlacsContext context(nearly_square(ranks), "Row-major");  // whose grid also needs memory
+      A a = matrix(context, c, f);
+      A x = right_hand_sides(context, c);
+      A expected = x;
       if (rank_in(comm) == ranks - 1) heap = {number, false, {}};
-      const int info = solve(door.posv, c, again, y);
-      int failed = heap.failed ? 1 : 0;
+      const int info = solve(door.posv, c, a, x);
+      failed = heap.failed ? 1 : 0;
       heap = {};
       MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, comm);
       if (info == 0) {
-        expect_close(y, x, [&](std::int64_t i, std::int64_t j) { return i >= 0 && j >= 0 && i < c.n && j < c.nrhs; });
+        EXPECT_EQ(solve(plain.potrs, c, a, expected), 0);
+        expect_close(x, expected, in_b);
         handed_on += failed;
       } else {
         EXPECT_EQ(info, -4);
         ++lost;
       }
-      if (failed == 0) break;
     }
     EXPECT_GT(handed_on, 0);
     EXPECT_GT(lost, 0);
