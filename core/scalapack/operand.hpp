@@ -24,8 +24,16 @@ class Operand {
   Operand(const ProcessGrid& grid, const Submatrix& part, bool is_lower, T* a)
       : part_(part),
         triangle_(is_lower ? Triangle::lower : Triangle::upper),
-        array_{grid, view_of(a, grid, part), part.row + part.rows, part.column + part.columns, part.row_block,
-               part.column_block, part.row_source, part.column_source, part.row, part.column} {}
+        array_{grid,
+               view_of(a, grid, part),
+               part.row + part.rows,
+               part.column + part.columns,
+               part.row_block,
+               part.column_block,
+               part.row_source,
+               part.column_source,
+               part.row,
+               part.column} {}
 
   /// Whether matrix() is the caller's array itself.
   bool is_in_place() const {

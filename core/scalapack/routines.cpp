@@ -26,7 +26,7 @@ template <class T, class Work>
 using Pocon = void(Char, Int, T*, Int, Int, Int, const detail::RealOf<T>*, detail::RealOf<T>*, T*, Int, Work*, Int,
                    int*, std::size_t);
 
-/// What ScaLAPACK calls arguments; where A is among them differs.
+/// Where the arrays are among the arguments; minus that is INFO, where one is lost.
 constexpr int a_of_potrf = 3;
 constexpr int a_of_potrs = 4;
 constexpr int b_of_potrs = 8;
@@ -118,22 +118,19 @@ void pocon(const char* routine, Pocon<T, Work>* behind, Char uplo, Int n, T* a, 
 }  // namespace
 }  // namespace tessera::scalapack
 
-#define TESSERA_FORTRAN(name) extern "C" __attribute__((visibility("default"))) void name
-
 // p?potrf and p?potri, p?potrs and p?posv have the same arguments.
-#define TESSERA_FACTOR(routine, name, T)                                                    \
-  TESSERA_FORTRAN(name##_)(Char uplo, Int n, T * a, Int ia, Int ja, Int desca, int* info) { \
-    routine<T>(#name, behind<Potrf<T>>(#name "_"), uplo, n, a, ia, ja, desca, info);        \
+#define TESSERA_FACTOR(routine, name, T)                                                  \
+  extern "C" void name##_(Char uplo, Int n, T* a, Int ia, Int ja, Int desca, int* info) { \
+    routine<T>(#name, behind<Potrf<T>>(#name "_"), uplo, n, a, ia, ja, desca, info);      \
   }
-#define TESSERA_SOLVE(routine, name, T)                                                                         \
-  TESSERA_FORTRAN(name##_)                                                                                      \
-  (Char uplo, Int n, Int nrhs, T * a, Int ia, Int ja, Int desca, T * b, Int ib, Int jb, Int descb, int* info) { \
-    routine<T>(#name, behind<Potrs<T>>(#name "_"), uplo, n, nrhs, a, ia, ja, desca, b, ib, jb, descb, info);    \
+#define TESSERA_SOLVE(routine, name, T)                                                                      \
+  extern "C" void name##_(Char uplo, Int n, Int nrhs, T* a, Int ia, Int ja, Int desca, T* b, Int ib, Int jb, \
+                          Int descb, int* info) {                                                            \
+    routine<T>(#name, behind<Potrs<T>>(#name "_"), uplo, n, nrhs, a, ia, ja, desca, b, ib, jb, descb, info); \
   }
 #define TESSERA_CONDITION(name, T, Work)                                                                           \
-  TESSERA_FORTRAN(name##_)                                                                                         \
-  (Char uplo, Int n, T * a, Int ia, Int ja, Int desca, const detail::RealOf<T>* anorm, detail::RealOf<T>* rcond,   \
-   T* work, Int lwork, Work* more, Int lmore, int* info) {                                                         \
+  extern "C" void name##_(Char uplo, Int n, T* a, Int ia, Int ja, Int desca, const detail::RealOf<T>* anorm,       \
+                          detail::RealOf<T>* rcond, T* work, Int lwork, Work* more, Int lmore, int* info) {        \
     pocon<T, Work>(#name, behind<Pocon<T, Work>>(#name "_"), uplo, n, a, ia, ja, desca, anorm, rcond, work, lwork, \
                    more, lmore, info);                                                                             \
   }
