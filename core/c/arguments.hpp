@@ -203,7 +203,7 @@ struct Tree<c::RightHandSides<T, by_rows>> {
   }
   static std::string describe(const Solution& b) {
     const auto s = strided(view_of(b));
-    return by_rows ? describe_rows(s) : detail::describe(s);
+    return by_rows ? describe_rows(s, false) : detail::describe(s);
   }
 };
 

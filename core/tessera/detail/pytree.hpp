@@ -79,7 +79,7 @@ RowShards shards_of(const Exec& exec, const Communicator& communicator, const B&
                     std::optional<std::int64_t> n = std::nullopt) {
   RowShards shards;
   if constexpr (is_by_rows<B>) {
-    shards = row_shards(communicator, static_cast<std::int64_t>(b.rows.extent(0)));
+    shards = row_shards(communicator, strided(view_of(b)).extent[0]);
     if constexpr (has_ids<B>) {
       std::vector<std::int64_t> ids;
       collectively(communicator, [&] { ids = ids_on_host(exec, b.ids); });
