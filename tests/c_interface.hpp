@@ -99,14 +99,15 @@ std::int64_t solve(MPI_Comm comm, A& a, const B& b, const CholeskyOptions& given
   tessera_info_init(&info, sizeof info);
   const tessera_options chosen = options(given);
   const tessera_array x = array(b);
+  tessera_status status = TESSERA_OK;
   if constexpr (Kokkos::is_view<A>::value) {
     const tessera_array rows = array(a);
-    require(tessera_cholesky_distributed(MPI_Comm_c2f(comm), &rows, &x, &chosen, &info), info.leading_minor);
+    status = tessera_cholesky_distributed(MPI_Comm_c2f(comm), &rows, &x, &chosen, &info);
   } else {
     const tessera_operator on_request{to_dense<T, A>, &a, x.scalar};
-    require(tessera_cholesky_distributed_operator(MPI_Comm_c2f(comm), &on_request, &x, &chosen, &info),
-            info.leading_minor);
+    status = tessera_cholesky_distributed_operator(MPI_Comm_c2f(comm), &on_request, &x, &chosen, &info);
   }
+  require(status, info.leading_minor);
   return info.leading_minor;
 }
 
