@@ -29,9 +29,9 @@ EXACT = -25.4909896863648  # -2 / sin(pi / 40)
 CASES = {
     "NTK, real": (float, dict(use_ntk=True, on_the_fly=False), 1.0),
     "NTK on the fly, real": (float, dict(use_ntk=True, on_the_fly=True), 0.2),
-    "QGT, real": (float, dict(use_ntk=False), 0.2),
+    "QGT, real": (float, dict(use_ntk=False, on_the_fly=False), 0.2),
     "NTK, complex": (complex, dict(use_ntk=True, on_the_fly=False), 0.2),
-    "QGT, complex": (complex, dict(use_ntk=False), 0.2),
+    "QGT, complex": (complex, dict(use_ntk=False, on_the_fly=False), 0.2),
 }
 
 
