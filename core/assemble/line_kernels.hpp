@@ -31,12 +31,22 @@ struct CallersLines {
   bool upper;
   RealOf<T> diag_shift;
 
-  KOKKOS_FUNCTION T operator()(const Line& line, LocalIndex, GlobalIndex across) const {
-    const std::int64_t j = across.value;
-    if (upper ? j < line.number : j > line.number) return T(0);
-    const T a = rows.data[line.row * rows.stride[0] + j * rows.stride[1]];
-    if (j == line.number) return T(real(a) + diag_shift);
-    return upper ? conj(a) : a;
+  /// to[c * stride] = element k + c, which is beside row or column j + c of A.
+  KOKKOS_FUNCTION void copy(const Line& line, LocalIndex, GlobalIndex j, std::int64_t count, T* to,
+                            std::int64_t stride) const {
+    const T* const a = rows.data + line.row * rows.stride[0] + j.value * rows.stride[1];
+    const std::int64_t to_diagonal = line.number - j.value;
+    const bool meets_diagonal = upper ? to_diagonal >= 0 : to_diagonal < count;
+    for (std::int64_t c = 0; c < count; ++c) {
+      const T* const element = a + c * rows.stride[1];
+      if (meets_diagonal && (upper ? c < to_diagonal : c > to_diagonal)) {
+        to[c * stride] = T(0);
+      } else if (meets_diagonal && c == to_diagonal) {
+        to[c * stride] = T(real(*element) + diag_shift);
+      } else {
+        to[c * stride] = upper ? conj(*element) : *element;
+      }
+    }
   }
 };
 
@@ -45,8 +55,13 @@ template <class T>
 struct PackedLines {
   T* data;
 
-  KOKKOS_FUNCTION T& at(const Line& line, LocalIndex k) const { return data[line.packed + k.value]; }
-  KOKKOS_FUNCTION T operator()(const Line& line, LocalIndex k, GlobalIndex) const { return at(line, k); }
+  KOKKOS_FUNCTION T* at(const Line& line, LocalIndex k) const { return data + (line.packed + k.value); }
+  KOKKOS_FUNCTION std::int64_t stride() const { return 1; }
+  KOKKOS_FUNCTION void copy(const Line& line, LocalIndex k, GlobalIndex, std::int64_t count, T* to,
+                            std::int64_t stride) const {
+    const T* const from = at(line, k);
+    for (std::int64_t c = 0; c < count; ++c) to[c * stride] = from[c];
+  }
 };
 
 /// Elements of lines in a slab that begins at some row and column of the local matrix.
@@ -57,9 +72,10 @@ struct SlabLines {
   LocalIndex column_begin;
   bool upper;
 
-  KOKKOS_FUNCTION T& at(const Line& line, LocalIndex k) const {
-    return upper ? a(k - row_begin, line.local - column_begin) : a(line.local - row_begin, k - column_begin);
+  KOKKOS_FUNCTION T* at(const Line& line, LocalIndex k) const {
+    return upper ? &a(k - row_begin, line.local - column_begin) : &a(line.local - row_begin, k - column_begin);
   }
+  KOKKOS_FUNCTION std::int64_t stride() const { return upper ? 1 : static_cast<std::int64_t>(a.stride(1)); }
 };
 
 /// to = from, for what some lines have of [begin, end). On a device a thread has a few elements of one line; on the
@@ -81,16 +97,22 @@ struct MoveLines {
   std::int64_t blocks() const { return blocks_down() * ((end - begin + width - 1) / width); }
 
   KOKKOS_FUNCTION void operator()(std::int64_t block) const {
-    const Line* const first = lines + block % blocks_down() * height;
-    const Line* const last = lines + (first + height < lines + count ? first + height - lines : count);
-    const LocalIndex k_begin = begin + block / blocks_down() * width;
-    const LocalIndex k_end = k_begin + width < end ? k_begin + width : end;
-    if (k_end <= first->begin || (last - 1)->end <= k_begin) return;
-    for (LocalIndex k = k_begin; k < k_end; ++k) {
+    const std::int64_t first = block % blocks_down() * height;
+    const std::int64_t last = first + height < count ? first + height : count;
+    LocalIndex k = begin + block / blocks_down() * width;
+    const LocalIndex k_end = k + width < end ? k + width : end;
+    if (k_end <= lines[first].begin || lines[last - 1].end <= k) return;
+    while (k < k_end) {  // consecutive indices of A
+      const std::int64_t rest = across.tile - k.value % across.tile;
+      const LocalIndex next = k + rest < k_end ? k + rest : k_end;
       const GlobalIndex j = across.to_global(k);
-      for (const Line* line = first; line != last; ++line) {
-        if (line->begin <= k && k < line->end) to.at(*line, k) = from(*line, k, j);
+      for (std::int64_t i = first; i < last; ++i) {
+        const Line& line = lines[i];
+        const LocalIndex from_k = line.begin < k ? k : line.begin;
+        const LocalIndex to_k = next < line.end ? next : line.end;
+        if (from_k < to_k) from.copy(line, from_k, j + (from_k - k), to_k - from_k, to.at(line, from_k), to.stride());
       }
+      k = next;
     }
   }
 };

@@ -17,9 +17,11 @@ namespace tessera {
 /// none. Columns are not renumbered: column j of `rows` is column j of A. So a Tpetra::MultiVector has a dense matrix,
 /// whatever its map; without the numbers, rows would be taken in the order of the ranks.
 ///
-/// Where the ids are those of the ranks' order, 0, 1, 2, ..., nothing else happens than without them. Otherwise every
-/// rank holds all of them for the time of the call, n integers in host memory, and rows travel as quickly as they do in
-/// order, save for memory that is read and written in shorter pieces.
+/// Where the ids are those of the ranks' order, 0, 1, 2, ..., all is as without them. Otherwise every rank holds all
+/// ids for the time of the call, n integers of the host's memory, and taking A in copies shorter pieces.
+///
+/// Every rank throws std::invalid_argument, which names the rank and the value, for ids that are no permutation of
+/// 0..n-1 on all ranks together, or not as many as rows.
 /// @tparam Rows a rank-2 View of local rows x n, in any layout and memory space
 /// @tparam Ids a rank-1 View of integers, as many as rows, in the host's memory or contiguous in another one
 template <class Rows, class Ids>

@@ -11,5 +11,6 @@ extern double samples;
 extern tessera::ProcessGrid grid;
 extern Kokkos::View<double**> a_rows, b_rows, jacobian;
 extern Kokkos::View<double*> b, gradient, previous_dx;
+extern Kokkos::View<long long*> ids;
 
 KOKKOS_INLINE_FUNCTION double kernel(std::int64_t i, std::int64_t j) { return i == j ? 2. : 0.; }

@@ -116,7 +116,7 @@ bool solve_on(const Comm& comm, Global n, Deal deal, int most_iterations) {
   const Factor factor(MPI_COMM_WORLD, a, 9 * nugget);
   const Iterated preconditioned = iterate(matrix, b, &factor);
 
-  const bool good = direct < 1e-10 && plain.residual < 1e-8 && preconditioned.residual < 1e-8 &&
+  const bool good = direct < 1e-9 && plain.residual < 1e-8 && preconditioned.residual < 1e-8 &&
                     preconditioned.iterations <= most_iterations && 2 * preconditioned.iterations < plain.iterations;
   if (comm->getRank() == 0) {
     std::printf("%-20s residual %.1e, CG %d iterations (%.1e), preconditioned %d (%.1e)  %s\n",
