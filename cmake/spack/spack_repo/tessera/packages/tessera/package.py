@@ -20,6 +20,8 @@ class Tessera(CMakePackage, CudaPackage):
 
     variant("shared", default=True, description="Build a shared library")
     variant("programs", default=False, description="Build tessera-solve and tessera-compare")
+    variant("python", default=False, description="Install the Python module")
+    variant("scalapack", default=False, description="Build the library that takes ScaLAPACK's place")
 
     depends_on("cxx", type="build")
     depends_on("cmake@3.24:", type="build")
@@ -28,8 +30,15 @@ class Tessera(CMakePackage, CudaPackage):
     depends_on("kokkos@3.4:5 +serial")
     depends_on("kokkos-kernels@3.4:5 +blas")
 
-    with when("+shared"):
-        depends_on("kokkos+pic")
+    for shared in ("shared", "python", "scalapack"):
+        depends_on("kokkos+shared+pic", when=f"+{shared}")
+        depends_on("kokkos-kernels+shared", when=f"+{shared}")
+    depends_on("scalapack", when="+scalapack")
+
+    with when("+python"):
+        extends("python")
+        depends_on("py-numpy", type="run")
+        depends_on("py-mpi4py", type="run")
 
     with when("+programs"):
         depends_on("c", type="build")
@@ -49,8 +58,12 @@ class Tessera(CMakePackage, CudaPackage):
         args = [
             self.define("TESSERA_BUILD_TESTS", False),
             self.define_from_variant("TESSERA_BUILD_PERF", "programs"),
+            self.define_from_variant("TESSERA_BUILD_PYTHON", "python"),
+            self.define_from_variant("TESSERA_BUILD_SCALAPACK", "scalapack"),
             self.define_from_variant("BUILD_SHARED_LIBS", "shared"),
         ]
+        if self.spec.satisfies("+python"):
+            args.append(self.define("TESSERA_PYTHON_DIR", python_platlib))
         if self.spec.satisfies("+cuda"):
             args.append(self.define("CMAKE_CXX_COMPILER", self["kokkos"].kokkos_cxx))
         return args
