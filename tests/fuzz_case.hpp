@@ -73,7 +73,8 @@ struct FuzzCase {
   std::int64_t tile;
   std::int64_t slab;  ///< of the pieces
   GridShape grid;
-  Shards shards = {};  ///< of the rows of A, or of the samples of J
+  Shards shards = {};      ///< of the rows of A, or of the samples of J
+  bool any_order = false;  ///< whether rows come in another order, with their numbers; of rows_right
   Triangle triangle = Triangle::lower;
   RightHandSides b;
   std::int64_t nrhs = 1;
@@ -148,6 +149,7 @@ inline FuzzCase::FuzzCase(std::uint64_t case_seed, int number_of_ranks) : seed(c
   }
   order = random.enumerator(GridOrder::column_major);
   adopted = appended == 0 && random.once_in(2);
+  if (way == Way::rows_right) any_order = random.once_in(2);
 }
 
 /// alpha J J^H + shift I is well-conditioned, as the shift is of the size of the product.
@@ -206,6 +208,7 @@ inline std::ostream& operator<<(std::ostream& out, const FuzzCase& c) {
   if (c.pieces) out << ", slab " << c.slab << (c.order == GridOrder::row_major ? ", by rows" : ", by columns");
   if (c.pieces && c.adopted) out << ", adopted";
   if (c.appended > 0) out << ", the last " << c.appended << " appended by " << c.at_once;
+  if (c.any_order) out << ", in any order";
   out << ", grid " << c.grid.rows << " x " << c.grid.cols << ", shards";
   for (const std::int64_t begin : c.shards) out << " " << begin;
   if (c.is_gram()) {

@@ -7,6 +7,7 @@
 #include "operators.hpp"
 #include "own_communicator.hpp"
 #include "poison.hpp"
+#include "row_numbers.hpp"
 
 #include <charconv>
 #include <cstdlib>
@@ -74,10 +75,20 @@ class Fuzz {
 
   template <Way way, class Layout>
   void with_rows() const {
+    if constexpr (way == Way::rows_right) {
+      if (c_.any_order) return with_row_ids();
+    }
     const auto a = shard<Layout>(c_.n, passed_);
     const auto before = a.all();
     run<way>(a.view);
     EXPECT_TRUE(same_bits(a.all(), before)) << "a was changed";
+  }
+
+  void with_row_ids() const {
+    const RowNumbers numbers = dealt(shuffled(c_.n, c_.seed), c_.shards);
+    const auto a = make_row_ids<Kokkos::View<T**, Kokkos::LayoutRight, Space>>(numbers[static_cast<std::size_t>(rank_)],
+                                                                               c_.n, passed_, c_.triangle);
+    run<Way::rows_right>(a);
   }
 
   template <Way way, class A>

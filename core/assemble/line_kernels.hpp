@@ -98,23 +98,26 @@ struct MoveLines {
 
   KOKKOS_FUNCTION void operator()(std::int64_t block) const {
     const std::int64_t first = block % blocks_down() * height;
-    const std::int64_t last = first + height < count ? first + height : count;
-    LocalIndex k = begin + block / blocks_down() * width;
-    const LocalIndex k_end = k + width < end ? k + width : end;
-    if (k_end <= lines[first].begin || lines[last - 1].end <= k) return;
+    const std::int64_t last = smaller(first + height, count);
+    std::int64_t k = begin.value + block / blocks_down() * width;
+    const std::int64_t k_end = smaller(k + width, end.value);
+    if (k_end <= lines[first].begin.value || lines[last - 1].end.value <= k) return;
     while (k < k_end) {  // consecutive indices of A
-      const std::int64_t rest = across.tile - k.value % across.tile;
-      const LocalIndex next = k + rest < k_end ? k + rest : k_end;
-      const GlobalIndex j = across.to_global(k);
+      const std::int64_t next = smaller(k + across.tile - k % across.tile, k_end);
+      const GlobalIndex j = across.to_global(LocalIndex{k});
       for (std::int64_t i = first; i < last; ++i) {
         const Line& line = lines[i];
-        const LocalIndex from_k = line.begin < k ? k : line.begin;
-        const LocalIndex to_k = next < line.end ? next : line.end;
-        if (from_k < to_k) from.copy(line, from_k, j + (from_k - k), to_k - from_k, to.at(line, from_k), to.stride());
+        const std::int64_t skipped = line.begin.value > k ? line.begin.value - k : 0;
+        const std::int64_t size = smaller(next, line.end.value) - k - skipped;
+        const LocalIndex at{k + skipped};
+        if (size > 0) from.copy(line, at, j + skipped, size, to.at(line, at), to.stride());
       }
       k = next;
     }
   }
+
+ private:
+  KOKKOS_FUNCTION static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 };
 
 /// Enqueued on `exec`, in whose memory the lines are.
