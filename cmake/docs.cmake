@@ -22,6 +22,7 @@ set(DOXYGEN_TOC_INCLUDE_HEADINGS 2)
 set(DOXYGEN_SHOW_INCLUDE_FILES NO)
 set(DOXYGEN_HAVE_DOT NO)
 set(DOXYGEN_WARN_AS_ERROR FAIL_ON_WARNINGS)
+file(GLOB examples CONFIGURE_DEPENDS tests/examples/*/README.md)
 doxygen_add_docs(docs
   README.md
   core/tessera
@@ -30,8 +31,7 @@ doxygen_add_docs(docs
   perf/README.md
   tests/README.md
   tests/faults.md
-  tests/examples/gaussian_process/README.md
-  tests/examples/natural_gradient/README.md
+  ${examples}
   cmake/CHANGELOG.md
   cmake/CONTRIBUTING.md
   WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
