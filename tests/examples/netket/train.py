@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains NetKet's VMC_SR with Tessera's solver and with NetKet's own, from the same seed, and compares each step.
 
-Fails if an update or an energy of a step differs by more than 1e-8, relative, or if the samples of a step differ at all.
+Fails if an update or an energy of a step differs by more than 1e-8, relative, or if its samples differ at all.
 Under mpirun each process has its share of the samples, and of the rows of the matrix.
 """
 
