@@ -25,7 +25,8 @@ def cholesky_distributed(A, b, *, local_tile_size=None, process_grid=None, x0=No
     Takes the place of :func:`netket.optimizer.solver.cholesky_distributed`, with the same signature::
 
         solver = tessera.netket.cholesky_distributed(local_tile_size=512)
-        driver = nk.driver.VMC_SR(hamiltonian, optimizer, variational_state=state, linear_solver=solver, diag_shift=0.01)
+        driver = nk.driver.VMC_SR(hamiltonian, optimizer, variational_state=state, diag_shift=0.01,
+                                  linear_solver=solver)
 
     Works inside and outside of `jax.jit`, on CPU and on CUDA, and needs no jaxmg; any size of A, in any number of
     processes. A keeps its memory and is not changed; it is best sharded with P("S", None), over a mesh with its devices
