@@ -1,8 +1,8 @@
+#include "armed.hpp"
 #include "c_interface.hpp"
 #include "callers_array.hpp"
 #include "calls.hpp"
 #include "environment.hpp"
-#include "failing.hpp"
 #include "jacobians.hpp"
 #include "operators.hpp"
 #include "row_numbers.hpp"
@@ -25,49 +25,7 @@
 namespace tessera::testing {
 namespace {
 
-Failing view;
-Failing kernel;
-
 using Exec = Kokkos::DefaultExecutionSpace;
-
-void on_allocation(Kokkos_Profiling_SpaceHandle, const char* label, const void*, std::uint64_t) {
-  if (!std::string_view(label).starts_with("tessera::") || !view.now()) return;
-  view.label = label;
-  throw std::bad_alloc();
-}
-
-/// Not a std::bad_alloc: Kokkos throws a std::runtime_error where a device has an error.
-void on_kernel(const char* label, std::uint32_t, std::uint64_t*) {
-  if (!std::string_view(label).starts_with("tessera::") || !kernel.now()) return;
-  kernel.label = label;
-  throw std::runtime_error("this kernel has an error");
-}
-
-/// What fails while it lives.
-class Armed {
- public:
-  Armed(Failing& what, int number) : what_(what) {
-    what_.failed = false;
-    what_.label.clear();
-    what_.label.reserve(200);
-    // With tools Kokkos allocates in destructors, too, and ends the program where that fails.
-    if (&what_ != &heap) {
-      Kokkos::Tools::Experimental::set_allocate_data_callback(on_allocation);
-      Kokkos::Tools::Experimental::set_begin_parallel_for_callback(on_kernel);
-    }
-    what_.left = number;
-  }
-  ~Armed() {
-    what_.left = 0;
-    Kokkos::Tools::Experimental::set_allocate_data_callback(nullptr);
-    Kokkos::Tools::Experimental::set_begin_parallel_for_callback(nullptr);
-  }
-  Armed(const Armed&) = delete;
-  Armed& operator=(const Armed&) = delete;
-
- private:
-  Failing& what_;
-};
 
 /// Whether Kokkos frees a View without taking from the heap. Its version 5 does not.
 bool frees_without_heap() {

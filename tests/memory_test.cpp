@@ -5,13 +5,12 @@
 #include "jacobians.hpp"
 #include "operators.hpp"
 #include "row_numbers.hpp"
+#include "watch.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <map>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -19,58 +18,7 @@
 namespace tessera::testing {
 namespace {
 
-namespace tools = Kokkos::Tools::Experimental;
 using Exec = Kokkos::DefaultExecutionSpace;
-
-/// Tessera's allocations in the memory of Exec while it lives, as Kokkos's tools see them.
-class Watch {
- public:
-  Watch() {
-    watching() = this;
-    tools::set_allocate_data_callback(
-        [](Kokkos_Profiling_SpaceHandle space, const char* label, const void* data, std::uint64_t bytes) {
-          // a device's messages may be staged in the host's memory
-          const bool counts = std::string(space.name) == Exec::memory_space::name();
-          if (counts && std::string(label).starts_with("tessera::")) watching()->allocated(label, data, bytes);
-        });
-    tools::set_deallocate_data_callback(
-        [](Kokkos_Profiling_SpaceHandle, const char*, const void* data, std::uint64_t) { watching()->freed(data); });
-  }
-  ~Watch() {
-    tools::set_allocate_data_callback(nullptr);
-    tools::set_deallocate_data_callback(nullptr);
-  }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-
-  std::int64_t now() const { return now_; }
-  std::int64_t peak() const { return peak_; }
-  /// The labels of what has been allocated since the last time.
-  std::vector<std::string> labels() { return std::exchange(labels_, {}); }
-
- private:
-  static Watch*& watching() {
-    static Watch* watch = nullptr;
-    return watch;
-  }
-  void allocated(const std::string& label, const void* data, std::uint64_t bytes) {
-    labels_.push_back(label);
-    sizes_[data] = static_cast<std::int64_t>(bytes);
-    now_ += sizes_[data];
-    peak_ = std::max(peak_, now_);
-  }
-  void freed(const void* data) {
-    const auto found = sizes_.find(data);
-    if (found == sizes_.end()) return;
-    now_ -= found->second;
-    sizes_.erase(found);
-  }
-
-  std::map<const void*, std::int64_t> sizes_;
-  std::vector<std::string> labels_;
-  std::int64_t now_ = 0;
-  std::int64_t peak_ = 0;
-};
 
 template <class T>
 struct MemoryTest : ::testing::Test {

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "failing.hpp"
+
+#include <Kokkos_Core.hpp>
+
+#include <cstdint>
+#include <new>
+#include <stdexcept>
+#include <string_view>
+
+// What fails by way of Kokkos's tools.
+namespace tessera::testing {
+
+inline Failing view;    ///< allocations of Views
+inline Failing kernel;  ///< launches
+
+inline void on_allocation(Kokkos_Profiling_SpaceHandle, const char* label, const void*, std::uint64_t) {
+  if (!std::string_view(label).starts_with("tessera::") || !view.now()) return;
+  view.label = label;
+  throw std::bad_alloc();
+}
+
+/// Not a std::bad_alloc: Kokkos throws a std::runtime_error where a device has an error.
+inline void on_kernel(const char* label, std::uint32_t, std::uint64_t*) {
+  if (!std::string_view(label).starts_with("tessera::") || !kernel.now()) return;
+  kernel.label = label;
+  throw std::runtime_error("this kernel has an error");
+}
+
+/// What fails while it lives.
+class Armed {
+ public:
+  Armed(Failing& what, int number) : what_(what) {
+    what_.failed = false;
+    what_.label.clear();
+    what_.label.reserve(200);
+    // With tools Kokkos allocates in destructors, too, and ends the program where that fails.
+    if (&what_ != &heap) {
+      Kokkos::Tools::Experimental::set_allocate_data_callback(on_allocation);
+      Kokkos::Tools::Experimental::set_begin_parallel_for_callback(on_kernel);
+    }
+    what_.left = number;
+  }
+  ~Armed() {
+    what_.left = 0;
+    Kokkos::Tools::Experimental::set_allocate_data_callback(nullptr);
+    Kokkos::Tools::Experimental::set_begin_parallel_for_callback(nullptr);
+  }
+  Armed(const Armed&) = delete;
+  Armed& operator=(const Armed&) = delete;
+
+ private:
+  Failing& what_;
+};
+
+}  // namespace tessera::testing
