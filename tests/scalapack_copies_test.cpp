@@ -2,8 +2,6 @@
 #include "failing_messages.hpp"
 #include "misuse.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
