@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Finds what Tessera is linked with, whatever Kokkos the application already has, and mends what some packages get
 # wrong. The build and the installed package both come here, so that they agree. Afterwards there are
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: bootstrap.sh [test]
 #
 # Installs the Debian packages that building Tessera needs and that are missing; with `test`, those of the tests too.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # The target `docs`: the installed headers and the pages, by Doxygen, as HTML in docs/html of the build directory. What
 # is public and not documented is an error there.
 

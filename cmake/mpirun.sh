@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: mpirun.sh RANKS PROGRAM [ARGUMENT...]
 #
 # Runs a program on this machine, as any user and on any number of ranks, the cores shared out among them. MPIEXEC names

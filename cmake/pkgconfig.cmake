@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # tessera.pc, for builds without CMake: what CMake's targets say, as flags. Not by Requires, as neither Kokkos nor every
 # MPI has a file for pkg-config: they are those that Tessera was built with. Programs use Kokkos and MPI themselves, and
 # so get them without --static, too.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: quickstart.sh [ARGUMENT of tessera-solve...]
 #
 # From a bare Debian 12 to a solved system: installs what is missing, builds, and runs tessera-solve on up to 4 ranks.

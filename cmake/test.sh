@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: test.sh [ARGUMENT of ctest...]
 #
 # Installs what is missing, builds everything and runs all tests; then, on fewer ranks, those that reach the most of the

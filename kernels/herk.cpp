@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/blas.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"

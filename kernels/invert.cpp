@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/invert.hpp"
 
 #include "kernels/backend.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/backend.hpp"
 #include "kernels/blas.hpp"
 #include "kernels/compat.hpp"

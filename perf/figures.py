@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Writes the figures of the pages from perf/results, or checks that the pages say what the JSON files say.
 
 Usage: figures.py [--check]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the pages show of perf/results: each function here makes what stands between <!-- figures: NAME --> comments."""
 
 import re

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/hdf5_file.hpp"
 
 #include "perf/program.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/machine.hpp"
 
 #include <dlfcn.h>

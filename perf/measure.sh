@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: [N=8000] [REPETITIONS=3] bash perf/measure.sh [OUT_DIR]
 #
 # What perf/README.md shows of two CPU cores, anew: builds, measures Tessera beside LAPACK and ScaLAPACK on 1 and 2

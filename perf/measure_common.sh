@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash disable=SC2164
 # Sourced by perf/measure*.sh with their arguments. From here on they are at the top of the repository, $out is where
 # the JSON goes, and the programs know their commit.

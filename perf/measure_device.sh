@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: [REPETITIONS=3] [LARGEST=65536] [BUILD=build/cuda] bash perf/measure_device.sh [OUT_DIR]
 #
 # What perf/README.md shows of GPUs, anew, on as many as this machine has (one rank each): Tessera beside cuSOLVER and

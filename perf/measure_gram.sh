@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: [N=4000] [P=20000] [REPETITIONS=3] bash perf/measure_gram.sh [OUT_DIR]
 #
 # What a natural-gradient step costs: A = J J^T / P + I from N samples of P parameters, and one solve. Tessera beside

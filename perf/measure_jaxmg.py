@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """jaxmg.potrs beside Tessera, on all GPUs of this machine or on some: seconds of a whole call, from rows to x.
 
 Needs `pip install "jaxmg[cuda13]"` (1.4 or newer; [cuda12] with CUDA 12) and, for Tessera's side, a build of the preset

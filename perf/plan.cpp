@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/plan.hpp"
 
 #include "perf/print.hpp"

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Draws what tessera-solve --timeline and tessera-compare --json have written, as PNG."""
 
 import argparse

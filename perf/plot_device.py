@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Draws what tessera-compare-device --json and --timeline have written, as PNG."""
 
 import math

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/program.hpp"
 
 #include <tessera/errors.hpp>

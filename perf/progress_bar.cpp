@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/progress_bar.hpp"
 
 #include <fcntl.h>

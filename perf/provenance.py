@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How a figure came about, for the JSON files that Python writes: the same fields as perf/provenance.hpp."""
 
 import datetime

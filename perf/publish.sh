@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: publish.sh [DIR] [BUILD]
 #
 # Draws the plots of the JSON files in DIR, or perf/results, into DIR, and of the timelines in BUILD where there are any.

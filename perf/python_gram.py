@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """One step of a natural gradient as a Python user writes it, timed: with numpy and scipy, or with jax.
 
 With --beside a run of tessera-compare --parameters (--repetitions 1) follows each repetition; its contenders are put

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The JSON files of perf/results, and what the pages take from them."""
 
 import json

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/solve_files.hpp"
 
 #include "perf/file_matrix.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // tessera-solve: fits a Gaussian process to scattered points, or solves A x = b in HDF5 files, and says how fast and
 // how accurately.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Calls before MPI and Kokkos are there and after they have gone, and objects that are still there then.
 // Usage: after_finalize mpi|kokkos: which of them goes first. Exits with the number of faults on this rank.
 

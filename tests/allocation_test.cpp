@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "armed.hpp"
 #include "c_interface.hpp"
 #include "callers_array.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "factor_error.hpp"
 #include "failing_messages.hpp"
 #include "jacobians.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "factor_operations.hpp"
 #include "failing_messages.hpp"
 #include "jacobians.hpp"

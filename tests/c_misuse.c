@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 // The C interface with wrong arguments, on all ranks and on each alone; and what it does on one.
 
 #include "c_test.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 // The systems that c_test solves.
 
 #include "c_test.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 // The C interface from a program in C: results, failures and misuse. Exits with 1 if anything is wrong on any rank.
 
 #include "c_test.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef TESSERA_TESTS_C_TEST_H
 #define TESSERA_TESTS_C_TEST_H
 

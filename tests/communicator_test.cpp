@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "calls.hpp"
 #include "failing_messages.hpp"
 #include "kernels/backend.hpp"

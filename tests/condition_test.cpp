@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "failing_messages.hpp"
 #include "lapack.hpp"
 #include "measured.hpp"

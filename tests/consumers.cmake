@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Projects that use Tessera, built and run: those that the pages show, as an installed package and as a subdirectory.
 
 set(prefix "${CMAKE_CURRENT_BINARY_DIR}/prefix")

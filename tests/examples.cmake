@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # The examples: projects of their own over the installed package, built and run.
 
 set(warnings "-Wall -Wextra")

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "environment.hpp"
 #include "fuzz_case.hpp"
 #include "fuzz_data.hpp"
@@ -33,8 +34,8 @@ class Fuzz {
   explicit Fuzz(const FuzzCase& fuzz_case) : c_(fuzz_case) {}
 
   void run() const {
-    const Variable setting(largest_message,
-                           c_.largest_message > 0 ? std::optional(std::to_string(c_.largest_message)) : std::nullopt);
+    const std::string bytes = std::to_string(c_.largest_message);
+    const Variable setting(largest_message, c_.largest_message > 0 ? std::optional(bytes) : std::nullopt);
     switch (c_.way) {
       case Way::rows_left:
         return with_rows<Way::rows_left, Kokkos::LayoutLeft>();
@@ -371,9 +372,8 @@ std::int64_t number_from(const char* variable, std::int64_t otherwise) {
 /// By default others for each number of ranks, and as many as take some seconds.
 std::vector<std::int64_t> seeds() {
   const int ranks = size_of(MPI_COMM_WORLD);
-  const std::int64_t first = number_from("TESSERA_FUZZ_SEED", 1000 * ranks);
   std::vector<std::int64_t> all(static_cast<std::size_t>(number_from("TESSERA_FUZZ_CASES", 400 / ranks)));
-  std::iota(all.begin(), all.end(), first);
+  std::iota(all.begin(), all.end(), number_from("TESSERA_FUZZ_SEED", 1000 * ranks));
   return all;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "jacobians.hpp"
 #include "mpi_profile.hpp"
 

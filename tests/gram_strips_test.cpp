@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/assemble/gram_strips.hpp"
 
 #include <gtest/gtest.h>

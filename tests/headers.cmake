@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Every public header compiles alone: by the compiler of the build ...
 add_test(NAME headers.alone COMMAND ${CMAKE_COMMAND}
   --build "${PROJECT_BINARY_DIR}" --target tessera_verify_interface_header_sets)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Tessera from C and from Python.
 
 if(CMAKE_C_COMPILER)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "entries.hpp"
 
 #include <unistd.h>

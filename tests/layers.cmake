@@ -1,7 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: cmake -DSOURCE=DIRECTORY -P layers.cmake
 #
 # What core/README.md says of the directories, held by a test: MPI is called in core/exchange alone; nothing in kernels/
-# knows of core/; in core/ no phase knows another, and what the phases stand on knows none of them.
+# knows of core/; in core/ no phase knows another, and what the phases stand on knows none of them. And each source says
+# its licence.
 set(wrong "")
 
 # check(PATTERN WHY FILE...) remembers each line of the files that matches.
@@ -55,6 +57,20 @@ check_includes(assemble "factorize|solve|measure")
 check_includes(measure "factorize|solve|assemble")
 check_includes(matrix "factorize|solve|assemble|measure|exchange")
 check_includes(exchange "factorize|solve|assemble|measure|matrix")
+
+set(patterns "")
+foreach(directory IN ITEMS core kernels tests perf cmake)
+  foreach(kind IN ITEMS hpp cpp c h py sh cmake)
+    list(APPEND patterns "${SOURCE}/${directory}/*.${kind}")
+  endforeach()
+endforeach()
+file(GLOB_RECURSE sources RELATIVE "${SOURCE}" ${patterns})
+foreach(source IN LISTS sources)
+  file(STRINGS "${SOURCE}/${source}" head LIMIT_COUNT 2)
+  if(NOT head MATCHES "SPDX-License-Identifier: BSD-3-Clause")
+    list(APPEND wrong "${source}: does not begin with the line SPDX-License-Identifier")
+  endif()
+endforeach()
 
 if(wrong)
   list(JOIN wrong "\n" wrong)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Runs GoogleTest on all ranks of MPI_COMM_WORLD: every rank runs every test and prints its own failures.
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "c_interface.hpp"
 #include "callers_array.hpp"
 #include "calls.hpp"
@@ -28,9 +29,8 @@ struct MemoryTest : ::testing::Test {
 
   std::int64_t planned(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) const {
     const MemoryPlan plan = memory_plan<T, Exec>(n, grid, options);
-    EXPECT_EQ(plan.ranks.size(), static_cast<std::size_t>(ranks));
     EXPECT_EQ(plan.grid, grid);
-    return plan.ranks[static_cast<std::size_t>(rank)].peak;
+    return plan.ranks.at(static_cast<std::size_t>(rank)).peak;
   }
 };
 TYPED_TEST_SUITE(MemoryTest, Scalars);
@@ -269,8 +269,7 @@ TYPED_TEST(MemoryTest, ThePlanOfIntegersIsRight) {
 
 TYPED_TEST(MemoryTest, TheFastestForASmallMatrixIsNative) {
   for (const GridShape grid : all_grids(this->ranks)) {
-    EXPECT_EQ(this->planned(500, grid, {.arithmetic = Arithmetic::fastest, .moduli = 13}),
-              this->planned(500, grid, {}));
+    EXPECT_EQ(this->planned(500, grid, {.arithmetic = Arithmetic::fastest}), this->planned(500, grid, {}));
   }
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "mpi_profile.hpp"
 #include "perf/compare_host/contenders.hpp"
 #include "support.hpp"

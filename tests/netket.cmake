@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Tessera as NetKet's solver, where the Python of languages.cmake has NetKet. tests/examples/netket says how to get it.
 # Also with several devices in a process.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """tessera.netket: what its solver returns, in as many processes as mpirun starts, and what it refuses."""
 
 import jax

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # With an execution space that Tessera does not know no call compiles, and the compiler says what is missing; with one
 # that it knows all of them do.
 function(tessera_compile_test name)

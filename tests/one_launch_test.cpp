@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "kernels.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/slabs_of_l.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/output_file.hpp"
 #include "perf/file_names.hpp"
 #include "perf/program.hpp"

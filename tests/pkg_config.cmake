@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: cmake -DPREFIX=... -DLIBDIR=lib -DVERSION=... -DDIRECTORY=... -DSOURCE=main.cpp -DCOMPILER=... -DFLAGS=...
 #   -DMPIRUN=cmake/mpirun.sh -P pkg_config.cmake
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How programs in Python that use Tessera end: python_exit_test.py MPIRUN. Each is run on 1 rank and on 2."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Tessera from Python, beside numpy.linalg: run on any number of ranks, each of which reports its own failures."""
 
 import faulthandler

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/residual.hpp"
 #include "perf/backward_error.hpp"
 #include "perf/sum_of_squares.hpp"

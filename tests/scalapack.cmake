@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # tessera_scalapack, where there is a ScaLAPACK behind it.
 
 # Before ScaLAPACK, which alone has what the program calls by name.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "callers_array.hpp"
 #include "failing_messages.hpp"
 #include "misuse.hpp"

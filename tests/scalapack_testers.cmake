@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Runs one of ScaLAPACK's own test programs with tessera_scalapack preloaded:
 # cmake -DPROGRAM=.../xdllt -DINPUT=.../LLT.dat -DPRELOAD=... -DMPIRUN=cmake/mpirun.sh -DRANKS=... -DDIRECTORY=...
 #   -P scalapack_testers.cmake

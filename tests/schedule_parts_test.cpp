@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/exchange/ring_sum.hpp"
 #include "core/factorize/update.hpp"
 

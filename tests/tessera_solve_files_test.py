@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What tessera-solve makes of systems in HDF5 files: tessera_solve_files_test.py PROGRAM MPIRUN RANKS DIRECTORY
 
 x solves the system in every scalar and shape, whatever the other triangle holds.

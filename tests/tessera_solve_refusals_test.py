@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What tessera-solve refuses of HDF5 files: tessera_solve_refusals_test.py PROGRAM MPIRUN RANKS DIRECTORY
 
 Whatever is wrong is said in one line that names it, ends all ranks, and changes no file. What each rank finds out for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Runs tessera-solve on HDF5 files: what its tests have in common.
 
 A test is called with PROGRAM MPIRUN RANKS DIRECTORY, and works in that directory, which is empty before each case.

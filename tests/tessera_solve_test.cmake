@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Runs tessera-solve:
 # cmake -DPROGRAM=... -DMPIRUN=cmake/mpirun.sh -DRANKS=... -DDIRECTORY=... -DVERSION=... -P tessera_solve_test.cmake
 #

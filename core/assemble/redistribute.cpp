@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/assemble/redistribute_memory.hpp"
 #include "core/assemble/take_in_kernels.hpp"
 #include "core/exchange/transfers.hpp"

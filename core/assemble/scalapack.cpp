@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "tessera/scalapack.hpp"
 
 #include "core/assemble/take_in_kernels.hpp"

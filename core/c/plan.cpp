@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "tessera/memory_plan.hpp"
 
 #include "core/c/arguments.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/c/arguments.hpp"
 #include "core/c/errors.hpp"
 

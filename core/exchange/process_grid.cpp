@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "tessera/process_grid.hpp"
 
 #include "core/exchange/communicator.hpp"

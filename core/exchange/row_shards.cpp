@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "tessera/detail/row_shards.hpp"
 
 #include "core/exchange/communicator.hpp"

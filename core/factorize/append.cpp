@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/exchange/communicator.hpp"
 #include "core/factorize/failing_minor.hpp"
 #include "core/factorize/leaf_inverses.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/tuning.hpp"
 #include "kernels/instantiate.hpp"
 #include "kernels/moduli.hpp"

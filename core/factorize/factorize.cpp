@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/factorize/block_columns.hpp"
 #include "core/factorize/diagonal.hpp"
 #include "core/factorize/leaf_inverses.hpp"

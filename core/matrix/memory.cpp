@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "tessera/detail/memory.hpp"
 
 #ifdef __linux__

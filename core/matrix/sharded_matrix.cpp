@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "tessera/sharded_matrix.hpp"
 
 #include "core/matrix/callers_array.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "tessera/norm_one.hpp"
 
 #include "core/exchange/communicator.hpp"

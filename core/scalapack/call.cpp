@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/scalapack/call.hpp"
 
 #include "tessera/detail/agreement.hpp"

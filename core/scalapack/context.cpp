@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/scalapack/context.hpp"
 
 #include "core/exchange/kept_grid.hpp"

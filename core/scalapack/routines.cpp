@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/scalapack/routines.hpp"
 
 #include "tessera/scalar.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/exchange/rank_sum.hpp"
 #include "core/matrix/workspace.hpp"
 #include "core/solve/inverse_buffers.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "core/solve/buffers.hpp"
 #include "core/solve/one_device.hpp"
 #include "core/solve/sweep.hpp"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /**
  * @file
  * Tessera from C, and from what calls C: this header is C11 and C++, and needs no header of MPI.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/cuda/cholesky.hpp"
 
 #include "kernels/cuda/cholesky_progress.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/cuda/substitution_tensor.hpp"
 
 #include "kernels/cuda/substitution_turns.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/cuda/tile_kernels.hpp"
 
 #include "kernels/cuda/launch.hpp"

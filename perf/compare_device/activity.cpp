@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/compare_device/activity.hpp"
 
 #include <cupti.h>

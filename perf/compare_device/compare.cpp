@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // tessera-compare-device: Tessera on a GPU, or on several, beside cuSOLVER on one, in the same run.
 
 #include "perf/compare_device/activity.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // tessera-compare: Tessera beside LAPACK, on one rank, or ScaLAPACK, on several, over the same BLAS in the same run.
 
 #include "perf/compare_host/contenders.hpp"

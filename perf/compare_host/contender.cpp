@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/compare_host/contender.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/compare_host/contenders.hpp"
 #include "perf/compare_host/fortran.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "perf/compare_host/summary.hpp"
 
 #include "perf/compare_host/json.hpp"

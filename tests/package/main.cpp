@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What an application writes: every rank holds some rows of A, and every rank gets x.
 #include <tessera/tessera.hpp>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: cmake -DSOURCE=DIRECTORY -P container.cmake
 #
 # What the container file runs is what cmake/quickstart.sh runs before it starts the program, and what it copies is there.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # tessera_page_blocks(PAGE OUTPUT_DIR NAME) writes PAGE's blocks there, as NAME.block_1 and so on, and appends them to
 # `fragments`, `programs`, `tests` and `scripts` (files) and `projects` (directories). CMakeLists.txt says how each is
 # wrapped.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Checks the tables of tests/faults.md: faults.py SOURCE CTEST BUILD
 
 Each cell says what happens and names a test that is there and has the label, or says "-" and why.

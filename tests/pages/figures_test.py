@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """pages.figures would fail: perf/figures.py --check, on a copy of the pages and their JSON, after each change of one."""
 
 import pathlib

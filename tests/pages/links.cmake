@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: cmake -DSOURCE=DIRECTORY -P links.cmake
 #
 # What the pages point at is there: the files and headings that they link to, the images that they show, and each file

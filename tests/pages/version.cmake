@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: cmake -DSOURCE=DIRECTORY -DVERSION=VERSION -P version.cmake
 #
 # The version of project() is that of the citation, the changes and the Spack recipe; the header's is checked by the

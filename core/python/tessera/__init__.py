@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Distributed dense Cholesky: Tessera from Python, by NumPy and mpi4py.
 
 >>> x, info = tessera.cholesky_distributed(a_rows, b)

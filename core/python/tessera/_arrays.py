@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Arrays of NumPy, and of libraries for CUDA, as those of the C interface."""
 
 import numpy as np

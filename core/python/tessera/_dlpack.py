@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Arrays on a CUDA device that show themselves by DLPack, as those that have __cuda_array_interface__."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The C interface by ctypes: tessera/tessera.h says what each function and member means."""
 
 import atexit

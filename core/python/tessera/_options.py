@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Options by name, as structures of the C interface."""
 
 from . import _library

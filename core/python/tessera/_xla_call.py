@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A Python function as a custom call of XLA, which gives it pointers to the operands and results where they are.
 
 JAX's own callbacks hand over copies, from a device through the host. XLA's FFI does not, and is plain C, so that ctypes

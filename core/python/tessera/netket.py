@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """NetKet's solver `cholesky_distributed`, with Tessera behind it."""
 
 import collections

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Writes data/co2.csv: the weekly carbon dioxide over Mauna Loa that statsmodels ships, without the missing weeks.
 
     apt-get install python3-statsmodels     # 0.13.5 wrote what is committed

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Exact Gaussian-process regression on any number of ranks, on the host or on GPUs.
 //
 //   kernels.hpp             covariances and their derivatives

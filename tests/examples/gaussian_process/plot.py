@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Draws what gaussian_process --json has written, as PNG: the carbon dioxide and its prediction, of a run with --co2
 and --points; or seconds against n, of runs with --times, of scikit_learn.py, too."""
 

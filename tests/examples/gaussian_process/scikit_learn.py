@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Writes data/scikit_learn.json: what scikit-learn's GaussianProcessRegressor computes from some data with some
 parameters, for `gaussian_process --check`.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Variational Monte Carlo of the transverse-field Ising chain by natural gradients, as NetKet's VMC_SR does it, on any
 // number of ranks, on the host or on GPUs.
 //

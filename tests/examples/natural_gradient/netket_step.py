@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Writes data/netket.json: one step of NetKet's VMC_SR on a few samples, for `natural_gradient --check`.
 
     pip install netket     # 3.23.0 wrote what is committed

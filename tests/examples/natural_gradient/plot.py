@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Draws what natural_gradient --json has written, one file or several, beside the exact ground state, as PNG."""
 
 import argparse

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Usage: reproduce.sh PROGRAM [DIRECTORY]
 #
 # The experiment of NetKet's that this example repeats: 300 steps on 20 sites, three seeds, on 1, 2 and 3 ranks. Fails

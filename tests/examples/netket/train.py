@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Trains NetKet's VMC_SR with Tessera's solver and with NetKet's own, from the same seed, and compares each step.
 
 Fails if an update or an energy of a step differs by more than 1e-8, relative, or if its samples differ at all.

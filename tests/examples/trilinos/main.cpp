@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A dense matrix in a Tpetra::MultiVector, on any map: solved by Tessera, and by Belos with a factor of Tessera's as
 // preconditioner.
 //
