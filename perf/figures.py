@@ -4,9 +4,9 @@
 
 Usage: figures.py [--check]
 
-What stands in a page between <!-- figures: NAME --> and <!-- /figures --> is what NAME makes in figures_of_pages.py, and
-nothing else there may be a figure: outside of these, the sections of MEASURED have no numbers but those of KNOWN. A JSON
-file that is not there leaves out its rows and sentences.
+What stands in a page between <!-- figures: NAME --> and <!-- /figures --> is what NAME makes in figures_of_pages.py or
+figures_of_devices.py, and nothing else there may be a figure: outside of these, the sections of MEASURED have no numbers
+but those of KNOWN. A JSON file that is not there leaves out its rows and sentences.
 """
 
 import pathlib
@@ -14,6 +14,7 @@ import re
 import sys
 import textwrap
 
+import figures_of_devices
 import figures_of_pages
 from results import Results
 
@@ -46,9 +47,10 @@ def published(page, results):
 
     def replace(block):
         name = block["name"]
-        make = getattr(figures_of_pages, name.replace("-", "_"), None)
+        function = name.replace("-", "_")
+        make = getattr(figures_of_pages, function, None) or getattr(figures_of_devices, function, None)
         if make is None:
-            wrong.append(f"figures_of_pages.py makes no {name}")
+            wrong.append(f"neither figures_of_pages.py nor figures_of_devices.py makes {name}")
             return block[0]
         return f"<!-- figures: {name} -->{written(name, make(results))}<!-- /figures -->"
 

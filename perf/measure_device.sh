@@ -3,8 +3,8 @@
 # Usage: [REPETITIONS=3] [LARGEST=65536] [BUILD=build/cuda] bash perf/measure_device.sh [OUT_DIR]
 #
 # What perf/README.md shows of GPUs, anew, on as many as this machine has (one rank each): Tessera beside cuSOLVER and
-# cuBLAS on one, a matrix of twice the largest order, which only fits as a triangle, then on 2, 4, 8, ... of them whether
-# a ragged n is solved right, strong and weak scaling on all kinds of grids, device pointers against staging, what one
+# cuBLAS on one, also for small matrices and inverses, a matrix of twice the largest order, which only fits as a triangle,
+# then on 2, 4, 8, ... of them whether a ragged n is solved right, small matrices, scaling, staging, what one
 # GPU does all the while, natural-gradient steps, and jax and jaxmg where the first python3 has them. JSON and plots go to
 # OUT_DIR, or perf/results (then the pages' figures, too). TESSERA_MPI_BUFFERS=direct says that this MPI takes device
 # pointers, TESSERA_COMMIT which commit this is where there is no git. Nothing else should run meanwhile.
@@ -34,6 +34,17 @@ run 1 "$card-double-$largest" "$compare" --n "$largest" --rhs 1 16 --repetitions
 for scalar in float complex-float complex-double; do
   run 1 "$card-$scalar" "$compare" --n $((largest / 2)) --scalar $scalar --rhs 1 16 --repetitions "$repetitions"
 done
+small=(512 1024 2048 4096 8192)
+for scalar in double float complex-double complex-float; do
+  run 1 "$card-small-$scalar" "$compare" --n "${small[@]}" --scalar $scalar --rhs 1 --repetitions 9
+done
+if has jax; then
+  python3 perf/measure_jax.py --n "${small[@]:1}" --program "$compare" --json "$out/$card-small-jax.json"
+fi
+small+=(10240 12288 14336 16384)
+run 1 "$card-small-alone" "$compare" --alone --n "${small[@]}" --rhs 1 --repetitions 5
+[ "$gpus" = 1 ] || run 2 "$card-small-two" "$compare" --n "${small[@]}" --rhs 1 --repetitions 5
+run 1 "$card-inverse" "$compare" --n $((largest / 4)) $((largest / 2)) --rhs 1 --repetitions "$repetitions"
 run 1 "$card-solve-$((2 * largest))" "$solve" --n $((2 * largest))
 run 1 "$card-plan-$largest" "$solve" --plan 1 --n "$largest"
 

@@ -66,7 +66,7 @@ void add_solves(Contender& contender, const System<T>& system, const std::shared
   }
 }
 
-/// cuSOLVER's Xpotrf and Xpotrs.
+/// cuSOLVER's Xpotrf, Xpotrs and potri.
 template <class T>
 Contender cusolver_contender(const System<T>& system) {
   struct State {
@@ -77,7 +77,7 @@ Contender cusolver_contender(const System<T>& system) {
   const auto state = std::make_shared<State>(system.exec);
   Contender contender;
   contender.name = "cuSOLVER";
-  contender.detail = "Xpotrf, Xpotrs";
+  contender.detail = "Xpotrf, Xpotrs, potri";
   contender.prepare = [=] {
     state->a = system.make_part(system.n, system.n, FromIndex{}, FromIndex{});
     state->solver.reserve(system.n, state->a.data());
@@ -96,6 +96,11 @@ Contender cusolver_contender(const System<T>& system) {
                              {}});
   add_solves(contender, system, state,
              [=](std::int64_t columns) { state->solver.potrs(system.n, columns, state->a.data(), state->x.data()); });
+  contender.steps.push_back({"invert",
+                             system.invert_flops(),
+                             {},
+                             [=] { state->solver.potri(static_cast<int>(system.n), state->a.data()); },
+                             {}});
   return contender;
 }
 

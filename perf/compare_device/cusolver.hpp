@@ -65,7 +65,46 @@ class CuSolver {
           "cusolverDnXpotrs");
   }
 
+  /// The lower triangle of A^-1 in place of L, in memory that it takes: the 64-bit interface has no potri.
+  template <class T>
+  void potri(int n, T* a) {
+    int size = 0;
+    check(potri_size(n, a, &size), "cusolverDn<t>potri_bufferSize");
+    const Kokkos::View<T*, Kokkos::CudaSpace> work(
+        Kokkos::view_alloc("tessera::compare::potri", Kokkos::WithoutInitializing), static_cast<std::size_t>(size));
+    check(potri(n, a, work.data(), size), "cusolverDn<t>potri");
+    Kokkos::fence();
+  }
+
  private:
+  static constexpr auto lower = CUBLAS_FILL_MODE_LOWER;
+  cusolverStatus_t potri_size(int n, float* a, int* size) {
+    return cusolverDnSpotri_bufferSize(handle_, lower, n, a, n, size);
+  }
+  cusolverStatus_t potri_size(int n, double* a, int* size) {
+    return cusolverDnDpotri_bufferSize(handle_, lower, n, a, n, size);
+  }
+  cusolverStatus_t potri_size(int n, Kokkos::complex<float>* a, int* size) {
+    return cusolverDnCpotri_bufferSize(handle_, lower, n, reinterpret_cast<cuComplex*>(a), n, size);
+  }
+  cusolverStatus_t potri_size(int n, Kokkos::complex<double>* a, int* size) {
+    return cusolverDnZpotri_bufferSize(handle_, lower, n, reinterpret_cast<cuDoubleComplex*>(a), n, size);
+  }
+  cusolverStatus_t potri(int n, float* a, float* work, int size) {
+    return cusolverDnSpotri(handle_, lower, n, a, n, work, size, info_.data());
+  }
+  cusolverStatus_t potri(int n, double* a, double* work, int size) {
+    return cusolverDnDpotri(handle_, lower, n, a, n, work, size, info_.data());
+  }
+  cusolverStatus_t potri(int n, Kokkos::complex<float>* a, Kokkos::complex<float>* work, int size) {
+    return cusolverDnCpotri(handle_, lower, n, reinterpret_cast<cuComplex*>(a), n, reinterpret_cast<cuComplex*>(work),
+                            size, info_.data());
+  }
+  cusolverStatus_t potri(int n, Kokkos::complex<double>* a, Kokkos::complex<double>* work, int size) {
+    return cusolverDnZpotri(handle_, lower, n, reinterpret_cast<cuDoubleComplex*>(a), n,
+                            reinterpret_cast<cuDoubleComplex*>(work), size, info_.data());
+  }
+
   using Device = Kokkos::View<char*, Kokkos::CudaSpace>;
 
   static void check(cusolverStatus_t status, const char* call) {
