@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "core/c/arguments.hpp"
 #include "core/c/errors.hpp"
+#include "tessera/version.hpp"
 
 #include <cstdio>
 #include <limits>
@@ -97,7 +98,7 @@ void tessera_info_init(tessera_info* info, size_t size) {
   std::copy_n(reinterpret_cast<const char*>(&nothing), std::min(size, sizeof nothing), reinterpret_cast<char*>(info));
 }
 
-const char* tessera_version(void) { return TESSERA_C_VERSION; }
+const char* tessera_version(void) { return tessera::version(); }
 
 const char* tessera_mpi_library(void) {
   static const std::string text = detail::exception_of([] { detail::mpi_library(); }) ? "" : detail::mpi_library();

@@ -11,6 +11,8 @@
 #include <vector>
 
 namespace tessera {
+/// @addtogroup one_call
+/// @{
 
 /// Rows of A in any order, each with its number: as `a` of cholesky_distributed and of redistribute.
 ///
@@ -65,4 +67,6 @@ std::vector<std::int64_t> ids_on_host(const Exec& exec, const Ids& ids) {
 }
 
 }  // namespace detail
+
+/// @}
 }  // namespace tessera

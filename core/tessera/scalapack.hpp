@@ -20,6 +20,8 @@
 /// Copies between a ShardedMatrix and arrays as ScaLAPACK distributes them. Neither ScaLAPACK nor BLACS is needed.
 
 namespace tessera {
+/// @addtogroup scalapack
+/// @{
 
 /// An m x n array that is distributed block-cyclically, as a ScaLAPACK descriptor has it, and where in it a matrix
 /// begins. Indices are from 0; LLD is the leading dimension of `local`.
@@ -145,4 +147,5 @@ void from_scalapack(const Exec& exec, const ScalapackArray<View>& array,
   detail::from_array<T>(exec, described, matrix, triangle, memory);
 }
 
+/// @}
 }  // namespace tessera

@@ -20,6 +20,9 @@
 extern "C" {
 #endif
 
+/** @addtogroup c
+ * @{ */
+
 /** How a function ended. */
 typedef enum tessera_status {
   TESSERA_OK = 0,
@@ -79,6 +82,8 @@ typedef struct tessera_array {
  * Writes rows first_row, first_row + 1, ... of A, as to_dense of an operator in C++. It must be complete when it
  * returns, and must not communicate. Returns a tessera_status: after any but TESSERA_OK all ranks fail, and are told
  * what it passed to tessera_set_error.
+ * @param context of the tessera_operator
+ * @param first_row the first of the rows
  * @param rows where to write: rows->data, in rows->memory, of rows->scalar, in any order of the strides
  */
 typedef int (*tessera_to_dense)(void* context, int64_t first_row, const tessera_array* rows);
@@ -95,11 +100,11 @@ typedef int (*tessera_progress)(void* context, int64_t done, int64_t all);
 
 /** CholeskyOptions. Begin with tessera_options_init. All ranks pass the same, but for `progress`. */
 typedef struct tessera_options {
-  size_t size; /**< of this struct, where it was compiled */
-  int64_t local_tile_size;
-  int grid_rows; /**< 0, as grid_cols: nearly square */
-  int grid_cols;
-  double diag_shift;
+  size_t size;               /**< of this struct, where it was compiled */
+  int64_t local_tile_size;   /**< CholeskyOptions::local_tile_size */
+  int grid_rows;             /**< 0, as grid_cols: nearly square */
+  int grid_cols;             /**< process columns */
+  double diag_shift;         /**< CholeskyOptions::diag_shift */
   int on_failure;            /**< a tessera_failure; a tessera_factorize always raises */
   int triangle;              /**< a tessera_triangle */
   int tries;                 /**< of the ladder of shifts */
@@ -116,19 +121,19 @@ typedef struct tessera_options {
 
 /** PhaseSeconds. */
 typedef struct tessera_seconds {
-  double redistribute;
-  double factorize;
-  double solve;
-  double update;
-  double panel;
-  double exchange;
-  double waiting;
+  double redistribute; /**< PhaseSeconds::redistribute */
+  double factorize;    /**< PhaseSeconds::factorize */
+  double solve;        /**< PhaseSeconds::solve */
+  double update;       /**< PhaseSeconds::update */
+  double panel;        /**< PhaseSeconds::panel */
+  double exchange;     /**< PhaseSeconds::exchange */
+  double waiting;      /**< PhaseSeconds::waiting */
 } tessera_seconds;
 
 /** ShiftTry. */
 typedef struct tessera_shift_try {
-  double diag_shift;
-  int64_t leading_minor;
+  double diag_shift;     /**< ShiftTry::diag_shift */
+  int64_t leading_minor; /**< ShiftTry::leading_minor */
 } tessera_shift_try;
 
 /**
@@ -138,25 +143,25 @@ typedef struct tessera_shift_try {
 typedef struct tessera_info {
   size_t size;               /**< of this struct, where it was compiled */
   tessera_shift_try* shifts; /**< the caller's: room for as many as tessera_options::tries; or null */
-  int64_t leading_minor;
-  int64_t tile_size;
-  int grid_rows;
-  int grid_cols;
-  double diag_shift;
-  double log_determinant;
-  int tries; /**< how many there were */
-  int arithmetic;
-  int moduli;
-  int reserved;
-  tessera_seconds seconds;
+  int64_t leading_minor;     /**< CholeskyInfo::leading_minor */
+  int64_t tile_size;         /**< CholeskyInfo::tile_size */
+  int grid_rows;             /**< process rows */
+  int grid_cols;             /**< process columns */
+  double diag_shift;         /**< CholeskyInfo::diag_shift */
+  double log_determinant;    /**< CholeskyInfo::log_determinant */
+  int tries;                 /**< how many there were */
+  int arithmetic;            /**< a tessera_arithmetic */
+  int moduli;                /**< CholeskyInfo::moduli */
+  int reserved;              /**< 0 */
+  tessera_seconds seconds;   /**< CholeskyInfo::seconds */
 } tessera_info;
 
 /** CholeskyFactor, with the scalar that it was made of, in the memory of the space where it was made. */
 typedef struct tessera_factor tessera_factor;
 
-/** The default options. @param size sizeof *options */
+/** The default options. @param options is written @param size sizeof *options */
 void tessera_options_init(tessera_options* options, size_t size);
-/** Nothing yet. @param size sizeof *info */
+/** Nothing yet. @param info is written @param size sizeof *info */
 void tessera_info_init(tessera_info* info, size_t size);
 
 /** The version of the library, such as "1.2.3". */
@@ -185,7 +190,9 @@ tessera_status tessera_copy(const tessera_array* from, const tessera_array* to);
 
 /**
  * Solves A x = b, and replaces b by x. Collective over `comm`. If it fails, b is as it was.
+ * @param comm MPI_Comm_c2f of a communicator
  * @param a this rank's rows of A; not changed
+ * @param b right-hand sides, which become x
  * @param options null: the defaults
  * @param info may be null
  */
@@ -200,8 +207,11 @@ tessera_status tessera_refuse(int comm, const char* text);
 
 /**
  * Factors A = L L^H. Collective over `comm`.
+ * @param comm MPI_Comm_c2f of a communicator
  * @param n rows and columns of A
  * @param a this rank's rows of A; not changed
+ * @param options null: the defaults
+ * @param info may be null
  * @param factor the result, or null if it fails: see tessera_factor_free
  */
 tessera_status tessera_factorize(int comm, int64_t n, const tessera_array* a, const tessera_options* options,
@@ -219,7 +229,11 @@ tessera_status tessera_solve_upper(tessera_factor* factor, const tessera_array* 
 tessera_status tessera_multiply_lower(tessera_factor* factor, const tessera_array* b);
 tessera_status tessera_multiply_upper(tessera_factor* factor, const tessera_array* b);
 /** @} */
-/** The diagonal of A^-1. Collective. @param d n x 1, double or float, as the factor's real numbers are */
+/**
+ * The diagonal of A^-1. Collective.
+ * @param factor of A
+ * @param d n x 1, double or float, as the factor's real numbers are
+ */
 tessera_status tessera_inverse_diagonal(tessera_factor* factor, const tessera_array* d);
 /** As tessera_refuse, over the factor's ranks. */
 tessera_status tessera_factor_refuse(tessera_factor* factor, const char* text);
@@ -237,53 +251,54 @@ typedef enum tessera_source {
 
 /** MemoryPlanOptions. Begin with tessera_plan_options_init. */
 typedef struct tessera_plan_options {
-  size_t size; /**< of this struct, where it was compiled */
-  int64_t nrhs;
-  int64_t tile_size;
+  size_t size;        /**< of this struct, where it was compiled */
+  int64_t nrhs;       /**< MemoryPlanOptions::nrhs */
+  int64_t tile_size;  /**< MemoryPlanOptions::tile_size */
   int64_t bytes_free; /**< -1: not given */
   int grid_rows;      /**< 0, as grid_cols: nearly square */
-  int grid_cols;
-  int by_rows;
-  int source;   /**< a tessera_source */
-  int triangle; /**< a tessera_triangle */
-  int arithmetic;
-  int moduli;
-  int inverse;
-  int space; /**< a tessera_space */
-  int reserved;
+  int grid_cols;      /**< process columns */
+  int by_rows;        /**< MemoryPlanOptions::by_rows */
+  int source;         /**< a tessera_source */
+  int triangle;       /**< a tessera_triangle */
+  int arithmetic;     /**< a tessera_arithmetic */
+  int moduli;         /**< MemoryPlanOptions::moduli */
+  int inverse;        /**< MemoryPlanOptions::inverse */
+  int space;          /**< a tessera_space */
+  int reserved;       /**< 0 */
 } tessera_plan_options;
 
 /** RankMemory and RankTraffic, but that x takes no memory of its own. */
 typedef struct tessera_rank_plan {
-  int64_t matrix;
-  int64_t inverses;
-  int64_t right_hand_sides;
-  int64_t redistribute;
-  int64_t factorize;
-  int64_t solve;
-  int64_t inverse;
-  int64_t peak;
-  int64_t messages_sent;
-  int64_t bytes_sent;
+  int64_t matrix;           /**< RankMemory::matrix */
+  int64_t inverses;         /**< RankMemory::inverses */
+  int64_t right_hand_sides; /**< RankMemory::right_hand_sides */
+  int64_t redistribute;     /**< RankMemory::redistribute */
+  int64_t factorize;        /**< RankMemory::factorize */
+  int64_t solve;            /**< RankMemory::solve */
+  int64_t inverse;          /**< RankMemory::inverse */
+  int64_t peak;             /**< RankMemory::peak */
+  int64_t messages_sent;    /**< RankTraffic::messages */
+  int64_t bytes_sent;       /**< RankTraffic::bytes */
 } tessera_rank_plan;
 
 /** MemoryPlan. */
 typedef struct tessera_plan {
-  int64_t peak;  /**< bytes, of the rank that needs the most */
-  int64_t total; /**< bytes, of all ranks */
-  int64_t tile_size;
-  int64_t slab;
-  int grid_rows;
-  int grid_cols;
-  int moduli;
-  int fits;
+  int64_t peak;      /**< bytes, of the rank that needs the most */
+  int64_t total;     /**< bytes, of all ranks */
+  int64_t tile_size; /**< MemoryPlan::tile_size */
+  int64_t slab;      /**< MemoryPlan::slab */
+  int grid_rows;     /**< process rows */
+  int grid_cols;     /**< process columns */
+  int moduli;        /**< MemoryPlan::moduli */
+  int fits;          /**< MemoryPlan::fits */
 } tessera_plan;
 
-/** The default options. @param size sizeof *options */
+/** The default options. @param options is written @param size sizeof *options */
 void tessera_plan_options_init(tessera_plan_options* options, size_t size);
 /**
  * memory_plan. Local; needs neither MPI nor Kokkos to be initialised.
  * @param scalar a tessera_scalar
+ * @param n rows and columns of A
  * @param ranks how many there are
  * @param options null: the defaults
  * @param plan the result
@@ -291,6 +306,8 @@ void tessera_plan_options_init(tessera_plan_options* options, size_t size);
  */
 tessera_status tessera_memory_plan(int scalar, int64_t n, int ranks, const tessera_plan_options* options,
                                    tessera_plan* plan, tessera_rank_plan* each);
+
+/** @} */
 
 #ifdef __cplusplus
 }
