@@ -44,6 +44,8 @@ foreach(list IN ITEMS interface_FLAGS interface_LIBRARIES private_LIBRARIES)
   string(REGEX REPLACE "\\$<(COMPILE|LINK)_LANG(UAGE|_AND_ID):CXX[^>]*>" "1" ${list} "${${list}}")
   string(REGEX REPLACE "\\$<(COMPILE|LINK)_LANG(UAGE|_AND_ID):[^>]*>" "0" ${list} "${${list}}")
   string(REPLACE "SHELL:" "" ${list} "${${list}}")
+  string(REGEX REPLACE "\\$<HOST_LINK:(([^<>]|\\$<[A-Z]+>)*)>" "\\1" ${list} "${${list}}")  # MPI's, where there is CUDA
+  string(REGEX REPLACE "\\$<DEVICE_LINK:([^<>]|\\$<[A-Z]+>)*>" "" ${list} "${${list}}")
 endforeach()
 
 file(RELATIVE_PATH to_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
