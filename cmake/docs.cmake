@@ -4,6 +4,7 @@
 
 find_package(Doxygen 1.9 QUIET)
 if(NOT DOXYGEN_FOUND)
+  message(STATUS "No Doxygen 1.9: no target docs, and pages.docs is not tested")
   return()
 endif()
 

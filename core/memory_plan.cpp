@@ -173,6 +173,20 @@ std::int64_t MemoryPlan::total() const {
 }
 
 namespace detail {
+namespace {
+
+/// What the calls of a source take; the plan has it that a device can do the one launch.
+template <class T, class Exec>
+std::int64_t tile_size_of(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
+  const bool one_call = options.source == Source::rows || options.source == Source::buffered_rows;
+  if (one_call && !options.inverse && options.tile_size == 0 &&
+      is_for_one_device<T, Exec>(n, options.nrhs, grid, options.arithmetic, options.moduli)) {
+    return n;
+  }
+  return tile_size_for<T, typename Exec::memory_space>(options.tile_size, n + options.reserve, grid);
+}
+
+}  // namespace
 
 template <class T, class Exec>
 MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
@@ -203,13 +217,12 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   }
 
   MemoryPlanOptions asked = options;
-  asked.tile_size =
-      options.source == Source::fill
-          ? tile_size_for<T, typename Exec::memory_space>(options.tile_size, n + options.reserve, grid)
-          : tile_size_of_call<T, Exec>(options.tile_size, n, options.nrhs, grid, options.arithmetic, options.moduli);
+  asked.tile_size = tile_size_of<T, Exec>(n, grid, asked);
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
   if (!plan.fits && options.arithmetic == Arithmetic::fastest) {
     asked.arithmetic = Arithmetic::native;
+    asked.tile_size = options.tile_size;
+    asked.tile_size = tile_size_of<T, Exec>(n, grid, asked);
     plan = plan_for<T, Exec>(n, grid, asked);
   }
   // Narrower slabs store less above the diagonal, smaller tiles have smaller slots; each makes the products narrower.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "alike.hpp"
 #include "callers_array.hpp"
 #include "factor_operations.hpp"
 #include "jacobians.hpp"
-#include "kernels/backend.hpp"
 #include "lapack.hpp"
 #include "misuse.hpp"
 
@@ -22,25 +22,6 @@ namespace {
 
 using Exec = Kokkos::DefaultExecutionSpace;
 using Space = Exec::memory_space;
-
-/// The same bits; on a device, whose products of another leading dimension are other kernels, within rounding.
-template <class T>
-bool alike(const std::vector<T>& a, const std::vector<T>& b) {
-  if (kernels::is_host<Exec> || a.size() != b.size()) return a == b;
-  using std::abs;
-  Real<T> largest = 0;
-  Real<T> difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    largest = std::max<Real<T>>(largest, abs(b[i]));
-    difference = std::max<Real<T>>(difference, abs(a[i] - b[i]));
-  }
-  return difference <= 1000 * epsilon<T>() * largest;
-}
-template <class T>
-bool alike(const HostMatrix<T>& a, const HostMatrix<T>& b) {
-  return alike(std::vector<T>(a.data(), a.data() + a.size()), std::vector<T>(b.data(), b.data() + b.size()));
-}
-bool alike(double a, double b) { return alike(std::vector<double>{a}, std::vector<double>{b}); }
 
 template <class T>
 struct AdoptTest : ::testing::Test {
@@ -174,18 +155,18 @@ TYPED_TEST(AdoptTest, EveryCall) {
     auto l = factorize(this->exec, std::move(adopted));
     auto expected = factorize(this->exec, std::move(own));
     EXPECT_TRUE(array.keeps_the_rest());
-    EXPECT_TRUE(alike(lower_tiles(l.matrix()), lower_tiles(expected.matrix())));
-    EXPECT_TRUE(alike(l.log_determinant(), expected.log_determinant()));
+    EXPECT_TRUE(alike<T>(lower_tiles(l.matrix()), lower_tiles(expected.matrix())));
+    EXPECT_TRUE(alike<T>(l.log_determinant(), expected.log_determinant()));
     for (const FactorOperation operation : factor_operations) {
-      EXPECT_TRUE(alike(this->result(operation, l), this->result(operation, expected))) << operation;
+      EXPECT_TRUE(alike<T>(this->result(operation, l), this->result(operation, expected))) << operation;
     }
-    EXPECT_TRUE(alike(l.reciprocal_condition(this->exec, 2), expected.reciprocal_condition(this->exec, 2)));
-    EXPECT_TRUE(alike(this->inverse_diagonal(l), this->inverse_diagonal(expected)));
+    EXPECT_TRUE(alike<T>(l.reciprocal_condition(this->exec, 2), expected.reciprocal_condition(this->exec, 2)));
+    EXPECT_TRUE(alike<T>(this->inverse_diagonal(l), this->inverse_diagonal(expected)));
     EXPECT_TRUE(array.keeps_the_rest());
 
     const auto inverse = invert(this->exec, std::move(l));
     EXPECT_TRUE(inverse.is_adopted());
-    EXPECT_TRUE(alike(lower_tiles(inverse), lower_tiles(invert(this->exec, std::move(expected)))));
+    EXPECT_TRUE(alike<T>(lower_tiles(inverse), lower_tiles(invert(this->exec, std::move(expected)))));
     EXPECT_TRUE(array.keeps_the_rest());
   });
 }
@@ -197,8 +178,8 @@ TYPED_TEST(AdoptTest, Integers) {
     const CallersArray<T> array(grid, n, tile, f);
     const FactorizeOptions options{.arithmetic = Arithmetic::integer};
     const auto l = factorize(this->exec, ShardedMatrix<T>::adopt(grid, n, tile, array.view()), options);
-    EXPECT_TRUE(alike(lower_tiles(l.matrix()),
-                      lower_tiles(factorize(this->exec, this->own(grid, n, tile, f), options).matrix())));
+    EXPECT_TRUE(alike<T>(lower_tiles(l.matrix()),
+                         lower_tiles(factorize(this->exec, this->own(grid, n, tile, f), options).matrix())));
     EXPECT_TRUE(array.keeps_the_rest());
   });
 }
@@ -236,7 +217,7 @@ TYPED_TEST(AdoptTest, ViewsOfAnyKind) {
     const auto expect_solves = [&](ShardedMatrix<T>&& matrix) {
       const auto l = factorize(this->exec, std::move(matrix));
       EXPECT_EQ(matrix.n(), 0);
-      EXPECT_TRUE(alike(this->result(FactorOperation::solve, l), expected));
+      EXPECT_TRUE(alike<T>(this->result(FactorOperation::solve, l), expected));
     };
     expect_solves(ShardedMatrix<T>::adopt(grid, n, tile, CallersArray<T>(grid, n, tile, f).view()));
 

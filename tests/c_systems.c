@@ -81,10 +81,18 @@ int to_dense(void* context, int64_t first, const tessera_array* rows) {
     if (failing_status == TESSERA_ERROR) tessera_set_error("the numbers are lost");
     return failing_status;
   }
-  for (int64_t i = 0; i < rows->rows; ++i) {
-    for (int64_t j = 0; j < rows->columns; ++j) {
-      set(rows->data, rows->scalar, i * rows->row_stride + j * rows->column_stride, element(s, first + i, j));
+  static double _Complex memory[most * most];
+  tessera_array here = *rows;
+  if (rows->memory != TESSERA_HOST_MEMORY) {  // a device's: made here, and copied
+    here.data = memory;
+    here.memory = TESSERA_HOST_MEMORY;
+    here.row_stride = rows->columns;
+    here.column_stride = 1;
+  }
+  for (int64_t i = 0; i < here.rows; ++i) {
+    for (int64_t j = 0; j < here.columns; ++j) {
+      set(here.data, here.scalar, i * here.row_stride + j * here.column_stride, element(s, first + i, j));
     }
   }
-  return TESSERA_OK;
+  return rows->memory == TESSERA_HOST_MEMORY ? TESSERA_OK : tessera_copy(&here, rows);
 }

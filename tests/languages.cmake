@@ -7,9 +7,14 @@ if(CMAKE_C_COMPILER)
   target_compile_options(c_test PRIVATE -Wpedantic -Werror)
   target_link_libraries(c_test PRIVATE Tessera::tessera)
   foreach(ranks IN ITEMS 1 2 3 4 6)
+    if(TESSERA_TEST_RANKS AND NOT ranks IN_LIST TESSERA_TEST_RANKS)
+      continue()
+    endif()
     tessera_mpi_test(c_test.np${ranks} ${ranks} c_test)
     set_tests_properties(c_test.np${ranks} PROPERTIES LABELS faults)
   endforeach()
+else()
+  message(STATUS "No C compiler: the C interface is not tested from C")
 endif()
 
 # Python's own MPI must be that of the build; and it loads no library that needs the sanitizers' runtime.
@@ -22,10 +27,16 @@ from mpi4py import MPI; print(MPI.Get_library_version())" OUTPUT_VARIABLE mpi_of
     set(mpi4py_is_ours ON)
   endif()
 endif()
+if(TESSERA_MPI4PY AND NOT mpi4py_is_ours AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+  message(STATUS "mpi4py of ${TESSERA_MPI4PY} has another MPI: the Python module is not tested")
+endif()
 if(mpi4py_is_ours)
   set(python_environment
     "MPIEXEC=${MPIEXEC_EXECUTABLE};OMP_NUM_THREADS=1;PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${PROJECT_SOURCE_DIR}/core/python;TESSERA_LIBRARY=$<TARGET_FILE:tessera_c>")
   foreach(ranks IN ITEMS 1 2 3 4 6)
+    if(TESSERA_TEST_RANKS AND NOT ranks IN_LIST TESSERA_TEST_RANKS)
+      continue()
+    endif()
     add_test(NAME python.np${ranks}
       COMMAND ${mpirun} ${ranks} "${TESSERA_MPI4PY}" "${CMAKE_CURRENT_SOURCE_DIR}/python_test.py")
     set_tests_properties(python.np${ranks} PROPERTIES

@@ -22,6 +22,9 @@ foreach(what IN ITEMS llt inv)
   string(TOUPPER ${what} input)
   foreach(scalar IN ITEMS s d c z)
     foreach(ranks IN ITEMS 1 2 4)
+      if(TESSERA_TEST_RANKS AND NOT ranks IN_LIST TESSERA_TEST_RANKS)
+        continue()
+      endif()
       set(name scalapack_testers.x${scalar}${what}.np${ranks})
       add_test(NAME ${name} COMMAND ${CMAKE_COMMAND}
         "-DPROGRAM=${TESSERA_SCALAPACK_TESTS}/x${scalar}${what}" "-DINPUT=${TESSERA_SCALAPACK_TESTS}/${input}.dat"

@@ -67,10 +67,10 @@ struct SolveTest : ::testing::Test {
       EXPECT_EQ(info.tile_size, std::min(options.local_tile_size, n));
     } else {
       const std::int64_t cap = detail::tile_size_for<T, Space>(0, std::int64_t{1} << 30, info.grid);
-      const auto columns = static_cast<std::int64_t>(b.size()) / std::max<std::int64_t>(1, n);
-      const std::int64_t of_call =
-          detail::tile_size_of_call<T, Exec>(0, n, columns, info.grid, options.arithmetic, options.moduli);
-      EXPECT_EQ(info.tile_size, kernels::is_host<Exec> ? default_tile_size(n, ranks, cap) : of_call);
+      const bool for_one =
+          detail::is_for_one_device<T, Exec>(n, static_cast<std::int64_t>(b.size()) / std::max<std::int64_t>(1, n),
+                                             info.grid, options.arithmetic, options.moduli);
+      EXPECT_EQ(info.tile_size, for_one ? n : default_tile_size(n, ranks, cap));
     }
     const PhaseSeconds& s = info.seconds;
     const std::array<double, 7> all{s.redistribute, s.factorize, s.solve, s.update, s.panel, s.exchange, s.waiting};
@@ -162,8 +162,10 @@ TYPED_TEST(SolveTest, ShardedMatrixTakesTheTileOfTheOneCall) {
       const auto rows = make_rows<Matrix<T, Kokkos::LayoutRight>>(even_shards(n, this->ranks), this->rank, n, f);
       const Matrix<T, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n), 2);
       set_noise(b, 5);
-      const auto [x, info] = cholesky_distributed(this->comm, rows, b, {.grid = shape});
       ShardedMatrix<T> a(grid, n);
+      // A matrix that is more than solved for is on all devices.
+      const std::int64_t tile = kernels::is_host<Exec> ? 0 : a.tile_size();
+      const auto [x, info] = cholesky_distributed(this->comm, rows, b, {.local_tile_size = tile, .grid = shape});
       EXPECT_EQ(a.tile_size(), std::max<std::int64_t>(1, info.tile_size));
       EXPECT_EQ(a.tile_size(), std::max<std::int64_t>(1, memory_plan<T>(n, shape).tile_size));
       EXPECT_EQ(a.tile_size(), ShardedMatrix<T>(grid, n, 0).tile_size());

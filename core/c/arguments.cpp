@@ -82,7 +82,11 @@ void call_to_dense(const tessera_operator& a, std::int64_t first_row, const tess
 }
 
 void require_info(const tessera_info* info) {
-  if (info != nullptr) require_size("info.size", info->size, sizeof *info);
+  if (info == nullptr) return;
+  require_size("info.size", info->size, sizeof *info);
+  if (info->size < offsetof(tessera_info, tile_size)) {
+    detail::throw_misuse("info.size", "has no room for the leading minor: " + std::to_string(info->size));
+  }
 }
 
 void write_info(const CholeskyInfo& info, tessera_info* to) {

@@ -18,8 +18,11 @@ enum class Kokkos_ { not_ours, running, finalised } state = Kokkos_::not_ours;
 
 void begin_kokkos(int device) {
   if (Kokkos::is_initialized()) return;
-  if (state == Kokkos_::finalised)
-    detail::throw_misuse("tessera_initialize", "Kokkos is finalised, and begins only once");
+  bool is_over = state != Kokkos_::not_ours;
+#if KOKKOS_VERSION >= 40000
+  is_over = is_over || Kokkos::is_finalized();
+#endif
+  if (is_over) detail::throw_misuse("tessera_initialize", "Kokkos is finalised, and begins only once");
   if (device < -1)
     detail::throw_misuse("device", "must be the number of a device or -1, got " + std::to_string(device));
 #if KOKKOS_VERSION >= 30700
@@ -127,7 +130,10 @@ tessera_status tessera_finalize(void) {
 
 const char* tessera_last_error(void) { return last_error; }
 
-void tessera_set_error(const char* text) { std::snprintf(last_error, sizeof last_error, "%s", text); }
+void tessera_set_error(const char* text) {
+  if (text == last_error) return;
+  std::snprintf(last_error, sizeof last_error, "%s", text == nullptr ? "" : text);
+}
 
 tessera_status tessera_copy(const tessera_array* from, const tessera_array* to) {
   return guarded([&] {

@@ -58,32 +58,34 @@ class KeptDuplicate {
 
   /// The duplicate that `comm` has, or null.
   static Duplicate of(MPI_Comm comm) {
-    if (key_ == MPI_KEYVAL_INVALID) return nullptr;
     Duplicate* kept = nullptr;
     int found = 0;
-    check(MPI_Comm_get_attr(comm, key_, static_cast<void*>(&kept), &found), "MPI_Comm_get_attr");
+    check(MPI_Comm_get_attr(comm, key(), static_cast<void*>(&kept), &found), "MPI_Comm_get_attr");
     return found != 0 && (*kept)->is_sound() ? *kept : nullptr;
   }
   static void set(MPI_Comm comm, const Duplicate& duplicate) {
-    if (key_ == MPI_KEYVAL_INVALID) {
-      check(MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, &end, &key_, nullptr), "MPI_Comm_create_keyval");
-    }
     auto kept = std::make_unique<Duplicate>(duplicate);
-    check(MPI_Comm_set_attr(comm, key_, kept.get()), "MPI_Comm_set_attr");
+    check(MPI_Comm_set_attr(comm, key(), kept.get()), "MPI_Comm_set_attr");
     (void)kept.release();
   }
   /// What set() has set, if it has.
   static void remove(MPI_Comm comm) {
-    if (of(comm)) check(MPI_Comm_delete_attr(comm, key_), "MPI_Comm_delete_attr");
+    if (of(comm)) check(MPI_Comm_delete_attr(comm, key()), "MPI_Comm_delete_attr");
   }
 
  private:
+  static int key() {
+    static const int made = [] {
+      int keyval = MPI_KEYVAL_INVALID;
+      check(MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, &end, &keyval, nullptr), "MPI_Comm_create_keyval");
+      return keyval;
+    }();
+    return made;
+  }
   static int end(MPI_Comm, int, void* kept, void*) {
     delete static_cast<Duplicate*>(kept);
     return MPI_SUCCESS;
   }
-
-  static inline int key_ = MPI_KEYVAL_INVALID;
 };
 
 }  // namespace
@@ -146,14 +148,14 @@ Communicator::~Communicator() {
   if (MPI_Finalized(&finalised) == MPI_SUCCESS && finalised == 0) MPI_Comm_free(&comm_);
 }
 
-void Communicator::check_collective(int code, const char* call) const {
+void Communicator::check_sound(int code, const char* call) const {
   if (code != MPI_SUCCESS) is_sound_ = false;
   check(code, call);
 }
 
 void Communicator::all_reduce_min(std::int64_t* values, int count) const {
   if (size_ == 1) return;
-  check_collective(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_MIN, comm_), "MPI_Allreduce");
+  check_sound(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_MIN, comm_), "MPI_Allreduce");
 }
 
 void Communicator::all_gather(std::int64_t value, std::int64_t* values) const {
@@ -161,7 +163,7 @@ void Communicator::all_gather(std::int64_t value, std::int64_t* values) const {
     *values = value;
     return;
   }
-  check_collective(MPI_Allgather(&value, 1, MPI_INT64_T, values, 1, MPI_INT64_T, comm_), "MPI_Allgather");
+  check_sound(MPI_Allgather(&value, 1, MPI_INT64_T, values, 1, MPI_INT64_T, comm_), "MPI_Allgather");
 }
 
 void Communicator::all_gather(const double* values, int count, double* all) const {
@@ -169,14 +171,14 @@ void Communicator::all_gather(const double* values, int count, double* all) cons
     std::copy_n(values, count, all);
     return;
   }
-  check_collective(MPI_Allgather(values, count, MPI_DOUBLE, all, count, MPI_DOUBLE, comm_), "MPI_Allgather");
+  check_sound(MPI_Allgather(values, count, MPI_DOUBLE, all, count, MPI_DOUBLE, comm_), "MPI_Allgather");
 }
 
 void Communicator::broadcast(void* data, std::int64_t bytes, int root) const {
   if (size_ == 1) return;
   for (std::int64_t done = 0; done < bytes; done += largest_message_) {
     const int count = static_cast<int>(std::min(largest_message_, bytes - done));
-    check_collective(MPI_Bcast(static_cast<char*>(data) + done, count, MPI_BYTE, root, comm_), "MPI_Bcast");
+    check_sound(MPI_Bcast(static_cast<char*>(data) + done, count, MPI_BYTE, root, comm_), "MPI_Bcast");
   }
 }
 
@@ -195,15 +197,15 @@ void by_pieces(std::vector<double>& values, const Reduce& reduce) {
 void Communicator::all_reduce_sum(std::vector<double>& values) const {
   if (size_ == 1) return;
   by_pieces(values, [this](double* piece, int count) {
-    check_collective(MPI_Allreduce(MPI_IN_PLACE, piece, count, MPI_DOUBLE, MPI_SUM, comm_), "MPI_Allreduce");
+    check_sound(MPI_Allreduce(MPI_IN_PLACE, piece, count, MPI_DOUBLE, MPI_SUM, comm_), "MPI_Allreduce");
   });
 }
 
 void Communicator::reduce_sum(std::vector<double>& values, int root) const {
   if (size_ == 1) return;
   by_pieces(values, [this, root](double* piece, int count) {
-    check_collective(MPI_Reduce(rank_ == root ? MPI_IN_PLACE : piece, piece, count, MPI_DOUBLE, MPI_SUM, root, comm_),
-                     "MPI_Reduce");
+    check_sound(MPI_Reduce(rank_ == root ? MPI_IN_PLACE : piece, piece, count, MPI_DOUBLE, MPI_SUM, root, comm_),
+                "MPI_Reduce");
   });
 }
 
@@ -221,26 +223,26 @@ void Communicator::receive_the_rest() const {
   if (!messages_ || size_ == 1) return;
   Messages& m = *messages_;
   if (m.in_flight != nullptr) m.in_flight->stop_receiving();
-  check_collective(MPI_Alltoall(m.sent.data(), 1, MPI_INT64_T, m.coming.data(), 1, MPI_INT64_T, comm_), "MPI_Alltoall");
+  check_sound(MPI_Alltoall(m.sent.data(), 1, MPI_INT64_T, m.coming.data(), 1, MPI_INT64_T, comm_), "MPI_Alltoall");
   for (int rank = 0; rank < size_; ++rank) {
     const auto r = static_cast<std::size_t>(rank);
     while (m.received[r] < m.coming[r]) discard_from(rank);
   }
   if (m.in_flight != nullptr) m.in_flight->finish_sending();
-  check(MPI_Waitall(size_, m.interruptions.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
+  check_sound(MPI_Waitall(size_, m.interruptions.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
   m.is_interrupted = false;
 }
 
 void Communicator::discard_from(int source) const {
   MPI_Status status;
-  check(MPI_Probe(source, MPI_ANY_TAG, comm_, &status), "MPI_Probe");
+  check_sound(MPI_Probe(source, MPI_ANY_TAG, comm_, &status), "MPI_Probe");
   int bytes = 0;
-  check(MPI_Get_count(&status, MPI_BYTE, &bytes), "MPI_Get_count");
+  check_sound(MPI_Get_count(&status, MPI_BYTE, &bytes), "MPI_Get_count");
   // Where there is no memory for it, MPI truncates it, which is as good.
   const std::unique_ptr<char, decltype(&std::free)> room(
       static_cast<char*>(std::malloc(static_cast<std::size_t>(bytes) + 1)), &std::free);
   const int code = MPI_Recv(room.get(), room ? bytes : 0, MPI_BYTE, source, status.MPI_TAG, comm_, MPI_STATUS_IGNORE);
-  if (room) check(code, "MPI_Recv");
+  if (room) check_sound(code, "MPI_Recv");
   has_received(source);
 }
 

@@ -52,7 +52,8 @@ class Communicator {
   std::int64_t largest_message() const { return largest_message_; }
   static constexpr std::int64_t most_message = std::int64_t{1} << 30;  ///< MPI counts are ints
 
-  /// Whether each collective so far has succeeded: if not, messages may be left, and it is not used for another call.
+  /// Whether each collective so far, and each receipt of what is left, has succeeded here. If not, messages may be left,
+  /// and it is not kept: a next call on the caller's communicator begins with another one.
   bool is_sound() const { return is_sound_; }
 
   // Collectives, which one rank alone leaves out.
@@ -93,7 +94,7 @@ class Communicator {
     InFlight* in_flight = nullptr;
   };
 
-  void check_collective(int code, const char* call) const;
+  void check_sound(int code, const char* call) const;
   void discard_from(int source) const;
 
   MPI_Comm comm_ = MPI_COMM_NULL;

@@ -4,7 +4,7 @@
 #include "core/factorize/leaf_inverses.hpp"
 #include "core/factorize/step_writer.hpp"
 #include "kernels/instantiate.hpp"
-#include "tessera/cholesky_factor.hpp"
+#include "tessera/cholesky_distributed.hpp"
 
 #include <exception>
 #include <optional>
@@ -12,6 +12,16 @@
 #include <vector>
 
 namespace tessera::detail {
+
+template <class T, class Exec>
+bool takes_one_launch(const Exec& exec, const Communicator& communicator) {
+  std::int64_t on_all = 0;
+  if constexpr (!kernels::is_host<Exec>) {
+    collectively(communicator, [&] { on_all = kernels::Cholesky<Exec>::template fits<T>(exec) ? 1 : 0; });
+    communicator.all_reduce_min(&on_all, 1);
+  }
+  return on_all == 1;
+}
 
 /// A = L L^H, left-looking: step by step, of which a rank has as many in flight as it has slots.
 template <class T, class Exec>
@@ -40,7 +50,8 @@ class Factorization {
       result.moduli = 0;
     }
     if constexpr (!kernels::is_host<Exec>) {
-      if (FactorizeInOneLaunch<T, Exec>::suits(layout, result.moduli, schedule) && takes_one_launch(exec, grid)) {
+      if (FactorizeInOneLaunch<T, Exec>::suits(layout, result.moduli, schedule) &&
+          takes_one_launch<T>(exec, grid.communicator())) {
         run_in_one_launch(exec, options.progress, memory, result);
         return result;
       }
@@ -77,14 +88,6 @@ class Factorization {
   }
 
  private:
-  /// Collective. Whether each device has what the one launch takes.
-  static bool takes_one_launch(const Exec& exec, const ProcessGrid& grid) {
-    std::int64_t on_all = 1;
-    collectively(grid.communicator(), [&] { on_all = kernels::Cholesky<Exec>::template fits<T>(exec) ? 1 : 0; });
-    grid.communicator().all_reduce_min(&on_all, 1);
-    return on_all == 1;
-  }
-
   /// All of run(), on the rank that has the matrix, which tells the others.
   static void run_in_one_launch(const Exec& exec, const Progress& progress, Memory<MemorySpace>& memory,
                                 Factored<T, MemorySpace>& result) {
@@ -189,7 +192,8 @@ Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
 #define TESSERA_INSTANTIATE_FACTORIZE(T, Exec)                                               \
   template Factored<T, typename Exec::memory_space> try_factorize<T, Exec>(                  \
       const Exec&, ShardedMatrix<T, typename Exec::memory_space>&&, const FactorizeOptions&, \
-      Memory<typename Exec::memory_space>&, const Schedule&);
+      Memory<typename Exec::memory_space>&, const Schedule&);                                \
+  template bool takes_one_launch<T, Exec>(const Exec&, const Communicator&);
 #define TESSERA_INSTANTIATE_FACTORIZES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_FACTORIZE, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_FACTORIZES)
 

@@ -103,9 +103,12 @@ ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64
     detail::require_dimensions(n, tile_size, 0, 0);
     if (tile_size == 0) detail::throw_misuse("tile", "extent must be at least 1, got 0");
     const detail::Strided<T>& view = array.elements;
-    const std::int64_t leading_dimension = view.extent[1] > 1 ? view.stride[1] : view.extent[0];
-    layout_ = detail::adopted_layout<T, MemorySpace>(grid_.numbering(), grid_.rank(), n, tile_size, leading_dimension);
-    detail::require_array("view", view, layout_.rows.local_extent(), layout_.columns.local_extent());
+    layout_ = detail::make_layout<T, MemorySpace>(grid_.numbering(), grid_.rank(), n, tile_size, 0);
+    const std::int64_t rows = layout_.rows.local_extent();
+    const std::int64_t columns = layout_.columns.local_extent();
+    detail::require_array("view", view, rows, columns);
+    // A stride that no column needs may be any.
+    layout_.adopted = std::max<std::int64_t>(1, columns > 1 ? view.stride[1] : rows);
     agreement.same("scalar", detail::scalar_name<T>());
     agreement.same("memory space", std::string(MemorySpace::name()));
     agreement.same("n", std::to_string(n) + " rows");

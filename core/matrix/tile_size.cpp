@@ -25,21 +25,17 @@ std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid) {
 }
 
 template <class T, class Exec>
-std::int64_t tile_size_of_call(std::int64_t asked, std::int64_t n, std::int64_t nrhs, GridShape grid,
-                               Arithmetic arithmetic, int moduli) {
-  using MemorySpace = typename Exec::memory_space;
+bool is_for_one_device(std::int64_t n, std::int64_t nrhs, GridShape grid, Arithmetic arithmetic, int moduli) {
   constexpr std::int64_t few = 16;
-  const bool for_one = asked == 0 && grid.rows * grid.cols > 1 && nrhs <= few &&
-                       n <= Tuning<MemorySpace>::template rows_for_one_device<T> &&
-                       moduli_for<T, Exec>(arithmetic, moduli, n) == 0;
-  return for_one ? n : tile_size_for<T, MemorySpace>(asked, n, grid);
+  return grid.rows * grid.cols > 1 && nrhs <= few &&
+         n <= Tuning<typename Exec::memory_space>::template rows_for_one_device<T> &&
+         moduli_for<T, Exec>(arithmetic, moduli, n) == 0;
 }
 
-#define TESSERA_INSTANTIATE_TILE_OF_CALL(T, Exec)                                                                   \
-  template std::int64_t tile_size_of_call<T, Exec>(std::int64_t, std::int64_t, std::int64_t, GridShape, Arithmetic, \
-                                                   int);
-#define TESSERA_INSTANTIATE_TILES_OF_CALL(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_TILE_OF_CALL, Exec)
-TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_TILES_OF_CALL)
+#define TESSERA_INSTANTIATE_FOR_ONE(T, Exec) \
+  template bool is_for_one_device<T, Exec>(std::int64_t, std::int64_t, GridShape, Arithmetic, int);
+#define TESSERA_INSTANTIATE_FOR_ONES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_FOR_ONE, Exec)
+TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_FOR_ONES)
 
 #define TESSERA_INSTANTIATE_TILE(T, MemorySpace) \
   template std::int64_t tile_size_for<T, MemorySpace>(std::int64_t, std::int64_t, GridShape);

@@ -23,6 +23,9 @@ void start_kokkos() {
     was_there = true;
     return;
   }
+#if KOKKOS_VERSION >= 40000
+  was_there = was_there || Kokkos::is_finalized();
+#endif
   if (was_there) detail::throw_misuse("Kokkos", "is finalised already");
   Kokkos::initialize();
   was_there = true;

@@ -62,11 +62,14 @@ std::shared_ptr<const Communicator> begin_call(MPI_Comm comm, Prepare&& prepare)
 
 int size_of(const Communicator& communicator);
 
-/// tile_size_for a matrix that is factored to solve for a few right-hand sides, and then is no more: a small one is all
-/// one tile, for one device to factor in one launch.
+/// Whether a call that solves for so many right-hand sides gives all of A to one of several devices, as one tile that
+/// it factors in one launch: so a small system is solved faster.
 template <class T, class Exec>
-std::int64_t tile_size_of_call(std::int64_t asked, std::int64_t n, std::int64_t nrhs, GridShape grid,
-                               Arithmetic arithmetic, int moduli);
+bool is_for_one_device(std::int64_t n, std::int64_t nrhs, GridShape grid, Arithmetic arithmetic, int moduli);
+
+/// Collective. Whether each rank's device has what that launch takes.
+template <class T, class Exec>
+bool takes_one_launch(const Exec& exec, const Communicator& communicator);
 
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -145,8 +148,11 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 
   CholeskyInfo info;
   info.grid = options.grid.value_or(nearly_square(ranks));
-  info.tile_size =
-      tile_size_of_call<T, Exec>(options.local_tile_size, n, shape.nrhs, info.grid, options.arithmetic, options.moduli);
+  // All devices assemble a Gram matrix, which takes longer than the rest.
+  const bool for_one = !is_gram<std::remove_cv_t<A>> && options.local_tile_size == 0 &&
+                       is_for_one_device<T, Exec>(n, shape.nrhs, info.grid, options.arithmetic, options.moduli) &&
+                       takes_one_launch<T>(exec, *communicator);
+  info.tile_size = for_one ? n : tile_size_for<T, MemorySpace>(options.local_tile_size, n, info.grid);
   std::optional<typename Tree<B>::Solution> x;
   T* work = nullptr;
   collectively(*communicator, [&] {

@@ -63,8 +63,7 @@ class CholeskyFactor {
   /// @param l the factor takes over its memory; `l` is a 0 x 0 matrix afterwards, and unchanged if the call throws.
   ///   Its diagonal is real.
   /// @throws std::invalid_argument on every rank, if an element of the diagonal is not positive and finite, or the
-  /// ranks
-  ///   disagree
+  ///   ranks disagree
   /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice
   template <class Exec>
   static CholeskyFactor adopt(const Exec& exec, ShardedMatrix<T, MemorySpace>&& l);
@@ -294,7 +293,7 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
 
 /// The same with other options than `progress`.
 /// @throws std::invalid_argument on every rank, also if an option is invalid or the ranks disagree; `a` is then
-/// unchanged
+///   unchanged
 /// @throws NotPositiveDefinite, std::bad_alloc and std::runtime_error as above
 template <Scalar T, class Exec, std::same_as<FactorizeOptions> Options>
 CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,

@@ -36,7 +36,8 @@ class NotPositiveDefinite : public std::runtime_error {
 };
 
 /// Thrown on the rank whose MPI call failed. The others throw a std::runtime_error with its message, if MPI still works
-/// on that communicator; if what failed is a collective MPI call, they may wait for that rank instead.
+/// on that communicator; if what failed is a collective MPI call, they may wait for that rank instead. Where such a
+/// call fails on some ranks only, the communicator is lost.
 ///
 /// what() names the call and has MPI's text. A failure to duplicate the caller's communicator first reaches that
 /// communicator's own error handler, which by default ends the program.

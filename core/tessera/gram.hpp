@@ -52,6 +52,11 @@ Gram(J, GramOptions = {}) -> Gram<J>;
 
 namespace detail {
 
+template <class A>
+inline constexpr bool is_gram = false;
+template <class J>
+inline constexpr bool is_gram<Gram<J>> = true;
+
 /// An object that writes blocks of J on request.
 template <class J, class T, class Exec>
 concept BlockOperator = !is_view<J> && requires(J & j, const Exec& exec, std::int64_t i, BlockView<T, Exec> block) {

@@ -29,7 +29,7 @@ enum class Source {
 struct MemoryPlanOptions {
   std::int64_t nrhs = 1;                ///< right-hand sides
   bool by_rows = false;                 ///< whether these are ByRows
-  std::int64_t tile_size = 0;           ///< rows and columns of a tile; 0: what cholesky_distributed takes
+  std::int64_t tile_size = 0;           ///< rows and columns of a tile; 0: what the calls of `source` take
   std::int64_t slab = 0;                ///< as for ShardedMatrix; 0: its default
   std::int64_t reserve = 0;             ///< as for ShardedMatrix
   Source source = Source::fill;         ///< where A comes from

@@ -114,8 +114,7 @@ class ShardedMatrix {
   /// @throws std::invalid_argument on every rank, unless 0 <= n < 2^31, tile_size >= 1, the ranks agree, and each
   ///   rank's View has these extents and strides
   /// @throws std::bad_alloc or Kokkos's std::runtime_error, on every rank, if a rank's memory does not suffice; a
-  /// device
-  ///   takes some for inverses of diagonal blocks
+  ///   device takes some for inverses of diagonal blocks
   template <class View>
   static ShardedMatrix adopt(const ProcessGrid& grid, std::int64_t n, std::int64_t tile_size, const View& view) {
     static_assert(Kokkos::is_view<View>::value && View::rank == 2 && std::is_same_v<typename View::value_type, T>,

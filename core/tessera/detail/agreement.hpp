@@ -33,8 +33,9 @@ void require_mpi();
 /// Throws Misuse unless Kokkos is initialised and not yet finalised.
 void require_kokkos();
 
-/// Collective. The library's duplicate of `comm`, made when `comm` is first used and kept as its attribute. Throws Misuse on this rank alone if it cannot communicate at all: if `comm` is
-/// null or an inter-communicator, or MPI is not running.
+/// Collective. The library's duplicate of `comm`, made when `comm` is first used and kept as its attribute. Throws
+/// Misuse on this rank alone if it cannot communicate at all: if `comm` is null or an inter-communicator, or MPI is not
+/// running.
 std::shared_ptr<const Communicator> duplicate(MPI_Comm comm);
 
 /// Collective. Returns if no rank passes an exception, and all pass the same record. Otherwise every rank throws: its
