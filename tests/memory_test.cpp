@@ -259,8 +259,7 @@ TYPED_TEST(MemoryTest, ThePlanOfIntegersIsRight) {
       asked.source = Source::rows;
       asked.slab = 0;
       asked.arithmetic = Arithmetic::integer;
-      const CholeskyOptions options{
-          .local_tile_size = tile, .grid = shape, .arithmetic = Arithmetic::integer, .moduli = number};
+      CholeskyOptions options{.local_tile_size = tile, .grid = shape, .arithmetic = asked.arithmetic, .moduli = number};
       Watch watch;
       cholesky_distributed(this->comm, system.a, system.b, options);
       EXPECT_EQ(watch.peak(), this->planned(n, shape, asked));
