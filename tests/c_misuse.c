@@ -148,6 +148,7 @@ void local_functions(void) {
 
   tessera_plan_options options;
   tessera_plan_options_init(&options, sizeof options);
+  options.tile_size = 100;  // or a device would have all of it
   tessera_plan plan;
   tessera_rank_plan each[6];
   CHECK(tessera_memory_plan(TESSERA_FLOAT, 1000, 6, &options, &plan, each) == TESSERA_OK);

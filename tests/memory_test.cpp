@@ -4,7 +4,6 @@
 #include "calls.hpp"
 #include "factor_operations.hpp"
 #include "jacobians.hpp"
-#include "kernels/queue.hpp"
 #include "operators.hpp"
 #include "row_numbers.hpp"
 #include "watch.hpp"
@@ -89,13 +88,14 @@ TYPED_TEST(MemoryTest, ThePlanOfAReserveIsRight) {
       const RankMemory smaller = plan(n, reserve);
       const RankMemory larger = plan(n + k, reserve - k);
       if (k == at_once) {  // else the last ones meet a factor that the first ones have made larger
-        EXPECT_EQ(watch.peak(), larger.matrix + larger.inverses + larger.right_hand_sides +
-                                    std::max(smaller.factorize, smaller.solve));
+        const std::int64_t kept = larger.matrix + larger.inverses + larger.right_hand_sides;
+        const std::int64_t planned = kept + std::max(smaller.factorize, smaller.solve);
+        EXPECT_TRUE(planned <= watch.peak() && watch.peak() <= planned + beside_the_plan) << planned << watch.peak();
       }
       const Kokkos::View<T**, Kokkos::LayoutLeft> b("b", static_cast<std::size_t>(n + k),
                                                     static_cast<std::size_t>(at_once));
       l.solve(Exec{}, b);
-      EXPECT_LE(watch.peak(), larger.peak);
+      EXPECT_LE(watch.peak(), larger.peak + beside_the_plan);
     }
   }
 }
@@ -185,8 +185,8 @@ TYPED_TEST(MemoryTest, ThePlanByRowsIsRight) {
         const auto l = factorize(Exec{}, std::move(matrix));
         l.solve(Exec{}, b);
         EXPECT_EQ(watch.peak(), this->planned(n, shape, asked));
-        l.multiply_upper(Exec{}, b);  // which may take a BLAS's workspace beside, on a device
-        EXPECT_LE(watch.peak(), this->planned(n, shape, asked) + kernels::Queue<Exec>::workspace_bytes + 256);
+        l.multiply_upper(Exec{}, b);
+        EXPECT_LE(watch.peak(), this->planned(n, shape, asked) + beside_the_plan);
       }
       if (n < this->ranks) continue;  // Kokkos reports its own header for an x of no elements
       asked.source = Source::rows;

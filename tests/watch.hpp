@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "kernels/queue.hpp"
+
 #include <Kokkos_Core.hpp>
 
 #include <algorithm>
@@ -63,5 +65,11 @@ class Watch {
   std::int64_t now_ = 0;
   std::int64_t peak_ = 0;
 };
+
+/// What products, and rows that are appended, may take beside the plan of a solve: a BLAS's workspace on a device.
+inline constexpr std::int64_t beside_the_plan =
+    kernels::is_host<Kokkos::DefaultExecutionSpace>
+        ? 0
+        : kernels::Queue<Kokkos::DefaultExecutionSpace>::workspace_bytes + (std::int64_t{1} << 14);
 
 }  // namespace tessera::testing

@@ -115,7 +115,7 @@ struct ClearAboveDiagonal {
   LocalBlock<T, MemorySpace> block;
 
   KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
-    if (block.global_row(row) < block.global_column(column)) block.a(row, column) = T(0);
+    if (block.global_row(row).value < block.global_column(column).value) block.a(row, column) = T(0);
   }
 };
 

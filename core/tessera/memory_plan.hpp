@@ -101,7 +101,7 @@ MemoryPlan plan_memory(std::int64_t n, int ranks, const MemoryPlanOptions& optio
 /// that adds to it. inverse_diagonal sends as much once more, and invert twice as much.
 ///
 /// CholeskyFactor::append of k rows takes at most what a solve of min(k, 256) right-hand sides with the larger factor
-/// does: ask for that one, with a reserve that is k less.
+/// does, and on a device 32 MiB more: ask for that one, with a reserve that is k less.
 ///
 /// Local; needs neither MPI nor Kokkos to be initialised.
 /// @throws std::invalid_argument for sizes or options that are invalid, or lead to more bytes than a std::int64_t holds
