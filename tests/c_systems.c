@@ -94,5 +94,6 @@ int to_dense(void* context, int64_t first, const tessera_array* rows) {
       set(here.data, here.scalar, i * here.row_stride + j * here.column_stride, element(s, first + i, j));
     }
   }
-  return rows->memory == TESSERA_HOST_MEMORY ? TESSERA_OK : tessera_copy(&here, rows);
+  if (rows->memory == TESSERA_HOST_MEMORY) return TESSERA_OK;
+  return (int)tessera_copy(&here, rows);
 }
