@@ -15,7 +15,7 @@ CHANGES = (
     ("README.md", "| factorise | ", "| factorise | 9", "overview is not what"),
     ("perf/README.md", "In double the factorisation runs at", "In double it runs at", "host-rates is not what"),
     ("perf/README.md", "## jaxmg\n", "## jaxmg\n\nIt is 3.14 times as fast.\n", "a number that no JSON gives: It is 3.14"),
-    ("perf/README.md", "figures: jaxmg -->", "figures: no-such -->", "makes no no-such"),
+    ("perf/README.md", "figures: jaxmg -->", "figures: no-such -->", "makes no-such"),
     ("perf/results/double-1.json", '"median_seconds": ', '"median_seconds": 9', "overview is not what"),
     ("perf/results/double-1.json", '"commit"', '"comment"', "double-1.json does not say: commit"),
 )
