@@ -12,12 +12,13 @@ cmake -S . -B build/test -G Ninja -DCMAKE_BUILD_TYPE=Release
 cmake --build build/test
 ctest --test-dir build/test --output-on-failure --parallel "$(nproc)" "$@"
 
-cmake --preset sanitize -DTESSERA_TEST_RANKS="1;3" \
-  -DTESSERA_TEST_PROGRAMS="allocation_test;callback_test;communicator_test;distribution_test;entries_test;fuzz_test;kernels_test;line_sums_test;pieces_test;schedule_test;triangular_test"
+programs="allocation_test;callback_test;communicator_test;distribution_test;entries_test;fuzz_test;kernels_test"
+programs+=";line_sums_test;pieces_test;row_ids_test;scalapack_door_test;schedule_test;triangular_test"
+cmake --preset sanitize -DTESSERA_TEST_RANKS="1;3" -DTESSERA_TEST_PROGRAMS="$programs"
 cmake --build --preset sanitize
 ctest --preset sanitize --parallel "$(nproc)" "$@"
 
 cmake --preset mpich -DTESSERA_TEST_RANKS="1;2" -DCMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG" \
-  -DTESSERA_TEST_PROGRAMS="allocation_test;communicator_test;mpi_profile_test;schedule_test"
+  -DTESSERA_TEST_PROGRAMS="allocation_test;communicator_test;entries_test;mpi_profile_test;schedule_test"
 cmake --build --preset mpich
 ctest --preset mpich --parallel "$(nproc)" "$@"
