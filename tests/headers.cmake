@@ -4,12 +4,13 @@ add_test(NAME headers.alone COMMAND ${CMAKE_COMMAND}
   --build "${PROJECT_BINARY_DIR}" --target tessera_verify_interface_header_sets)
 set_tests_properties(headers.alone PROPERTIES LABELS package RESOURCE_LOCK build_directory)
 
-# ... and by nvcc where there is one, because a CUDA application's sources go through it. With a CUDA Kokkos the
-# compiler of the build is nvcc already.
+# ... and by nvcc where there is one, because a CUDA application's sources go through it: those that it includes, which
+# include those of detail. With a CUDA Kokkos the compiler of the build is nvcc already.
 find_program(TESSERA_NVCC nvcc)
 mark_as_advanced(TESSERA_NVCC)
 if(TESSERA_NVCC AND NOT Kokkos_ENABLE_CUDA)
   get_target_property(headers tessera HEADER_SET)
+  list(FILTER headers EXCLUDE REGEX "/detail/")
   get_target_property(options tessera COMPILE_DEFINITIONS)
   list(TRANSFORM options PREPEND -D)
   if(Kokkos_ENABLE_OPENMP)
