@@ -65,7 +65,7 @@ class CallersArray {
   BlockCyclic rows_;
   BlockCyclic columns_;
   View view_;
-  typename View::HostMirror before_;
+  decltype(Kokkos::create_mirror(View())) before_;
 };
 
 }  // namespace tessera::testing
