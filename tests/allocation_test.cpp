@@ -28,15 +28,6 @@ namespace {
 
 using Exec = Kokkos::DefaultExecutionSpace;
 
-/// Whether Kokkos frees a View without taking from the heap. Its version 5 does not.
-bool frees_without_heap() {
-  constexpr int many = 1000;
-  std::optional<Kokkos::View<char*>> freed(std::in_place, "a label that is too long to be part of its string", 8);
-  heap.left = many;
-  freed.reset();
-  return std::exchange(heap.left, 0) == many;
-}
-
 struct AllocationTest : ::testing::Test {
   MPI_Comm comm = MPI_COMM_WORLD;
   int rank = rank_in(comm);

@@ -7,8 +7,10 @@
 
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 // What fails by way of Kokkos's tools.
 namespace tessera::testing {
@@ -54,5 +56,14 @@ class Armed {
  private:
   Failing& what_;
 };
+
+/// Whether Kokkos frees a View without taking from the heap. Its version 5 does not.
+inline bool frees_without_heap() {
+  constexpr int many = 1000;
+  std::optional<Kokkos::View<char*>> freed(std::in_place, "a label that is too long to be part of its string", 8);
+  heap.left = many;
+  freed.reset();
+  return std::exchange(heap.left, 0) == many;
+}
 
 }  // namespace tessera::testing
