@@ -63,8 +63,10 @@ class SystemMemory {
   }
 
   SlabLayout layout_of(int rank) const {
-    if (options_.adopted) return detail::adopted_layout<T, MemorySpace>(grid_, rank, n_, options_.tile_size, 1);
-    return detail::make_layout<T, MemorySpace>(grid_, rank, n_, options_.tile_size, options_.slab, options_.reserve);
+    SlabLayout layout =
+        detail::make_layout<T, MemorySpace>(grid_, rank, n_, options_.tile_size, options_.slab, options_.reserve);
+    if (options_.adopted) layout.adopted = 1;  // any leading dimension: the caller's array is not counted
+    return layout;
   }
 
   int moduli() const { return moduli_; }

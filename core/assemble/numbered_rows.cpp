@@ -33,14 +33,8 @@ class NumberedRows {
         diag_shift_(static_cast<RealOf<T>>(diag_shift)),
         upper_(triangle == Triangle::upper),
         chunk_(rows_per_chunk<T, MemorySpace>(matrix.n())),
-        places_(static_cast<std::size_t>(grid_.size())),
         buffers_(buffers_in<RedistributeBuffers<T, MemorySpace>>(memory, matrix.layout(), upper_,
-                                                                 source.buffered ? source.rows : 0, true)) {
-    for (int row = 0; row < grid_.rows(); ++row) {
-      for (int col = 0; col < grid_.cols(); ++col)
-        places_[static_cast<std::size_t>(grid_.rank_of(row, col))] = {row, col};
-    }
-  }
+                                                                 source.buffered ? source.rows : 0, true)) {}
 
   void run() {
     clear_above_diagonal(exec_, matrix_);
@@ -51,11 +45,6 @@ class NumberedRows {
   }
 
  private:
-  struct Place {
-    int row;
-    int col;
-  };
-
   /// What one rank's chunk has for another rank, or for itself.
   struct Lines {
     std::vector<Line> all;
@@ -88,9 +77,8 @@ class NumberedRows {
 
   /// The lines of a rank's chunk that begins after `done` of its rows, as far as `owner` has them.
   Lines lines(int rank, std::int64_t done, int owner) const {
-    const Place place = places_[static_cast<std::size_t>(owner)];
-    const BlockCyclic rows = matrix_.rows().seen_from(place.row);
-    const BlockCyclic columns = matrix_.columns().seen_from(place.col);
+    const BlockCyclic rows = matrix_.rows().seen_from(grid_.row_of(owner));
+    const BlockCyclic columns = matrix_.columns().seen_from(grid_.col_of(owner));
     const BlockCyclic& along = upper_ ? columns : rows;
     Lines result{{}, upper_ ? rows : columns};
     const std::int64_t begin = std::min(shards_.begin(rank) + done, shards_.end(rank));
@@ -157,8 +145,7 @@ class NumberedRows {
   const ProcessGrid& grid_;
   RealOf<T> diag_shift_;
   bool upper_;
-  std::int64_t chunk_;         // rows
-  std::vector<Place> places_;  // of the ranks in the grid
+  std::int64_t chunk_;  // rows
   RedistributeBuffers<T, MemorySpace> buffers_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "core/exchange/communicator.hpp"
 
+#include "core/exchange/attribute.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -48,52 +50,11 @@ void require_mpi() {
   if (!mpi_is_running()) throw_misuse("comm", "MPI is not initialised, or is finalised already");
 }
 
-namespace {
-
-/// The attribute of a caller's communicator that keeps the library's duplicate for the next call; it ends when the
-/// caller frees the communicator.
-class KeptDuplicate {
- public:
-  using Duplicate = std::shared_ptr<const Communicator>;
-
-  /// The duplicate that `comm` has, or null.
-  static Duplicate of(MPI_Comm comm) {
-    Duplicate* kept = nullptr;
-    int found = 0;
-    check(MPI_Comm_get_attr(comm, key(), static_cast<void*>(&kept), &found), "MPI_Comm_get_attr");
-    return found != 0 && (*kept)->is_sound() ? *kept : nullptr;
-  }
-  static void set(MPI_Comm comm, const Duplicate& duplicate) {
-    auto kept = std::make_unique<Duplicate>(duplicate);
-    check(MPI_Comm_set_attr(comm, key(), kept.get()), "MPI_Comm_set_attr");
-    (void)kept.release();
-  }
-  /// What set() has set, if it has.
-  static void remove(MPI_Comm comm) {
-    if (of(comm)) check(MPI_Comm_delete_attr(comm, key()), "MPI_Comm_delete_attr");
-  }
-
- private:
-  static int key() {
-    static const int made = [] {
-      int keyval = MPI_KEYVAL_INVALID;
-      check(MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, &end, &keyval, nullptr), "MPI_Comm_create_keyval");
-      return keyval;
-    }();
-    return made;
-  }
-  static int end(MPI_Comm, int, void* kept, void*) {
-    delete static_cast<Duplicate*>(kept);
-    return MPI_SUCCESS;
-  }
-};
-
-}  // namespace
-
 std::shared_ptr<const Communicator> duplicate(MPI_Comm comm) {
   require_mpi();
   if (comm == MPI_COMM_NULL) throw_misuse("comm", "is MPI_COMM_NULL");
-  if (auto kept = KeptDuplicate::of(comm)) return kept;
+  using Kept = Attribute<std::shared_ptr<const Communicator>>;
+  if (const auto* kept = Kept::of(comm); kept != nullptr && (*kept)->is_sound()) return *kept;
   int inter = 0;
   check(MPI_Comm_test_inter(comm, &inter), "MPI_Comm_test_inter");
   if (inter != 0) throw_misuse("comm", "is an inter-communicator");
@@ -105,10 +66,10 @@ std::shared_ptr<const Communicator> duplicate(MPI_Comm comm) {
       const std::int64_t largest_message = largest_message_setting();
       agreement.same("TESSERA_MPI_LARGEST_MESSAGE", largest_message);
       shared = std::make_shared<Communicator>(own.size(), largest_message);
-      KeptDuplicate::set(comm, shared);
+      Kept::set(comm, shared);
     });
   } catch (...) {
-    KeptDuplicate::remove(comm);  // on another rank it may not have been made
+    Kept::remove(comm);  // on another rank it may not have been made
     throw;
   }
   shared->take(own);

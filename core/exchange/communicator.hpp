@@ -52,8 +52,8 @@ class Communicator {
   std::int64_t largest_message() const { return largest_message_; }
   static constexpr std::int64_t most_message = std::int64_t{1} << 30;  ///< MPI counts are ints
 
-  /// Whether each collective so far, and each receipt of what is left, has succeeded here. If not, messages may be left,
-  /// and it is not kept: a next call on the caller's communicator begins with another one.
+  /// Whether each collective so far, and each receipt of what is left, has succeeded here. If not, messages may be
+  /// left, and it is not kept: a next call on the caller's communicator begins with another one.
   bool is_sound() const { return is_sound_; }
 
   // Collectives, which one rank alone leaves out.

@@ -41,17 +41,13 @@ double complete_factor(const Exec& exec, const ShardedMatrix<T, typename Exec::m
   const Region region("tessera::adopt");
   const Communicator& communicator = l.grid().communicator();
   double* values = nullptr;
-  std::vector<double> diagonal;
-  collectively(communicator, [&] {
-    values = buffers_in<DiagonalBuffers<MemorySpace>>(memory, l.n()).values;
-    diagonal = diagonal_of(exec, l, values);
-  });
-  communicator.all_reduce_sum(diagonal);  // each number is on one rank
+  collectively(communicator, [&] { values = buffers_in<DiagonalBuffers<MemorySpace>>(memory, l.n()).values; });
+  const std::vector<double> diagonal = diagonal_on_all(exec, l, values);
   collectively(communicator, [&] {
     require_diagonal(diagonal);
     if constexpr (Leaves<MemorySpace>::has_inverses) invert_leaves(exec, l);
   });
-  return log_determinant(exec, l, values);
+  return log_determinant_of(communicator, diagonal);
 }
 
 #define TESSERA_INSTANTIATE_COMPLETE(T, Exec)                                                                 \

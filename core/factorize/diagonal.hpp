@@ -45,14 +45,23 @@ std::vector<double> diagonal_of(const Exec& exec, const ShardedMatrix<T, typenam
   return diagonal;
 }
 
+/// Collective. The diagonal on every rank's host; `values`: room for it in the memory of `exec`.
+template <class T, class Exec>
+std::vector<double> diagonal_on_all(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& matrix,
+                                    double* values) {
+  const Communicator& communicator = matrix.grid().communicator();
+  std::vector<double> diagonal;
+  collectively(communicator, [&] { diagonal = diagonal_of(exec, matrix, values); });
+  communicator.all_reduce_sum(diagonal);  // each number is on one rank
+  return diagonal;
+}
+
 /// Collective. The diagonal on every rank: n numbers in `values`, in the memory of `exec`.
 template <class T, class Exec>
 void gather_diagonal(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& matrix, double* values) {
   const Communicator& communicator = matrix.grid().communicator();
   if (communicator.size() == 1) return collectively(communicator, [&] { read_diagonal(exec, matrix, values); });
-  std::vector<double> diagonal;
-  collectively(communicator, [&] { diagonal = diagonal_of(exec, matrix, values); });
-  communicator.all_reduce_sum(diagonal);  // each number is on one rank
+  std::vector<double> diagonal = diagonal_on_all(exec, matrix, values);
   collectively(communicator, [&] {
     Kokkos::deep_copy(exec, numbers_at<typename Exec::memory_space>(values, matrix.n()),
                       numbers_at<Kokkos::HostSpace>(diagonal.data(), matrix.n()));
@@ -60,20 +69,25 @@ void gather_diagonal(const Exec& exec, const ShardedMatrix<T, typename Exec::mem
   });
 }
 
-/// Collective. 2 sum log L(k,k), summed on rank 0 in the order of k, so that it is the same on every rank; `values`:
-/// room for n numbers.
-template <class T, class Exec>
-double log_determinant(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l, double* values) {
-  const Communicator& communicator = l.grid().communicator();
-  std::vector<double> diagonal;
-  collectively(communicator, [&] { diagonal = diagonal_of(exec, l, values); });
-  communicator.reduce_sum(diagonal, 0);
+/// Collective. 2 sum log L(k,k) of the diagonal that rank 0 has, summed there in the order of k, so that it is the same
+/// on every rank.
+inline double log_determinant_of(const Communicator& communicator, const std::vector<double>& diagonal) {
   double sum = 0;
   if (communicator.rank() == 0) {
     for (const double x : diagonal) sum += 2 * std::log(x);
   }
   communicator.broadcast(&sum, sizeof sum, 0);
   return sum;
+}
+
+/// Collective. That of a factor; `values`: room for n numbers.
+template <class T, class Exec>
+double log_determinant(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l, double* values) {
+  const Communicator& communicator = l.grid().communicator();
+  std::vector<double> diagonal;
+  collectively(communicator, [&] { diagonal = diagonal_of(exec, l, values); });
+  communicator.reduce_sum(diagonal, 0);
+  return log_determinant_of(communicator, diagonal);
 }
 
 }  // namespace tessera::detail

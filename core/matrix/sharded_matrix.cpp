@@ -40,14 +40,6 @@ SlabLayout make_layout(const GridNumbering& grid, int rank, std::int64_t n, std:
   return layout;
 }
 
-template <class T, class MemorySpace>
-SlabLayout adopted_layout(const GridNumbering& grid, int rank, std::int64_t n, std::int64_t tile_size,
-                          std::int64_t leading_dimension) {
-  SlabLayout layout = make_layout<T, MemorySpace>(grid, rank, n, tile_size, 0);
-  layout.adopted = std::max<std::int64_t>(1, leading_dimension);
-  return layout;
-}
-
 }  // namespace detail
 
 template <Scalar T, class MemorySpace>
@@ -128,11 +120,9 @@ ShardedMatrix<T, MemorySpace>::ShardedMatrix(const ProcessGrid& grid, std::int64
   });
 }
 
-#define TESSERA_INSTANTIATE_MATRIX(T, MemorySpace)                                                                  \
-  template SlabLayout detail::make_layout<T, MemorySpace>(const GridNumbering&, int, std::int64_t, std::int64_t,    \
-                                                          std::int64_t, std::int64_t);                              \
-  template SlabLayout detail::adopted_layout<T, MemorySpace>(const GridNumbering&, int, std::int64_t, std::int64_t, \
-                                                             std::int64_t);                                         \
+#define TESSERA_INSTANTIATE_MATRIX(T, MemorySpace)                                                               \
+  template SlabLayout detail::make_layout<T, MemorySpace>(const GridNumbering&, int, std::int64_t, std::int64_t, \
+                                                          std::int64_t, std::int64_t);                           \
   template class ShardedMatrix<T, MemorySpace>;
 #define TESSERA_INSTANTIATE_MATRICES(MemorySpace) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_MATRIX, MemorySpace)
 TESSERA_FOR_EACH_MEMORY_SPACE(TESSERA_INSTANTIATE_MATRICES)

@@ -38,6 +38,14 @@ Call call_of(const char* routine, Char uplo, const Submatrix& part, T* a) {
 }
 
 template <class T>
+Call call_of(const char* routine, Char uplo, const Submatrix& part, T* a, const Submatrix& part_of_b, T* b) {
+  Call call = call_of(routine, uplo, part, a);
+  call.b = part_of_b;
+  call.b_data = b;
+  return call;
+}
+
+template <class T>
 void potrf(const char* routine, Potrf<T>* behind, Char uplo, Int n, T* a, Int ia, Int ja, Int desca, int* info) {
   const Call call = call_of(routine, uplo, {*n, *n, *ia, *ja, desca}, a);
   const auto work = [&](const ProcessGrid& grid, bool& changed) {
@@ -51,9 +59,7 @@ void potrf(const char* routine, Potrf<T>* behind, Char uplo, Int n, T* a, Int ia
 template <class T>
 void potrs(const char* routine, Potrs<T>* behind, Char uplo, Int n, Int nrhs, T* a, Int ia, Int ja, Int desca, T* b,
            Int ib, Int jb, Int descb, int* info) {
-  Call call = call_of(routine, uplo, {*n, *n, *ia, *ja, desca}, a);
-  call.b.emplace(*n, *nrhs, *ib, *jb, descb);
-  call.b_data = b;
+  const Call call = call_of(routine, uplo, {*n, *n, *ia, *ja, desca}, a, {*n, *nrhs, *ib, *jb, descb}, b);
   const auto work = [&](const ProcessGrid& grid, bool& changed) {
     Operand<T> operand(grid, call.a, call.is_lower(), a);
     solve(factored(operand), *call.b, b, changed);
@@ -65,9 +71,7 @@ void potrs(const char* routine, Potrs<T>* behind, Char uplo, Int n, Int nrhs, T*
 template <class T>
 void posv(const char* routine, Potrs<T>* behind, Char uplo, Int n, Int nrhs, T* a, Int ia, Int ja, Int desca, T* b,
           Int ib, Int jb, Int descb, int* info) {
-  Call call = call_of(routine, uplo, {*n, *n, *ia, *ja, desca}, a);
-  call.b.emplace(*n, *nrhs, *ib, *jb, descb);
-  call.b_data = b;
+  const Call call = call_of(routine, uplo, {*n, *n, *ia, *ja, desca}, a, {*n, *nrhs, *ib, *jb, descb}, b);
   const auto work = [&](const ProcessGrid& grid, bool& changed) {
     Operand<T> operand(grid, call.a, call.is_lower(), a);
     const auto l = factor(operand, changed);

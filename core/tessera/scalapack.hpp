@@ -78,6 +78,19 @@ template <class T>
 void note_array(Agreement& agreement, const DescribedArray<T>& array, const ProcessGrid& grid_of_array,
                 const ProcessGrid& grid_of_matrix, std::int64_t n);
 
+/// Collective, and the first thing of a copy either way.
+template <class T, class MemorySpace, class Element>
+void agree_on_copy(const char* operation, const ShardedMatrix<T, MemorySpace>& matrix,
+                   const DescribedArray<Element>& array, const ProcessGrid& grid_of_array, Triangle triangle) {
+  agree(matrix.grid().communicator(), operation, [&](Agreement& agreement) {
+    require_kokkos();
+    require_triangle(triangle);
+    note_matrix(agreement, matrix);
+    agreement.same("triangle", static_cast<int>(triangle));
+    note_array(agreement, array, grid_of_array, matrix.grid(), matrix.n());
+  });
+}
+
 /// Collective. What has been agreed on, with memory from `memory`. A message has at most so many numbers, unless a
 /// column has more; 0: as many as are fast.
 template <class T, class Exec>
@@ -111,13 +124,7 @@ void to_scalapack(const Exec& exec, const ShardedMatrix<T, typename Exec::memory
   detail::require_backend<Exec>();
   static_assert(std::is_same_v<typename View::value_type, T>, "the array has the scalar of the matrix");
   const auto described = detail::described<Exec>(array);
-  detail::agree(matrix.grid().communicator(), "to_scalapack", [&](detail::Agreement& agreement) {
-    detail::require_kokkos();
-    detail::require_triangle(triangle);
-    detail::note_matrix(agreement, matrix);
-    agreement.same("triangle", static_cast<int>(triangle));
-    detail::note_array(agreement, described, array.grid, matrix.grid(), matrix.n());
-  });
+  detail::agree_on_copy("to_scalapack", matrix, described, array.grid, triangle);
   detail::Memory<typename Exec::memory_space> memory;
   detail::to_array<T>(exec, matrix, described, triangle, memory);
 }
@@ -136,13 +143,7 @@ void from_scalapack(const Exec& exec, const ScalapackArray<View>& array,
   static_assert(std::is_same_v<typename View::non_const_value_type, T>, "the array has the scalar of the matrix");
   const auto described = detail::described<Exec>(ScalapackArray<typename View::const_type>{
       array.grid, array.local, array.m, array.n, array.mb, array.nb, array.rsrc, array.csrc, array.ia, array.ja});
-  detail::agree(matrix.grid().communicator(), "from_scalapack", [&](detail::Agreement& agreement) {
-    detail::require_kokkos();
-    detail::require_triangle(triangle);
-    detail::note_matrix(agreement, matrix);
-    agreement.same("triangle", static_cast<int>(triangle));
-    detail::note_array(agreement, described, array.grid, matrix.grid(), matrix.n());
-  });
+  detail::agree_on_copy("from_scalapack", matrix, described, array.grid, triangle);
   detail::Memory<typename Exec::memory_space> memory;
   detail::from_array<T>(exec, described, matrix, triangle, memory);
 }

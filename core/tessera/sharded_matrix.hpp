@@ -61,10 +61,6 @@ struct CallersArray {
 template <class T, class MemorySpace>
 SlabLayout make_layout(const GridNumbering& grid, int rank, std::int64_t n, std::int64_t tile_size, std::int64_t slab,
                        std::int64_t reserve = 0);
-/// The same in the caller's array with this leading dimension.
-template <class T, class MemorySpace>
-SlabLayout adopted_layout(const GridNumbering& grid, int rank, std::int64_t n, std::int64_t tile_size,
-                          std::int64_t leading_dimension);
 
 }  // namespace detail
 
