@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "watch.hpp"
+
 #include <tessera/tessera.hpp>
 
+#include <cstdint>
 #include <ostream>
 
 // What a factor does to right-hand sides, each by its name.
@@ -17,6 +20,11 @@ using detail::FactorOperation;
 inline constexpr FactorOperation factor_operations[] = {FactorOperation::solve, FactorOperation::solve_lower,
                                                         FactorOperation::solve_upper, FactorOperation::multiply_lower,
                                                         FactorOperation::multiply_upper};
+
+inline std::int64_t beside_the_plan_of(FactorOperation operation) {
+  const bool product = operation == FactorOperation::multiply_lower || operation == FactorOperation::multiply_upper;
+  return product ? beside_the_plan : 0;
+}
 
 /// Calls the member of `l` that is named so.
 template <class Factor, class Exec, class B>

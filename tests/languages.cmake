@@ -33,14 +33,20 @@ endif()
 if(mpi4py_is_ours)
   set(python_environment
     "MPIEXEC=${MPIEXEC_EXECUTABLE};OMP_NUM_THREADS=1;PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${PROJECT_SOURCE_DIR}/core/python;TESSERA_LIBRARY=$<TARGET_FILE:tessera_c>")
-  foreach(ranks IN ITEMS 1 2 3 4 6)
-    if(TESSERA_TEST_RANKS AND NOT ranks IN_LIST TESSERA_TEST_RANKS)
-      continue()
-    endif()
-    add_test(NAME python.np${ranks}
-      COMMAND ${mpirun} ${ranks} "${TESSERA_MPI4PY}" "${CMAKE_CURRENT_SOURCE_DIR}/python_test.py")
-    set_tests_properties(python.np${ranks} PROPERTIES
-      LABELS faults PROCESSORS ${ranks} TIMEOUT 300 ENVIRONMENT "${python_environment}")
+  set(python_tests python)
+  if(Kokkos_ENABLE_CUDA)
+    list(APPEND python_tests python_device)
+  endif()
+  foreach(test IN LISTS python_tests)
+    foreach(ranks IN ITEMS 1 2 3 4 6)
+      if(TESSERA_TEST_RANKS AND NOT ranks IN_LIST TESSERA_TEST_RANKS)
+        continue()
+      endif()
+      add_test(NAME ${test}.np${ranks}
+        COMMAND ${mpirun} ${ranks} "${TESSERA_MPI4PY}" "${CMAKE_CURRENT_SOURCE_DIR}/${test}_test.py")
+      set_tests_properties(${test}.np${ranks} PROPERTIES
+        LABELS faults PROCESSORS ${ranks} TIMEOUT 300 ENVIRONMENT "${python_environment}")
+    endforeach()
   endforeach()
   add_test(NAME python_exit COMMAND "${TESSERA_MPI4PY}" "${CMAKE_CURRENT_SOURCE_DIR}/python_exit_test.py"
     "${PROJECT_SOURCE_DIR}/cmake/mpirun.sh")

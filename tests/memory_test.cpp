@@ -51,8 +51,8 @@ TYPED_TEST(MemoryTest, ThePlanOfThePiecesIsRight) {
         const auto l = factorize(Exec{}, std::move(matrix));
         for (const FactorOperation operation : factor_operations) {
           call(operation, l, Exec{}, b);
-          EXPECT_EQ(watch.peak(), this->planned(n, shape, {.nrhs = nrhs, .tile_size = tile, .slab = slab}))
-              << operation;
+          const std::int64_t planned = this->planned(n, shape, {.nrhs = nrhs, .tile_size = tile, .slab = slab});
+          EXPECT_TRUE(planned <= watch.peak() && watch.peak() <= planned + beside_the_plan_of(operation)) << operation;
         }
       }
     }
