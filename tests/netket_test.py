@@ -12,6 +12,7 @@ import jax.numpy as jnp  # noqa: E402: after JAX has been told of the other proc
 import netket as nk  # noqa: E402
 import numpy as np  # noqa: E402
 import tessera.netket  # noqa: E402
+from tessera import _arrays  # noqa: E402
 from jax.sharding import AxisType, Mesh, PartitionSpec as P  # noqa: E402
 
 solver = tessera.netket.cholesky_distributed
@@ -124,7 +125,7 @@ def test_the_rows_are_not_copied():
     original = tessera.cholesky_distributed
 
     def spy(rows, *arguments, **keywords):
-        seen.append(rows.ctypes.data)
+        seen.append(_arrays.describe(rows).data)
         return original(rows, *arguments, **keywords)
 
     a, b = system(4 * processes)

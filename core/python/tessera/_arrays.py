@@ -61,7 +61,7 @@ def writable_copy(name, array, dtype):
     if interface_of(array) is None:
         return np.array(array, dtype=dtype, order="C")
     _require_dtype(name, array, dtype)
-    return array.clone() if hasattr(array, "clone") else array.copy()
+    return array.copy() if hasattr(array, "copy") else array.clone()  # JAX has a clone, too, of the same memory
 
 
 def _require_dtype(name, array, dtype):
@@ -72,6 +72,8 @@ def _require_dtype(name, array, dtype):
 
 def describe(array, by_rows=False):
     """An array of one or two dimensions for C, which must not outlive it. One has a single column."""
+    if hasattr(array, "block_until_ready"):
+        array.block_until_ready()  # what JAX is to do may not even be enqueued on the device
     interface = interface_of(array)
     memory = _library.DEVICE_MEMORY
     if interface is None:
