@@ -254,5 +254,38 @@ TYPED_TEST(IntegerAccuracyTest, TheCallSaysWhatItUsed) {
   }
 }
 
+TYPED_TEST(IntegerAccuracyTest, TheFactorSaysWhatItUsed) {
+  using T = TypeParam;
+  const std::int64_t n = 50;
+  const Dominant<T> f{n + 3};
+  const Exec exec;
+  const auto expect = [](const CholeskyFactor<T>& l, Arithmetic arithmetic, int moduli) {
+    EXPECT_EQ(l.arithmetic(), arithmetic);
+    EXPECT_EQ(l.moduli(), moduli);
+  };
+  for (const int moduli : {0, 5}) {
+    const auto factored = [&](Arithmetic arithmetic) {
+      ShardedMatrix<T> a(ProcessGrid(this->comm), n, 9, 0, 3);
+      a.fill(exec, f);
+      return factorize(exec, std::move(a), FactorizeOptions{.arithmetic = arithmetic, .moduli = moduli});
+    };
+    auto native = factored(Arithmetic::native);
+    expect(native, Arithmetic::native, 0);
+    expect(factored(Arithmetic::fastest), Arithmetic::native, 0);
+    auto l = factored(Arithmetic::integer);
+    const int used = moduli == 0 ? default_number(n, T()) : moduli;
+    expect(l, Arithmetic::integer, used);
+    l.append(exec, make_rows<Kokkos::View<T**>>({n, n + 3}, 0, n + 3, f));
+    expect(l, Arithmetic::integer, used);
+    CholeskyFactor<T> moved(std::move(l));
+    expect(moved, Arithmetic::integer, used);
+    native = std::move(moved);
+    expect(native, Arithmetic::integer, used);
+  }
+  ShardedMatrix<T> l(ProcessGrid(this->comm), n, 9);
+  l.fill(exec, f);
+  expect(CholeskyFactor<T>::adopt(std::move(l)), Arithmetic::native, 0);
+}
+
 }  // namespace
 }  // namespace tessera::testing

@@ -49,6 +49,7 @@ class Factorization {
         !fits(exec, matrix, result.moduli, schedule)) {
       result.moduli = 0;
     }
+    Access::set_moduli(factor, result.moduli);
     if constexpr (!kernels::is_host<Exec>) {
       if (FactorizeInOneLaunch<T, Exec>::suits(layout, result.moduli, schedule) &&
           takes_one_launch<T>(exec, grid.communicator())) {

@@ -74,12 +74,16 @@ class CholeskyFactor {
 
   /// Takes over the memory. A View that is moved from may still own what it had.
   CholeskyFactor(CholeskyFactor&& other) noexcept
-      : l_(std::move(other.l_)), memory_(std::exchange(other.memory_, {})), log_determinant_(other.log_determinant_) {}
+      : l_(std::move(other.l_)),
+        memory_(std::exchange(other.memory_, {})),
+        log_determinant_(other.log_determinant_),
+        moduli_(other.moduli_) {}
   /// Takes over the memory.
   CholeskyFactor& operator=(CholeskyFactor&& other) noexcept {
     l_ = std::move(other.l_);
     memory_ = std::exchange(other.memory_, {});
     log_determinant_ = other.log_determinant_;
+    moduli_ = other.moduli_;
     return *this;
   }
 
@@ -168,6 +172,11 @@ class CholeskyFactor {
   /// log det A = 2 sum over k of log L(k, k), the same bits on every rank. Local.
   double log_determinant() const { return log_determinant_; }
 
+  /// `native` or `integer`: what the products of factorize were made of, the same on every rank. Rows that are appended
+  /// change nothing of it; a factor that is adopted counts as `native`.
+  Arithmetic arithmetic() const { return moduli_ > 0 ? Arithmetic::integer : Arithmetic::native; }
+  int moduli() const { return moduli_; }  ///< of `integer`; 0: `native`
+
   const ProcessGrid& grid() const { return l_.grid(); }      ///< the process grid
   std::int64_t n() const { return l_.n(); }                  ///< rows and columns of A
   std::int64_t tile_size() const { return l_.tile_size(); }  ///< rows and columns of a tile
@@ -186,6 +195,7 @@ class CholeskyFactor {
   ShardedMatrix<T, MemorySpace> l_;
   mutable detail::Memory<MemorySpace> memory_;
   double log_determinant_ = 0;
+  int moduli_ = 0;
 };
 
 namespace detail {
@@ -199,6 +209,7 @@ struct FactorAccess {
   static Factor make(ShardedMatrix<T, MemorySpace>&& a) { return Factor(std::move(a)); }
   static ShardedMatrix<T, MemorySpace>& matrix(Factor& factor) { return factor.l_; }
   static void set_log_determinant(Factor& factor, double value) { factor.log_determinant_ = value; }
+  static void set_moduli(Factor& factor, int moduli) { factor.moduli_ = moduli; }
   static Memory<MemorySpace>& memory(Factor& factor) { return factor.memory_; }
   /// Gives the factor the memory for its solves.
   static void keep(Factor& factor, Memory<MemorySpace>&& memory) { factor.memory_ = std::move(memory); }
