@@ -207,6 +207,29 @@ def gram_rates(results):
 # ---- what no clock is needed for
 
 
+def moduli(results):
+    """The errors of factors in double: native, with the default number of moduli, and with the numbers beside it."""
+    lines = [line for data in results.get("moduli") for line in data["lines"] if line["scalar"] == "double"]
+    defaults = {line["n"]: line["default"] for line in lines}
+    columns = [(n, count) for n, number in defaults.items() for count in (0, *range(number - 1, number + 2))]
+    errors = {(line["matrix"], line["n"], line["moduli"]): line["error"] for line in lines}
+    rows = [[matrix, *(f"{errors[matrix, n, count]:.3g}" for n, count in columns)]
+            for matrix in dict.fromkeys(line["matrix"] for line in lines)]
+    return table(["", *(f"n = {n}, " + (str(count) if count else "native") for n, count in columns)], rows)
+
+
+def moduli_words(results):
+    """Where and when, and what the default is."""
+    text = []
+    for data in results.get("moduli"):
+        numbers = {}
+        for line in data["lines"]:
+            numbers.setdefault((line["scalar"], line["default"]), []).append(str(line["n"]))
+        text += [f"{number} moduli in {scalar} at n = {' and '.join(dict.fromkeys(sizes))}"
+                 for (scalar, number), sizes in numbers.items()]
+    return ", ".join(text)
+
+
 def share(plan):
     """Of all ranks' bytes in a full matrix's."""
     bytes_each = {"float": 4, "double": 8, "complex-float": 8, "complex-double": 16}[plan["scalar"]]

@@ -265,6 +265,48 @@ def draw_growth(args):
     save(figure, args.out)
 
 
+# ---- integer_accuracy_test
+
+
+def draw_moduli(args):
+    data = load(args.errors, "integer_accuracy_test")
+    lines = data["lines"]
+    scalars = list(dict.fromkeys(line["scalar"] for line in lines))
+    sizes = sorted({line["n"] for line in lines})
+    counts = sorted({line["moduli"] for line in lines if line["moduli"] > 0})
+    native = counts[-1] + 1  # a place behind the numbers of moduli
+    plt = pyplot()
+
+    figure, axes = plt.subplots(len(scalars), len(sizes), sharex=True, sharey="row", squeeze=False,
+                                figsize=(10, 0.6 + 3.4 * len(scalars)))
+    for row, scalar in zip(axes, scalars):
+        for ax, n in zip(row, sizes):
+            here = [line for line in lines if line["scalar"] == scalar and line["n"] == n]
+            matrices = list(dict.fromkeys(line["matrix"] for line in here))
+            for matrix, color, marker in zip(matrices, BARS + (GREY, DARK), "os^vDPX<>"):
+                errors = {line["moduli"] or native: line["error"] for line in here if line["matrix"] == matrix}
+                known = [count for count in counts if errors[count] is not None]
+                ax.plot(known, [errors[count] for count in known], color=color, marker=marker, markersize=4,
+                        linewidth=1, label=matrix)
+                ax.plot(native, errors[native], color=color, marker=marker, markersize=4)
+            bounds = {line["moduli"]: line["bound"] for line in here}
+            ax.plot(counts, [bounds[count] for count in counts], color=DARK, linestyle="--",
+                    label=r"bound, $2 \cdot 2^{-b} \sqrt{n}$")
+            default = here[0]["default"]
+            ax.axvline(default, color=GREY, linewidth=5, alpha=0.5, zorder=0, label="default number")
+            ax.set_yscale("log")
+            ax.set_ylim(bottom=0.3, top=2 * bounds[counts[0]])
+            ax.set_xticks([*counts, native], [*map(str, counts), "native"])
+            ax.set_title(f"{scalar}, n = {n}")
+            ax.grid()
+        row[0].set_ylabel("largest error, in units of u")
+    for ax in axes[-1]:
+        ax.set_xlabel("moduli")
+    axes[0][0].legend(loc="upper right", ncol=2, fontsize=7)  # above what falls
+    footnote(figure, f"|A - L L^H|(i, j) / sqrt(A(i, i) A(j, j)) in long double, {data['date'][:10]}, {data['commit'][:7]}")
+    save(figure, args.out)
+
+
 # ---- the command line
 
 
@@ -293,4 +335,6 @@ if __name__ == "__main__":
         "compare": (draw_compare, "how many times as fast as LAPACK or ScaLAPACK each step is", "run", "+",
                     "tessera-compare --json"),
         "growth": (draw_growth, "GF/s of the factorisation against n", "run", "+", "tessera-compare --json"),
+        "moduli": (draw_moduli, "the error of factors against the number of moduli", "errors", None,
+                   "perf/measure_moduli.sh"),
     })

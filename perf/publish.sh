@@ -27,6 +27,7 @@ plot() {
 plot plot.py compare compare.png "$dir"/double-[12].json "$dir"/{float,complex-float,complex-double}-1*.json
 plot plot.py growth growth.png "$dir"/double-*.json
 plot plot.py timeline timeline.png "$build"/timeline-2.json*
+plot plot.py moduli moduli.png "$dir"/moduli.json*
 for double in "$dir"/*-double.json; do
   card=$(basename "$double" -double.json)
   [ "$card" != complex ] && [[ $card != *-complex ]] || continue

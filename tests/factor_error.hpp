@@ -14,12 +14,30 @@
 // element.
 namespace tessera::testing {
 
-enum class Hard { wishart, graded, hilbert, matern, positive_features, correlated_rows, tridiagonal };
+enum class Hard {
+  wishart,
+  graded,
+  hilbert,
+  matern,
+  positive_features,
+  correlated_rows,
+  tridiagonal,
+  low_rank,
+  gaussian,
+  spectrum,
+  graded_matern
+};
+/// On every layout.
 inline constexpr Hard all_hard[] = {Hard::wishart,           Hard::graded,          Hard::hilbert,    Hard::matern,
                                     Hard::positive_features, Hard::correlated_rows, Hard::tridiagonal};
+/// Those by which the number of moduli is chosen.
+inline constexpr Hard hard_for_moduli[] = {Hard::wishart, Hard::positive_features, Hard::low_rank,
+                                           Hard::matern,  Hard::gaussian,          Hard::spectrum,
+                                           Hard::hilbert, Hard::graded_matern,     Hard::tridiagonal};
 inline std::ostream& operator<<(std::ostream& out, Hard hard) {
-  static constexpr const char* names[] = {"Wishart",           "graded",          "Hilbert",    "Matern 5/2",
-                                          "positive features", "correlated rows", "tridiagonal"};
+  static constexpr const char* names[] = {"Wishart",           "graded",          "Hilbert",          "Matern 5/2",
+                                          "positive features", "correlated rows", "tridiagonal",      "low rank",
+                                          "Gaussian",          "wide spectrum",   "graded Matern 5/2"};
   return out << names[static_cast<int>(hard)];
 }
 
@@ -63,21 +81,25 @@ class HardMatrix {
     return (static_cast<double>(i) + 0.5 * noise(i, 3, 8)) / static_cast<double>(n);
   }
 
+  double matern(std::int64_t i, std::int64_t j) const {
+    const double r = std::sqrt(5.) * std::abs(point(i) - point(j)) / 0.5;
+    return (1 + r + r * r / 3) * std::exp(-r) + (i == j ? (single ? 1e-4 : 1e-12) : 0);
+  }
+  /// Of the rows of what is graded.
+  static double scale(std::int64_t i) { return std::pow(10., (single ? 17 : 150) * noise(i, 0, 33)); }
+
   void set(Hard hard) {
     switch (hard) {
       case Hard::wishart:
         return set_product([](std::int64_t i, std::int64_t k) { return random(i, k); });
       case Hard::graded:
-        return set_product([](std::int64_t i, std::int64_t k) { return random(i, k); }, 0, single ? 17 : 150);
+        return set_product([](std::int64_t i, std::int64_t k) { return random(i, k); }, 0, true);
       case Hard::hilbert:
         return set_real([](std::int64_t i, std::int64_t j) {
           return 1 / static_cast<double>(i + j + 1) + (i == j ? (single ? 1e-4 : 1e-13) : 0);
         });
       case Hard::matern:
-        return set_real([this](std::int64_t i, std::int64_t j) {
-          const double r = std::sqrt(5.) * std::abs(point(i) - point(j)) / 0.5;
-          return (1 + r + r * r / 3) * std::exp(-r) + (i == j ? (single ? 1e-4 : 1e-12) : 0);
-        });
+        return set_real([this](std::int64_t i, std::int64_t j) { return matern(i, j); });
       case Hard::positive_features:
         return set_product([](std::int64_t i, std::int64_t k) { return Double(std::abs(noise(i, k, 12)), 0); },
                            single ? 1e-4 : 1e-8);
@@ -87,6 +109,22 @@ class HardMatrix {
             single ? 2e-4 : 1e-12);
       case Hard::tridiagonal:
         return set_real([](std::int64_t i, std::int64_t j) { return i == j ? 2. : i - j == 1 ? -1. : 0.; });
+      case Hard::low_rank:
+        return set_product([this](std::int64_t i, std::int64_t k) { return k < n / 8 ? random(i, k) : 0; },
+                           single ? 1e-4 : 1e-10);
+      case Hard::gaussian:
+        return set_real([this](std::int64_t i, std::int64_t j) {
+          const double r = (point(i) - point(j)) / 0.1;
+          return std::exp(-r * r / 2) + (i == j ? (single ? 1e-4 : 1e-10) : 0);
+        });
+      case Hard::spectrum:  // the eigenvalues, in any order, of eigenvectors that are a cosine transform's
+        return set_product([this](std::int64_t i, std::int64_t k) -> Double {
+          const double angle = M_PI * (static_cast<double>(i) + 0.5) * (static_cast<double>(k) + 0.5);
+          const double eigenvalue = std::pow(10., (single ? 2 : 6) * (noise(k, 1, 34) - 1));
+          return k < n ? std::sqrt(2 * eigenvalue) * std::cos(angle / static_cast<double>(n)) : 0;
+        });
+      case Hard::graded_matern:
+        return set_real([this](std::int64_t i, std::int64_t j) { return scale(i) * scale(j) * matern(i, j); });
     }
   }
 
@@ -104,16 +142,14 @@ class HardMatrix {
     }
   }
 
-  /// X X^H / m + shift I for X(i, k) = x(i, k) with m > n columns, rows and columns scaled by 10^-decades to
-  /// 10^decades.
+  /// X X^H / m + shift I for X(i, k) = x(i, k) with m > n columns.
   template <class X>
-  void set_product(const X& x, double shift = 0, int decades = 0) {
+  void set_product(const X& x, double shift = 0, bool graded = false) {
     const std::int64_t m = n + 20;
     std::vector<Double> rows;
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t k = 0; k < m; ++k) rows.push_back(x(i, k));
     }
-    const auto scale = [&](std::int64_t i) { return std::pow(10., decades * noise(i, 0, 33)); };
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t j = 0; j <= i; ++j) {
         double re = 0;
@@ -124,7 +160,7 @@ class HardMatrix {
           re += a.real() * b.real() + a.imag() * b.imag();
           im += a.imag() * b.real() - a.real() * b.imag();
         }
-        const double factor = scale(i) * scale(j) / static_cast<double>(m);
+        const double factor = (graded ? scale(i) * scale(j) : 1) / static_cast<double>(m);
         set(i, j, Double(re, i == j ? 0 : im) * factor + (i == j ? shift : 0));
       }
     }

@@ -10,7 +10,10 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -142,6 +145,62 @@ TYPED_TEST(IntegerAccuracyTest, TheErrorFallsWithTheNumberOfModuli) {
     EXPECT_LE(error, 6 * of_rounding + most(native));
     if (of_rounding > 10 * native) {
       EXPECT_GE(error, 0.5 * of_rounding) << "no integers were used";
+    }
+  }
+}
+
+/// The bound on what the rounding of rows adds to the error, in units of u: an entry's is at most 2^-b sqrt(A(i, i)),
+/// so that an element of L L^H errs by 2^-b sqrt(K) sqrt(A(i, i) A(j, j)) for each of its two rows of K <= n numbers.
+template <class T>
+double bound_of_rounding(int moduli, std::int64_t n) {
+  const double power = kernels::largest_norm(kernels::make_moduli(moduli), n);  // 2^b
+  return 2 * std::sqrt(static_cast<double>(n)) / power / (epsilon<T>() / 2);
+}
+
+/// Native products and each number of moduli, beside the bound, for perf/plot.py: a line of JSON each.
+template <class T>
+void expect_errors_below_the_bound(const Size& size) {
+  const ProcessGrid grid(MPI_COMM_WORLD);
+  const char* const name = std::is_same_v<T, float> ? "float" : "double";
+  const int number = default_number(size.n, T());
+  for (const Hard hard : hard_for_moduli) {
+    const HardMatrix<T> a(hard, size.n);
+    const auto tell = [&](int moduli, double error, double bound) {
+      std::ostringstream line;
+      line << R"({"matrix": ")" << hard << R"(", "scalar": ")" << name << R"(", "n": )" << size.n << R"(, "moduli": )"
+           << moduli << R"(, "default": )" << number << R"(, "bound": )" << bound << R"(, "error": )";
+      if (error < INFINITY) {
+        line << error;
+      } else {
+        line << "null";
+      }
+      if (std::getenv("TESSERA_TEST_VERBOSE") != nullptr) std::puts((line.str() + "}").c_str());
+    };
+    const double native = native_error(grid, a, size.tile);
+    tell(0, native, 0);
+    for (int moduli = kernels::Moduli::least; moduli <= kernels::Moduli::most; ++moduli) {
+      SCOPED_TRACE(::testing::Message() << hard << ", " << size << ", moduli " << moduli);
+      const double error = error_of(grid, a, size.tile, {.arithmetic = Arithmetic::integer, .moduli = moduli});
+      const double bound = bound_of_rounding<T>(moduli, size.n);
+      if (moduli >= number) {
+        EXPECT_LE(error, most(native)) << "native: " << native;
+      } else if (error < INFINITY) {  // no matrix need be positive definite when it has been rounded so coarsely
+        EXPECT_LE(error, bound + most(native));
+      }
+      tell(moduli, error, bound);
+    }
+  }
+}
+
+TEST(IntegerAccuracyOfEachNumberTest, TheErrorIsBelowTheBound) {
+  if (!has_narrow_steps || size_of(MPI_COMM_WORLD) > 1) GTEST_SKIP() << "takes long, and is the same on all ranks";
+  if (std::getenv("TESSERA_TEST_VERBOSE") == nullptr) {
+    expect_errors_below_the_bound<double>({131, 16});
+    expect_errors_below_the_bound<float>({131, 16});
+  } else {
+    for (const Size& size : {Size{512, 64}, Size{1031, 128}}) {
+      expect_errors_below_the_bound<double>(size);
+      expect_errors_below_the_bound<float>(size);
     }
   }
 }
