@@ -112,7 +112,8 @@ Report fit(MPI_Comm comm, Settings settings) {
   }
   std::optional<Timeline> timeline;
   if (!settings.timeline.empty() && grid.rank() == settings.timeline_rank) timeline.emplace();
-  const CholeskyFactor<T> factor = factorize<T>(exec, std::move(matrix), progress);
+  const FactorizeOptions options{.progress = progress, .arithmetic = settings.arithmetic, .moduli = settings.moduli};
+  const CholeskyFactor<T> factor = factorize<T>(exec, std::move(matrix), options);
   report.factorize_seconds = watch.lap();
   bar.reset();
 
@@ -122,6 +123,8 @@ Report fit(MPI_Comm comm, Settings settings) {
   if (timeline) report.timeline = timeline->events();
   timeline.reset();
 
+  report.settings.arithmetic = factor.arithmetic();
+  report.settings.moduli = factor.moduli();
   report.log_determinant = factor.log_determinant();
   const auto solution = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, x);
   report.log_likelihood =

@@ -33,7 +33,11 @@ std::pair<std::int64_t, std::int64_t> range(const MemoryPlan& plan, std::int64_t
 
 PlanReport plan_memory(const Settings& settings, int ranks, std::optional<double> gibibytes_free) {
   PlanReport report{settings, ranks, gibibytes_free, {}};
-  MemoryPlanOptions options{.nrhs = settings.nrhs, .tile_size = settings.tile, .slab = settings.slab};
+  MemoryPlanOptions options{.nrhs = settings.nrhs,
+                            .tile_size = settings.tile,
+                            .slab = settings.slab,
+                            .arithmetic = settings.arithmetic,
+                            .moduli = settings.moduli};
   if (gibibytes_free) options.bytes_free = static_cast<std::int64_t>(*gibibytes_free * gibibyte);
   const GridShape grid = settings.grid.value_or(nearly_square(ranks));
   with_scalar(settings.scalar,
@@ -48,8 +52,9 @@ std::string PlanReport::text() const {
   print(text, "Memory for n = %lld, %s, %lld right-hand sides on %d ranks, a grid of %d x %d\n\n",
         static_cast<long long>(settings.n), settings.scalar.c_str(), static_cast<long long>(settings.nrhs), ranks,
         plan.grid.rows, plan.grid.cols);
-  print(text, "  tile, slab         %lld, %lld columns\n\n", static_cast<long long>(plan.tile_size),
+  print(text, "  tile, slab         %lld, %lld columns\n", static_cast<long long>(plan.tile_size),
         static_cast<long long>(plan.slab));
+  print(text, "  products           %s\n\n", describe_products(plan.moduli).c_str());
   print(text, "  GiB per rank       %10s %10s\n", "least", "most");
   for (const auto& [name, field] : fields) {
     const auto [least, most] = range(plan, field);
@@ -82,6 +87,7 @@ std::string PlanReport::json() const {
                {"grid", {{"rows", plan.grid.rows}, {"cols", plan.grid.cols}}},
                {"tile", plan.tile_size},
                {"slab", plan.slab},
+               {"moduli", plan.moduli},
                {"fits", plan.fits},
                {"peak_bytes", plan.peak()},
                {"total_bytes", plan.total()},

@@ -21,6 +21,8 @@
 namespace tessera::perf {
 namespace {
 
+constexpr const char* arithmetics[] = {"native", "integer", "fastest"};  // in the enumerators' order
+
 std::string one_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
@@ -168,6 +170,29 @@ CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
                ", got " + word;
       },
       "");
+}
+
+void add_arithmetic_options(CLI::App& app, std::string& name, int& moduli) {
+  CLI::Option* const arithmetic =
+      app.add_option("--arithmetic", name,
+                     "what the products of the factorisation are made of: native, integer or fastest")
+          ->check(CLI::IsMember(std::vector<std::string>(std::begin(arithmetics), std::end(arithmetics))))
+          ->type_name("NAME")
+          ->capture_default_str();
+  app.add_option("--moduli", moduli, "of --arithmetic integer, 4 to 15; 0: as many as keep native accuracy")
+      ->check(whole_number(0, 15))
+      ->needs(arithmetic)
+      ->type_name("N")
+      ->capture_default_str();
+}
+
+Arithmetic arithmetic_of(const std::string& name) {
+  return static_cast<Arithmetic>(std::find(std::begin(arithmetics), std::end(arithmetics), name) - arithmetics);
+}
+std::string name_of(Arithmetic arithmetic) { return arithmetics[static_cast<int>(arithmetic)]; }
+
+std::string describe_products(int moduli) {
+  return moduli == 0 ? "native" : "of integers, " + std::to_string(moduli) + " moduli";
 }
 
 CLI::Option* add_scalar_option(CLI::App& app, std::string& name) {

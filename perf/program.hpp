@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <tessera/options.hpp>
 #include <tessera/process_grid.hpp>
 
 #include <mpi.h>
@@ -63,6 +64,13 @@ CLI::Validator whole_number(std::int64_t least, std::int64_t most = std::numeric
 
 /// Binds --scalar to `name`, which becomes one of float, double, complex-float and complex-double.
 CLI::Option* add_scalar_option(CLI::App& app, std::string& name);
+
+/// Binds --arithmetic to `name`, and --moduli.
+void add_arithmetic_options(CLI::App& app, std::string& name, int& moduli);
+Arithmetic arithmetic_of(const std::string& name);
+std::string name_of(Arithmetic arithmetic);
+/// What they are made of; no moduli: native.
+std::string describe_products(int moduli);
 
 /// visitor(T{}) for the scalar of that name.
 template <class Visitor>

@@ -2,6 +2,7 @@
 #include "perf/report.hpp"
 
 #include "perf/print.hpp"
+#include "perf/program.hpp"
 #include "perf/provenance.hpp"
 
 namespace tessera::perf {
@@ -40,6 +41,7 @@ std::string Report::text() const {
   print(text, "  ranks              %d, a grid of %d x %d, %s\n", ranks, grid.rows, grid.cols, execution_space.c_str());
   print(text, "  tile, slab         %lld, %lld columns\n", static_cast<long long>(s.tile),
         static_cast<long long>(s.slab));
+  print(text, "  products           %s\n", describe_products(s.moduli).c_str());
   print(text, "  matrix per rank    %.1f to %.1f MiB\n\n", mebibytes(least_bytes), mebibytes(most_bytes));
   print(text, "  phase              seconds      GF/s\n");
   print(text, "  assemble        %10.3f\n", assemble_seconds);
@@ -70,6 +72,8 @@ std::string Report::json() const {
       {"grid", {{"rows", grid.rows}, {"cols", grid.cols}}},
       {"tile", s.tile},
       {"slab", s.slab},
+      {"arithmetic", name_of(s.arithmetic)},
+      {"moduli", s.moduli},
       {"bytes_per_rank", {{"min", least_bytes}, {"max", most_bytes}}},
       {"seconds", {{"assemble", assemble_seconds}, {"factorize", factorize_seconds}, {"solve", solve_seconds}}},
       {"gflops", {{"factorize", factorize_gflops()}, {"solve", solve_gflops()}}},

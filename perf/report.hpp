@@ -3,6 +3,7 @@
 
 #include "perf/timeline.hpp"
 
+#include <tessera/options.hpp>
 #include <tessera/process_grid.hpp>
 
 #include <cstdint>
@@ -20,6 +21,8 @@ struct Settings {
   std::int64_t tile = 0;
   std::int64_t slab = 0;
   std::optional<GridShape> grid;
+  Arithmetic arithmetic = Arithmetic::native;
+  int moduli = 0;
   std::string kernel = "matern52";
   double length_scale = 0.2;
   double noise = 0.01;
@@ -30,7 +33,7 @@ struct Settings {
   int timeline_rank = 0;
 };
 
-/// What came of it; tile, slab and grid are those used.
+/// What came of it; tile, slab, grid, arithmetic and moduli are those used.
 struct Report {
   Settings settings;
   std::string execution_space;

@@ -95,6 +95,8 @@ Json describe(MPI_Comm comm, const FileSettings& settings, const System& system,
           {"ranks", size_of(comm)},
           {"grid", {info.grid.rows, info.grid.cols}},
           {"tile_size", info.tile_size},
+          {"arithmetic", name_of(info.arithmetic)},
+          {"moduli", info.moduli},
           {"triangle", options.triangle == Triangle::lower ? "lower" : "upper"},
           {"diag_shift", info.diag_shift},
           {"on_failure", options.on_failure == Failure::raise ? "raise" : "fill_nan"},
@@ -122,7 +124,8 @@ std::string text(const Json& about) {
         real("diag_shift"));
   print(text, "  ranks              %lld, a grid of %d x %d, %s\n", integer("ranks"), about["grid"][0].get<int>(),
         about["grid"][1].get<int>(), word("execution_space").c_str());
-  print(text, "  tile               %lld\n\n", integer("tile_size"));
+  print(text, "  tile               %lld\n", integer("tile_size"));
+  print(text, "  products           %s\n\n", describe_products(about["moduli"].get<int>()).c_str());
   print(text, "  phase              seconds\n");
   print(text, "  read            %10.3f\n", real("seconds_redistribute"));
   print(text, "  factorize       %10.3f\n", real("seconds_factorize"));

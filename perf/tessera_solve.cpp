@@ -97,6 +97,7 @@ int main(int argc, char** argv) {
   std::string out;
   std::string triangle = "lower";
   std::string on_failure = "raise";
+  std::string arithmetic = "native";
   FileSettings files;
   CLI::App app(
       "Fits a Gaussian process to n scattered points of the unit cube by a distributed Cholesky factorisation.\n"
@@ -149,6 +150,7 @@ int main(int argc, char** argv) {
                           ->check(whole_number(0))
                           ->type_name("COLUMNS")
                           ->capture_default_str();
+  add_arithmetic_options(app, arithmetic, settings.moduli);
   app.add_option("--json", settings.json, "write the report to this file as well, as JSON")->type_name("FILE");
   CLI::Option* timeline =
       app.add_option("--timeline", settings.timeline,
@@ -207,6 +209,7 @@ int main(int argc, char** argv) {
       if (grids.size() != 1) throw UsageError("--grid: expected one grid");
       settings.grid = grids.front();
     }
+    settings.arithmetic = arithmetic_of(arithmetic);
     if (!matrix_option->empty()) {
       files.matrix = parse_dataset_name("--matrix", matrix);
       files.rhs = parse_dataset_name("--rhs", rhs);
@@ -216,6 +219,8 @@ int main(int argc, char** argv) {
       files.options.local_tile_size = settings.tile;
       files.options.grid = settings.grid;
       files.options.diag_shift = settings.shift;
+      files.options.arithmetic = settings.arithmetic;
+      files.options.moduli = settings.moduli;
       files.options.triangle = triangle == "upper" ? tessera::Triangle::upper : tessera::Triangle::lower;
       files.options.on_failure = on_failure == "raise" ? tessera::Failure::raise : tessera::Failure::fill_nan;
       return solve_files(comm, files);

@@ -53,7 +53,8 @@ class Files(Case):
         a, b = hermitian(150, "f8")
         save("a.h5", A=a)
         about = self.check(a, b, "lower", "--shift", "0.5", "--grid", f"{RANKS}x1", "--scalar", "double",
-                           "--json", "x.json", shift=0.5)
+                           "--json", "x.json", "--arithmetic", "integer", "--moduli", "15", shift=0.5)
+        self.assertEqual((about["arithmetic"], about["moduli"]), ("integer", 15))
         self.assertEqual(about["diag_shift"], 0.5)
         self.assertEqual(list(about["grid"]), [RANKS, 1])
         self.assertEqual(about["ranks"], RANKS)

@@ -44,6 +44,16 @@ function(expect_accuracy bound)
   endif()
 endfunction()
 
+# expect_products(ARITHMETIC MODULI): of the last report.
+function(expect_products arithmetic moduli)
+  file(READ "${json}" report)
+  string(JSON used GET "${report}" arithmetic)
+  string(JSON used_moduli GET "${report}" moduli)
+  if(NOT used STREQUAL arithmetic OR NOT used_moduli EQUAL moduli)
+    message(SEND_ERROR "${json}: ${used} with ${used_moduli} moduli, not ${arithmetic} with ${moduli}")
+  endif()
+endfunction()
+
 # expect_error(CODE MESSAGE ARGUMENT...): the message is a regular expression.
 function(expect_error code message)
   solve(${ARGN})
@@ -66,7 +76,10 @@ foreach(kernel matern52 matern32 rbf)
   expect_accuracy(1e-7 ${small} --kernel ${kernel} --scalar c)
   expect_accuracy(1e-16 ${small} --kernel ${kernel} --scalar complex-double)
 endforeach()
-expect_accuracy(1e-16 ${small} --rhs 11 --slab 64 --grid ${RANKS} 1 --seed 7 --length-scale 0.5 --noise 1e-3)
+expect_accuracy(1e-16 ${small} --rhs 11 --slab 64 --grid ${RANKS} 1 --seed 7 --length-scale 0.5 --noise 1e-3 --arithmetic fastest)
+expect_products(native 0)  # for so small a matrix
+expect_accuracy(1e-7 ${small} --arithmetic integer --moduli 7)
+expect_products(integer 7)
 expect_accuracy(1e-15 --n 1 --grid 1x${RANKS})
 
 # when one rank was where
@@ -112,8 +125,9 @@ expect_error(${failure} "cannot write .*none/report.json" ${small} --json "${DIR
 # memory, on a machine that is not there
 set(plan "${DIRECTORY}/plan.json")
 file(REMOVE "${plan}")
-solve(--plan 64 --n 500000 --free 40 --json "${plan}")
-if(NOT exit_code STREQUAL 0 OR NOT output MATCHES "a grid of 8 x 8" OR NOT output MATCHES "fits in 40 GiB")
+solve(--plan 64 --n 500000 --free 80 --arithmetic integer --json "${plan}")
+if(NOT exit_code STREQUAL 0 OR NOT output MATCHES "a grid of 8 x 8" OR NOT output MATCHES "of integers, 13 moduli"
+    OR NOT output MATCHES "fits in 80 GiB")
   complain(--plan 64)
 endif()
 file(READ "${plan}" report)
@@ -149,6 +163,10 @@ expect_error(${misuse} "--noise: expected a number of 0 or more, got nan" --nois
 expect_error(${misuse} "--noise: expected a number of 0 or more, got -5" --noise -5)
 expect_error(${misuse} "--shift: expected a finite number, got inf" --shift inf)
 expect_error(${misuse} "--grid: .*, got square" --grid square)
+expect_error(${misuse} "--arithmetic: decimal" --arithmetic decimal)
+expect_error(${misuse} "--moduli: expected a whole number, 0 to 15, got 16" --arithmetic integer --moduli 16)
+expect_error(${misuse} "moduli: must be 0 or from 4 to 15, got 3" --n 301 --arithmetic integer --moduli 3)
+expect_error(${misuse} "--moduli requires --arithmetic" --moduli 13)
 expect_error(${misuse} "--tile: .*, at least 0, got -4" --n 301 --tile -4)
 expect_error(${misuse} "--tile: .*, got 1e2" --n 301 --tile 1e2)
 
