@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the pages show of perf/results, measured on GPUs: see figures_of_pages.py."""
 
-from figures_of_pages import (CARD, SCALARS, SCALING, SMALL_CARD, cell, faster, measured, place, ratio,
+from figures_of_pages import (CARD, SCALARS, SCALING, SMALL_CARD, below, cell, faster, measured, place, ratio,
                               scalar, share, table, title, words)
 
 
@@ -97,6 +97,31 @@ def device_call(results):
         text.append(f"A system of n = {solve['n']}, filled by a functor, fits on the one card and takes "
                     f"{sum(solve['seconds'].values()):.0f} s (lower is better), {measured([solve])}.")
     return " ".join(text)
+
+
+def device_integers(results):
+    """Each factorisation, and each whole call, by integers: beside native products and beside the others."""
+    kinds = ("", "-65536", "-complex-double", "-float", "-complex-float", "-gpus-2", "-jaxmg-1", "-jaxmg-2")
+    files = [f"{card}-integers{kind}" for card in (CARD, SMALL_CARD) for kind in kinds]
+    rows = []
+    for run in results.runs(*files):
+        for name in (c["name"] for c in run["contenders"] if ", by integers" in c["name"]):
+            native, _, moduli = name.partition(", by integers")
+            for step in ("factorize", "one call"):
+                ours, theirs = run.seconds((name,), step), run.seconds(("cuSOLVER", "jaxmg"), step)
+                if not ours:
+                    continue
+                errors = [run.error((who,)) for who in (name, "cuSOLVER")]
+                rows.append([f"{title(step)}, {scalar(run)}{moduli}, n = {run['n']}, {place(run)}",
+                             ratio(run.seconds((native,), step) / ours),
+                             f"{run.other(step)}: {ratio(theirs / ours)}" if theirs else "", f"{ours:.3g}",
+                             " and ".join(f"{error:.1e}" for error in errors if error)])
+    text = (f"Products of integers, {measured(results.get(*files))} (ratios: higher is better; seconds and errors: lower "
+            "is better)." if rows else "")
+    for plan in results.get(*(f"{card}-integers-plan-65536" for card in (CARD, SMALL_CARD))):
+        text += f" At n = {plan['n']} all memory together is {share(plan)} of a full matrix (lower is better)."
+    return below(text, table(["", "native time over this one", "the other's time over this one", "seconds",
+                              "backward error, this and cuSOLVER's"], rows))
 
 
 def device_gram(results):

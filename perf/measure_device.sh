@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Usage: [REPETITIONS=3] [LARGEST=65536] [BUILD=build/cuda] bash perf/measure_device.sh [OUT_DIR]
+# Usage: [REPETITIONS=3] [LARGEST=65536] [BUILD=build/cuda] [ONLY=integers] bash perf/measure_device.sh [OUT_DIR]
 #
 # What perf/README.md shows of GPUs, anew, on as many as this machine has (one rank each): Tessera beside cuSOLVER and
 # cuBLAS on one, also for small matrices and inverses, a matrix of twice the largest order, which only fits as a triangle,
 # then on 2, 4, 8, ... of them whether a ragged n is solved right, small matrices, scaling, staging, what one
-# GPU does all the while, natural-gradient steps, and jax and jaxmg where the first python3 has them. JSON and plots go to
-# OUT_DIR, or perf/results (then the pages' figures, too). TESSERA_MPI_BUFFERS=direct says that this MPI takes device
+# GPU does all the while, natural-gradient steps, factorisations by products of integers (these alone with ONLY=integers),
+# and jax and jaxmg where the first python3 has them. JSON and plots go to OUT_DIR, or perf/results (then the pages'
+# figures, too). TESSERA_MPI_BUFFERS=direct says that this MPI takes device
 # pointers, TESSERA_COMMIT which commit this is where there is no git. Nothing else should run meanwhile.
 set -euo pipefail
 
@@ -25,6 +26,32 @@ cards=$(nvidia-smi --query-gpu=name --format=csv,noheader)
 gpus=$(wc -l <<<"$cards")
 card=$(head -1 <<<"$cards" | tr 'A-Z ' 'a-z-' | sed 's/^nvidia-//; s/-.*//')
 has() { python3 -c "import $1" 2>/dev/null || { echo "measure_device.sh: python3 has no $1: not compared" >&2; false; }; }
+
+# Integer products beside native ones and cuSOLVER; of single precision with fewer moduli and more.
+by_integers() {
+  run 1 "$card-integers" "$compare" --n $((largest / 4)) $((largest / 2)) --moduli 0 --rhs 1 --repetitions "$repetitions"
+  run 1 "$card-integers-$largest" "$compare" --pieces --n "$largest" --moduli 0 --rhs 1 --repetitions "$(at_most 2)"
+  for scalar in complex-double float complex-float; do
+    [ $scalar = complex-double ] && moduli=(0) || moduli=(6 7)
+    run 1 "$card-integers-$scalar" "$compare" --n $((largest / 2)) --scalar $scalar --moduli "${moduli[@]}" --rhs 1 \
+      --repetitions "$repetitions"
+  done
+  run 1 "$card-integers-plan-$largest" "$solve" --plan 1 --n "$largest" --arithmetic integer
+  for ((ranks = 2; ranks <= gpus; ranks *= 2)); do
+    run "$ranks" "$card-integers-gpus-$ranks" "$compare" --n $((largest / 2)) "$largest" --moduli 0 --rhs 1 \
+      --repetitions "$repetitions"
+  done
+  has jaxmg || return 0
+  for ((ranks = 1; ranks <= gpus; ranks *= 2)); do
+    python3 perf/measure_jaxmg.py --gpus "$ranks" --n "$([ "$ranks" = 1 ] && echo $((largest / 2)) || echo "$largest")" \
+      --moduli 0 --repetitions "$repetitions" --program "$compare" --json "$out/$card-integers-jaxmg-$ranks.json"
+  done
+}
+if [ "${ONLY:-}" = integers ]; then
+  by_integers
+  bash perf/publish.sh "$out" "$build"
+  exit
+fi
 
 sizes=()
 for ((n = 2048; n < largest; n *= 2)); do sizes+=("$n"); done
@@ -77,5 +104,7 @@ if has jaxmg; then
       --program "$compare" --json "$out/$card-jaxmg-$ranks.json"
   done
 fi
+
+by_integers
 
 bash perf/publish.sh "$out" "$build"

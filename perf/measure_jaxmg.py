@@ -87,6 +87,8 @@ def measure_tessera(args):
         sizes = [str(n) for n in args.n]
         command = ["bash", "cmake/mpirun.sh", str(args.gpus), args.program, "--alone", "--n", *sizes, "--rhs", "1",
                    "--repetitions", str(args.repetitions), "--json", out]
+        if args.moduli is not None:
+            command += ["--moduli", str(args.moduli)]
         print(shlex.join(command), file=sys.stderr)
         subprocess.run(command, stdout=sys.stderr, check=True)
         with open(out, encoding="utf-8") as file:
@@ -98,6 +100,7 @@ def main():
     parser.add_argument("--gpus", type=int, default=1)
     parser.add_argument("--n", type=int, nargs="+", default=[16384, 32768])
     parser.add_argument("--tile", type=int, default=1024, help="jaxmg's T_A")
+    parser.add_argument("--moduli", type=int, help="measure Tessera by integers as well; 0: its own choice")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--program", default="build/cuda/perf/tessera-compare-device")
     parser.add_argument("--json", metavar="FILE", required=True)

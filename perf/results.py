@@ -38,6 +38,11 @@ class Run:
         """Who is the fastest of the others."""
         return fastest(self.data, OTHERS, step)[1]["name"]
 
+    def error(self, names):
+        """The worst backward error of the contenders of these names, or None."""
+        return max((s["worst_backward_error"] for c in self["contenders"] if c["name"] in names for s in c["steps"]
+                    if "worst_backward_error" in s), default=None)
+
     def steps(self):
         """The names of what can be compared."""
         names = dict.fromkeys(s["name"] for c in self["contenders"] if c["name"] in OURS for s in c["steps"])
@@ -81,6 +86,8 @@ class Results:
         return found
 
     def compared(self, card=None):
-        """Every run on a card, or on hosts, in which Tessera has somebody beside it."""
+        """Every run on a card, or on hosts, in which Tessera has somebody beside it, but for those of integers, in which
+        native products are only there to be compared with."""
         return [run for name, data in self.files.items() for run in self.runs(name)
-                if (name.startswith(f"{card}-") if card else "card" not in data["machine"]) and run.steps()]
+                if (name.startswith(f"{card}-") if card else "card" not in data["machine"])
+                and "-integers" not in name and run.steps()]

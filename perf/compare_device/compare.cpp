@@ -38,6 +38,7 @@ struct Options {
   std::vector<int> moduli;
   std::optional<GridShape> grid;
   bool alone = false;
+  bool pieces = false;
   std::string json;
   std::string timeline;
 };
@@ -70,10 +71,10 @@ std::vector<Contender> line_up(MPI_Comm comm, const Options& options, GridShape 
     contenders.push_back(trsm_contender(system));
   }
   contenders.push_back(tessera_contender(system, shape, options.tile, options.slab));
-  contenders.push_back(one_call_contender(system, shape, options.tile));
+  if (!options.pieces) contenders.push_back(one_call_contender(system, shape, options.tile));
   for (const int moduli : options.moduli) {
     contenders.push_back(tessera_contender(system, shape, options.tile, options.slab, {moduli}));
-    contenders.push_back(one_call_contender(system, shape, options.tile, {moduli}));
+    if (!options.pieces) contenders.push_back(one_call_contender(system, shape, options.tile, {moduli}));
   }
   return contenders;
 }
@@ -211,6 +212,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 15));
   app.add_option("--grid", grid, "Tessera's process grid, as RxC [nearly square]");
   app.add_flag("--alone", options.alone, "without cuSOLVER and cuBLAS");
+  app.add_flag("--pieces", options.pieces, "without the whole call, for which the rows of A must fit beside the tiles");
   app.add_option("--json", options.json, "write everything to this file as well, as JSON")->type_name("FILE");
   app.add_option(
          "--timeline", options.timeline,
