@@ -26,7 +26,8 @@ BLOCK = re.compile(r"<!-- figures: (?P<name>[a-z0-9-]+) -->(?P<text>.*?)<!-- /fi
 MEASURED = {
     "README.md": ["Measured"],
     "perf/README.md": ["How to read the figures", "Two CPU cores", "A natural-gradient step on two cores",
-                       "Error against moduli", "One H100", "Small matrices on one H200", "Two H100", "jaxmg", "Memory and messages"],
+                       "Error against moduli", "One H100", "Small matrices on one H200", "Two H100", "jaxmg",
+                       "Memory and messages"],
 }
 # Numbers that nobody has measured, and what has one in its name.
 KNOWN = re.compile(r"H[12]00|(4 )?n\^3 / 3|\b[12] x [12]\b|64-bit|\bat 1\b|\babove 1\b")

@@ -303,7 +303,8 @@ def draw_moduli(args):
     for ax in axes[-1]:
         ax.set_xlabel("moduli")
     axes[0][0].legend(loc="upper right", ncol=2, fontsize=7)  # above what falls
-    footnote(figure, f"|A - L L^H|(i, j) / sqrt(A(i, i) A(j, j)) in long double, {data['date'][:10]}, {data['commit'][:7]}")
+    footnote(figure, "|A - L L^H|(i, j) / sqrt(A(i, i) A(j, j)), computed in long double; "
+                     f"{data['date'][:10]}, {data['commit'][:7]}")
     save(figure, args.out)
 
 
