@@ -73,15 +73,15 @@ class ArrayPlace {
   Side side_;
 };
 
-/// Collective.
+/// Collective. `has_begun`, where there is one, becomes true on all ranks when each has its memory, before anything is
+/// written.
 template <class T, class Exec, class From, class To>
 void copy_triangle(const Exec& exec, const ProcessGrid& grid, std::int64_t n, const From& from, const To& to,
-                   std::int64_t most_numbers, Memory<typename Exec::memory_space>& memory) {
+                   std::int64_t most_numbers, Memory<typename Exec::memory_space>& memory, bool* has_begun = nullptr) {
   std::optional<TriangleCopy<T, Exec, From, To>> copy;
-  collectively(grid.communicator(), [&] {
-    copy.emplace(exec, grid, n, from, to, most_numbers, memory);
-    copy->run();
-  });
+  collectively(grid.communicator(), [&] { copy.emplace(exec, grid, n, from, to, most_numbers, memory); });
+  if (has_begun != nullptr) *has_begun = true;
+  collectively(grid.communicator(), [&] { copy->run(); });
 }
 
 void require_descriptor(const ArrayDescriptor& d, std::int64_t n) {
@@ -131,11 +131,11 @@ void note_array(Agreement& agreement, const DescribedArray<T>& array, const Proc
 template <class T, class Exec>
 void to_array(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& matrix,
               const DescribedArray<T>& array, Triangle triangle, Memory<typename Exec::memory_space>& memory,
-              std::int64_t most_numbers) {
+              std::int64_t most_numbers, bool* has_begun) {
   const Region region("tessera::to_scalapack");
   const MatrixPlace<const T, T, typename Exec::memory_space> from(matrix);
   const ArrayPlace<T> to(array, matrix.grid().rank(), triangle);
-  copy_triangle<T>(exec, matrix.grid(), matrix.n(), from, to, most_numbers, memory);
+  copy_triangle<T>(exec, matrix.grid(), matrix.n(), from, to, most_numbers, memory, has_begun);
 }
 
 template <class T, class Exec>
@@ -160,7 +160,7 @@ TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_NOTE, const)
 #define TESSERA_INSTANTIATE_ARRAY(T, Exec)                                                                  \
   template void to_array<T, Exec>(const Exec&, const ShardedMatrix<T, typename Exec::memory_space>&,        \
                                   const DescribedArray<T>&, Triangle, Memory<typename Exec::memory_space>&, \
-                                  std::int64_t);                                                            \
+                                  std::int64_t, bool*);                                                     \
   template void from_array<T, Exec>(const Exec&, const DescribedArray<const T>&,                            \
                                     ShardedMatrix<T, typename Exec::memory_space>&, Triangle,               \
                                     Memory<typename Exec::memory_space>&, std::int64_t);

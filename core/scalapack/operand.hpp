@@ -54,10 +54,9 @@ class Operand {
     return copy;
   }
 
-  /// Collective. sub(A) = what came of matrix(); `changed` becomes true before that.
+  /// Collective. sub(A) = what came of matrix(), which may be sub(A) already; else `changed` becomes true before that.
   void put_back(const ShardedMatrix<T, Space>& matrix, bool& changed) const {
-    changed = true;
-    if (!is_in_place()) to_scalapack(Exec(), matrix, array_, triangle_);
+    if (!is_in_place()) detail::to_scalapack(Exec(), matrix, array_, triangle_, changed);
   }
 
  private:

@@ -92,15 +92,28 @@ void agree_on_copy(const char* operation, const ShardedMatrix<T, MemorySpace>& m
 }
 
 /// Collective. What has been agreed on, with memory from `memory`. A message has at most so many numbers, unless a
-/// column has more; 0: as many as are fast.
+/// column has more; 0: as many as are fast. `has_begun`, where there is one, becomes true on all ranks when each has
+/// its memory, before the array changes.
 template <class T, class Exec>
 void to_array(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& matrix,
               const DescribedArray<T>& array, Triangle triangle, Memory<typename Exec::memory_space>& memory,
-              std::int64_t most_numbers = 0);
+              std::int64_t most_numbers = 0, bool* has_begun = nullptr);
 template <class T, class Exec>
 void from_array(const Exec& exec, const DescribedArray<const T>& array,
                 ShardedMatrix<T, typename Exec::memory_space>& matrix, Triangle triangle,
                 Memory<typename Exec::memory_space>& memory, std::int64_t most_numbers = 0);
+
+/// Collective. tessera::to_scalapack; `has_begun` as above.
+template <class Exec, Scalar T, class View>
+void to_scalapack(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& matrix,
+                  const ScalapackArray<View>& array, Triangle triangle, bool& has_begun) {
+  require_backend<Exec>();
+  static_assert(std::is_same_v<typename View::value_type, T>, "the array has the scalar of the matrix");
+  const auto to = described<Exec>(array);
+  agree_on_copy("to_scalapack", matrix, to, array.grid, triangle);
+  Memory<typename Exec::memory_space> memory;
+  to_array<T>(exec, matrix, to, triangle, memory, 0, &has_begun);
+}
 
 }  // namespace detail
 
@@ -121,12 +134,8 @@ void from_array(const Exec& exec, const DescribedArray<const T>& array,
 template <class Exec, Scalar T, class View>
 void to_scalapack(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& matrix,
                   const ScalapackArray<View>& array, Triangle triangle = Triangle::lower) {
-  detail::require_backend<Exec>();
-  static_assert(std::is_same_v<typename View::value_type, T>, "the array has the scalar of the matrix");
-  const auto described = detail::described<Exec>(array);
-  detail::agree_on_copy("to_scalapack", matrix, described, array.grid, triangle);
-  detail::Memory<typename Exec::memory_space> memory;
-  detail::to_array<T>(exec, matrix, described, triangle, memory);
+  bool has_begun = false;
+  detail::to_scalapack(exec, matrix, array, triangle, has_begun);
 }
 
 /// The other way: one triangle of an n x n part of an array becomes the lower triangle of a matrix, with the real part
