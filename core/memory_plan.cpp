@@ -115,7 +115,8 @@ class SystemMemory {
     RankMemory memory;
     memory.inverses = allocated(detail::Leaves<MemorySpace>(layout.full()).template inverses_size<T>() * size);
     memory.right_hand_sides = detail::saturated_product(
-        allocated(detail::saturated_product(detail::saturated_product(rows_of_b(rank), nrhs), size)), one_call ? 2 : 1);
+        allocated(detail::saturated_product(detail::saturated_product(rows_of_b(rank), nrhs), size)),
+        one_call && !options_.x_replaces_b ? 2 : 1);
     if (chunks_) {
       memory.redistribute =
           detail::bytes_of<detail::GramBuffers<T, Exec>, MemorySpace>(layout, *chunks_, rank, buffered_, in_place_);

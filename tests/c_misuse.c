@@ -153,6 +153,14 @@ void local_functions(void) {
   tessera_rank_plan each[6];
   CHECK(tessera_memory_plan(TESSERA_FLOAT, 1000, 6, &options, &plan, each) == TESSERA_OK);
   CHECK(plan.grid_rows == 3 && plan.grid_cols == 2 && plan.fits && each[5].matrix > 0 && plan.peak >= each[5].peak);
+  options.tile_size = 0;  // x, which needs no memory of its own, is not counted when the tile is chosen
+  options.nrhs = 500;
+  CHECK(tessera_memory_plan(TESSERA_FLOAT, 1000, 6, &options, &plan, NULL) == TESSERA_OK);
+  const tessera_plan wide = plan;
+  options.bytes_free = wide.peak;
+  CHECK(tessera_memory_plan(TESSERA_FLOAT, 1000, 6, &options, &plan, NULL) == TESSERA_OK);
+  CHECK(plan.fits && plan.tile_size == wide.tile_size && plan.peak == wide.peak);
+  options.tile_size = 100;
   options.bytes_free = each[0].matrix / 2;
   CHECK(tessera_memory_plan(TESSERA_FLOAT, 1000, 6, &options, &plan, NULL) == TESSERA_OK && !plan.fits);
   CHECK(tessera_memory_plan(TESSERA_FLOAT, -1, 6, NULL, &plan, NULL) == TESSERA_INVALID_ARGUMENT);

@@ -21,18 +21,10 @@ MemoryPlanOptions plan_options_of(const tessera_plan_options& options) {
                            .triangle = static_cast<Triangle>(options.triangle),
                            .arithmetic = static_cast<Arithmetic>(options.arithmetic),
                            .moduli = options.moduli,
-                           .inverse = options.inverse != 0};
+                           .inverse = options.inverse != 0,
+                           .x_replaces_b = true};
   if (options.bytes_free != -1) result.bytes_free = options.bytes_free;
   return result;
-}
-
-/// Without x, which is where the caller's b was: half of the right-hand sides.
-void take_x_out(MemoryPlan& plan, const MemoryPlanOptions& options) {
-  for (RankMemory& memory : plan.ranks) {
-    memory.right_hand_sides /= 2;
-    memory.peak -= memory.right_hand_sides;
-  }
-  plan.fits = !options.bytes_free || plan.peak() <= *options.bytes_free;
 }
 
 }  // namespace
@@ -60,9 +52,8 @@ tessera_status tessera_memory_plan(int scalar, int64_t n, int ranks, const tesse
         const auto grid = grid_of(options.grid_rows, options.grid_cols);
         if (grid) detail::require_grid("grid", *grid, ranks);
         const MemoryPlanOptions plan_options = plan_options_of(options);
-        MemoryPlan planned =
+        const MemoryPlan planned =
             grid ? memory_plan<T, Exec>(n, *grid, plan_options) : memory_plan<T, Exec>(n, ranks, plan_options);
-        take_x_out(planned, plan_options);
         *plan = {planned.peak(),    planned.total(),   planned.tile_size, planned.slab,
                  planned.grid.rows, planned.grid.cols, planned.moduli,    planned.fits ? 1 : 0};
         for (std::size_t rank = 0; each != nullptr && rank < planned.ranks.size(); ++rank) {

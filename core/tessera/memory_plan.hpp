@@ -50,6 +50,7 @@ struct MemoryPlanOptions {
   /// Whether the matrix is the caller's array, by ShardedMatrix::adopt: its tiles are not counted. It takes a
   /// tile_size, Source::fill, and neither slab nor reserve.
   bool adopted = false;
+  bool x_replaces_b = false;  ///< whether x takes no memory but that of the caller's b, as in calls from C and Python
 };
 
 /// Bytes that one rank allocates. The buffers of all phases share one allocation.
