@@ -116,9 +116,6 @@ struct MoveLines {
       k = next;
     }
   }
-
- private:
-  KOKKOS_FUNCTION static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 };
 
 /// Enqueued on `exec`, in whose memory the lines are.

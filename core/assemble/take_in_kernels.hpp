@@ -86,8 +86,6 @@ struct TakeInBlocks {
     std::int64_t size;
   };
 
-  KOKKOS_FUNCTION static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-
   /// From that of `begin` on to the end of its tile, `most` at most.
   KOKKOS_FUNCTION static Run run_in_tile(const BlockCyclic& axis, LocalIndex begin, std::int64_t most) {
     return {axis.to_global(begin).value, smaller(axis.tile - begin.value % axis.tile, most)};

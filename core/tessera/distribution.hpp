@@ -42,6 +42,11 @@ using LocalIndex = Index<struct LocalIndexKind>;    ///< a row or a column of on
 using GlobalTile = Index<struct GlobalTileKind>;    ///< a row or a column of tiles of the whole matrix
 using LocalTile = Index<struct LocalTileKind>;      ///< a row or a column of tiles of one rank's share
 
+namespace detail {
+/// std::min, on a device too.
+KOKKOS_FUNCTION constexpr std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+}  // namespace detail
+
 /// Consecutive tiles [begin, end) of the whole matrix.
 struct TileRange {
   GlobalTile begin;  ///< the first
@@ -65,7 +70,7 @@ struct BlockCyclic {
   /// One after the last tile.
   KOKKOS_FUNCTION constexpr GlobalTile tiles_end() const { return {(n + tile - 1) / tile}; }
   /// The first index of tile `t`; n for a tile after the last.
-  KOKKOS_FUNCTION constexpr GlobalIndex begin(GlobalTile t) const { return {smaller(t.value * tile, n)}; }
+  KOKKOS_FUNCTION constexpr GlobalIndex begin(GlobalTile t) const { return {detail::smaller(t.value * tile, n)}; }
   /// How many indices tile `t` has.
   constexpr std::int64_t extent(GlobalTile t) const { return begin(t + 1) - begin(t); }
   /// How many indices the tiles `t` have.
@@ -115,9 +120,6 @@ struct BlockCyclic {
   }
   /// How many indices this process has in tile `t` and after.
   constexpr std::int64_t local_extent_from(GlobalTile t) const { return local_extent() - local_begin(t).value; }
-
- private:
-  KOKKOS_FUNCTION static constexpr std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 };
 
 /// How one rank stores its share of the lower tiles: as a column-major local matrix that is cut into slabs of
