@@ -1,40 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "core/c/arguments.hpp"
 #include "core/c/errors.hpp"
+#include "core/start_kokkos.hpp"
 #include "tessera/version.hpp"
 
 #include <cstdio>
 #include <limits>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 namespace tessera::c {
 namespace {
 
 thread_local char last_error[2048] = "";
 
-/// What tessera_initialize has done with Kokkos.
-enum class Kokkos_ { not_ours, running, finalised } state = Kokkos_::not_ours;
-
-void begin_kokkos(int device) {
-  if (Kokkos::is_initialized()) return;
-  bool is_over = state != Kokkos_::not_ours;
-#if KOKKOS_VERSION >= 40000
-  is_over = is_over || Kokkos::is_finalized();
-#endif
-  if (is_over) detail::throw_misuse("tessera_initialize", "Kokkos is finalised, and begins only once");
-  if (device < -1)
-    detail::throw_misuse("device", "must be the number of a device or -1, got " + std::to_string(device));
-#if KOKKOS_VERSION >= 30700
-  Kokkos::InitializationSettings settings;
-  if (device >= 0) settings.set_device_id(device);
-#else
-  Kokkos::InitArguments settings;
-  settings.device_id = device;
-#endif
-  Kokkos::initialize(settings);
-  state = Kokkos_::running;
-}
+/// Whether tessera_finalize is to finalise Kokkos.
+bool is_ours = false;
 
 }  // namespace
 
@@ -117,14 +99,12 @@ int tessera_has_device(void) {
 }
 
 tessera_status tessera_initialize(int device) {
-  return guarded([device] { begin_kokkos(device); });
+  return guarded([device] { is_ours = detail::start_kokkos("tessera_initialize", device) || is_ours; });
 }
 
 tessera_status tessera_finalize(void) {
   return guarded([] {
-    if (state != Kokkos_::running) return;
-    state = Kokkos_::finalised;
-    if (Kokkos::is_initialized()) Kokkos::finalize();
+    if (std::exchange(is_ours, false) && Kokkos::is_initialized()) Kokkos::finalize();
   });
 }
 

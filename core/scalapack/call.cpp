@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "core/scalapack/call.hpp"
 
+#include "core/start_kokkos.hpp"
 #include "tessera/detail/agreement.hpp"
 #include "tessera/errors.hpp"
 
@@ -15,20 +16,9 @@
 namespace tessera::scalapack {
 namespace {
 
-/// Kokkos from the first call on, unless the program has it; it ends with the program. What the program ends is not
-/// begun again.
-void start_kokkos() {
-  static bool was_there = false;
-  if (Kokkos::is_initialized()) {
-    was_there = true;
-    return;
-  }
-#if KOKKOS_VERSION >= 40000
-  was_there = was_there || Kokkos::is_finalized();
-#endif
-  if (was_there) detail::throw_misuse("Kokkos", "is finalised already");
-  Kokkos::initialize();
-  was_there = true;
+/// Kokkos from the first call on, unless the program has it; it ends with the program.
+void require_kokkos() {
+  if (!detail::start_kokkos("the call", -1)) return;
   std::atexit([] {
     if (Kokkos::is_initialized()) Kokkos::finalize();
   });
@@ -89,7 +79,7 @@ void run(const Call& call, int* info, int lost, const Work& work, const std::fun
     if (!context.has_this_process()) detail::throw_misuse("CTXT", "this process is not in its grid");
     const ProcessGrid& grid = context.grid();
     detail::agree(grid.communicator(), call.routine, [&](detail::Agreement& agreement) {
-      start_kokkos();
+      require_kokkos();
       require(call, context);
       note(agreement, call);
     });
