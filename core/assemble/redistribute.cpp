@@ -9,7 +9,6 @@
 #include "tessera/detail/matrix_source.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,52 +50,35 @@ class Redistribution {
   using MemorySpace = typename Exec::memory_space;
   using Matrix = ShardedMatrix<T, MemorySpace>;
 
-  Redistribution(const Exec& exec, const BlockSource<T>& source, Matrix& matrix, double diag_shift, Triangle triangle,
-                 Memory<MemorySpace>& memory)
+  Redistribution(const Exec& exec, const BlockSource<T>& source, const RowShards& shards, Matrix& matrix,
+                 double diag_shift, Triangle triangle, Memory<MemorySpace>& memory)
       : exec_(exec),
         transfers_(matrix.grid(), memory),
         source_(source),
+        shards_(shards),
         matrix_(matrix),
         grid_(matrix.grid()),
         diag_shift_(static_cast<RealOf<T>>(diag_shift)),
         upper_(triangle == Triangle::upper),
         chunk_(source.buffered || grid_.size() > 1 ? rows_per_chunk<T, MemorySpace>(matrix.n())
                                                    : std::max<std::int64_t>(1, matrix.n())),
-        shard_begins_(static_cast<std::size_t>(grid_.size()) + 1),
         buffers_(buffers_in<RedistributeBuffers<T, MemorySpace>>(memory, matrix.layout(), upper_,
                                                                  source.buffered ? source.rows : 0)) {}
-
-  /// What each rank has of A's rows, which is still to be asked for.
-  std::int64_t* counts() { return shard_begins_.data() + 1; }
-
-  /// Misuse, the same on every rank, if these are not all rows.
-  void require_all_rows() {
-    std::partial_sum(shard_begins_.begin(), shard_begins_.end(), shard_begins_.begin());
-    if (shard_begins_.back() != matrix_.n()) {
-      throw_misuse("a", "the ranks hold " + std::to_string(shard_begins_.back()) + " rows in all, but n is " +
-                            std::to_string(matrix_.n()));
-    }
-  }
 
   void run() {
     if (grid_.size() > 1)
       clear_above_diagonal(exec_, matrix_);  // a rank that has all of A writes zeros there as it takes it in
     std::int64_t most = 0;
-    for (int r = 0; r < grid_.size(); ++r) most = std::max(most, shard(r).size());
+    for (int r = 0; r < grid_.size(); ++r) most = std::max(most, shards_.rows(r));
     for (std::int64_t done = 0; done < most; done += chunk_) exchange_chunk(done);
     exec_.fence();
   }
 
  private:
-  /// The caller's rows on a rank, and those in the chunk that begins after `done` of them.
-  RowRange shard(int rank) const {
-    const auto r = static_cast<std::size_t>(rank);
-    return {shard_begins_[r], shard_begins_[r + 1]};
-  }
+  /// A rank's rows in the chunk that begins after `done` of them.
   RowRange chunk_of(int rank, std::int64_t done) const {
-    const RowRange all = shard(rank);
-    const std::int64_t begin = std::min(all.begin + done, all.end);
-    return {begin, std::min(begin + chunk_, all.end)};
+    const std::int64_t begin = std::min(shards_.begin(rank) + done, shards_.end(rank));
+    return {begin, std::min(begin + chunk_, shards_.end(rank))};
   }
 
   /// Each rank's rows after `done` of them, at most one chunk: to one rank and from one rank at a time.
@@ -120,7 +102,7 @@ class Redistribution {
   }
 
   Strided<const T> ask(const RowRange& rows) {
-    const std::int64_t begin = shard(grid_.rank()).begin;
+    const std::int64_t begin = shards_.begin(grid_.rank());
     return source_.ask(buffers_.rows, {rows.begin - begin, rows.end - begin, 0, matrix_.n()});
   }
 
@@ -215,34 +197,31 @@ class Redistribution {
   Exec exec_;
   Transfers<Exec> transfers_;
   const BlockSource<T>& source_;
+  const RowShards& shards_;
   Matrix& matrix_;
   const ProcessGrid& grid_;
   RealOf<T> diag_shift_;
   bool upper_;
-  std::int64_t chunk_;                      // rows
-  std::vector<std::int64_t> shard_begins_;  // where the rows of each rank begin, and where the last one's end
+  std::int64_t chunk_;  // rows
   RedistributeBuffers<T, MemorySpace> buffers_;
 };
 
 }  // namespace
 
 template <class T, class Exec>
-void redistribute_rows(const Exec& exec, const BlockSource<T>& source,
+void redistribute_rows(const Exec& exec, const BlockSource<T>& source, const RowShards& shards,
                        ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
                        Memory<typename Exec::memory_space>& memory) {
   const Region region("tessera::redistribute");
-  const Communicator& communicator = matrix.grid().communicator();
   std::optional<Redistribution<T, Exec>> redistribution;
-  collectively(communicator, [&] { redistribution.emplace(exec, source, matrix, diag_shift, triangle, memory); });
-  communicator.all_gather(source.rows, redistribution->counts());
-  collectively(communicator, [&] {
-    redistribution->require_all_rows();
-    redistribution->run();
+  collectively(matrix.grid().communicator(), [&] {
+    require_all_rows(shards, matrix.n(), "a");
+    redistribution.emplace(exec, source, shards, matrix, diag_shift, triangle, memory).run();
   });
 }
 
 #define TESSERA_INSTANTIATE_REDISTRIBUTE(T, Exec)                                                            \
-  template void redistribute_rows<T, Exec>(const Exec&, const BlockSource<T>&,                               \
+  template void redistribute_rows<T, Exec>(const Exec&, const BlockSource<T>&, const RowShards&,             \
                                            ShardedMatrix<T, typename Exec::memory_space>&, double, Triangle, \
                                            Memory<typename Exec::memory_space>&);
 #define TESSERA_INSTANTIATE_REDISTRIBUTES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_REDISTRIBUTE, Exec)

@@ -76,9 +76,10 @@ void number_rows(const Communicator& communicator, RowShards& shards, const std:
   if (std::is_sorted(shards.numbers.begin(), shards.numbers.end())) shards.numbers.clear();
 }
 
-void require_all_rows(const RowShards& shards, std::int64_t n) {
+void require_all_rows(const RowShards& shards, std::int64_t n, const std::string& argument) {
   if (!shards.by_rows() || shards.all() == n) return;
-  throw_misuse("b", "the ranks hold " + std::to_string(shards.all()) + " rows in all, but n is " + std::to_string(n));
+  throw_misuse(argument,
+               "the ranks hold " + std::to_string(shards.all()) + " rows in all, but n is " + std::to_string(n));
 }
 
 }  // namespace tessera::detail

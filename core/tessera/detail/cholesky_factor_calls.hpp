@@ -60,7 +60,7 @@ void CholeskyFactor<T, MemorySpace>::apply(detail::FactorOperation operation, co
   columns = detail::transposed(columns);
   T* work = nullptr;
   detail::collectively(grid().communicator(), [&] {
-    detail::require_all_rows(shards, n());
+    detail::require_all_rows(shards, n(), "b");
     work = detail::right_hand_sides<T>(memory_, here.extent[0], nrhs);
     detail::gather_from<typename View::memory_space, T>(exec, detail::read_only(columns), work);
   });

@@ -40,12 +40,19 @@ void require_triangle(Triangle triangle);
 template <class T>
 constexpr double largest_real = static_cast<double>(std::numeric_limits<RealOf<T>>::max());
 
-/// Collective. matrix = A + diag_shift I, where `source` has this rank's rows of A. The arguments have been
-/// agreed on.
+/// Collective. matrix = A + diag_shift I, where `source` has this rank's rows of A, in the order of the ranks. The
+/// arguments have been agreed on.
+template <class T, class Exec>
+void redistribute_rows(const Exec& exec, const BlockSource<T>& source, const RowShards& shards,
+                       ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
+                       Memory<typename Exec::memory_space>& memory);
 template <class T, class Exec>
 void redistribute_rows(const Exec& exec, const BlockSource<T>& source,
                        ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift, Triangle triangle,
-                       Memory<typename Exec::memory_space>& memory);
+                       Memory<typename Exec::memory_space>& memory) {
+  const RowShards shards = row_shards(matrix.grid().communicator(), source.rows);
+  redistribute_rows(exec, source, shards, matrix, diag_shift, triangle, memory);
+}
 
 /// The same of rows with numbers, which are those of `shards`.
 template <class T, class Exec>
@@ -120,7 +127,7 @@ struct MatrixSource<A, T, Exec> {
     });
     RowShards shards = row_shards(communicator, source.rows);
     number_rows(communicator, shards, ids, matrix.n(), "a");
-    shards.in_order() ? redistribute_rows(exec, source, matrix, diag_shift, triangle, memory)
+    shards.in_order() ? redistribute_rows(exec, source, shards, matrix, diag_shift, triangle, memory)
                       : redistribute_numbered_rows(exec, source, shards, matrix, diag_shift, triangle, memory);
   }
 };

@@ -33,8 +33,8 @@ RowShards row_shards(const Communicator& communicator, std::int64_t rows);
 void number_rows(const Communicator& communicator, RowShards& shards, const std::vector<std::int64_t>& mine,
                  std::int64_t n, const std::string& argument);
 
-/// Throws Misuse, the same on every rank, if they have not n rows in all.
-void require_all_rows(const RowShards& shards, std::int64_t n);
+/// Throws Misuse, the same on every rank, if they have not n rows of `argument` in all.
+void require_all_rows(const RowShards& shards, std::int64_t n, const std::string& argument);
 
 /// What all ranks must agree on of a View of some rows, with their numbers or not.
 template <class T>
