@@ -4,6 +4,7 @@
 #include "jacobians.hpp"
 #include "misuse.hpp"
 #include "operators.hpp"
+#include "row_numbers.hpp"
 
 #include <cstdint>
 #include <numeric>
@@ -20,7 +21,7 @@ using Exec = Kokkos::DefaultExecutionSpace;
 using Space = Exec::memory_space;
 
 template <class T>
-using Columns = Kokkos::View<T**, Kokkos::LayoutLeft, Space>;
+using Columns = typename RowsTest<T>::Columns;
 
 /// Even, uneven with ranks that have none, and all on the last rank.
 std::vector<Shards> all_shards(std::int64_t n, int ranks) {
@@ -30,21 +31,22 @@ std::vector<Shards> all_shards(std::int64_t n, int ranks) {
 }
 
 template <class T>
-struct ByRowsTest : ::testing::Test {
-  MPI_Comm comm = MPI_COMM_WORLD;
-  int rank = rank_in(comm);
-  int ranks = size_of(comm);
-  Exec exec;
-
+struct ByRowsTest : RowsTest<T> {
   CholeskyFactor<T> factor(GridShape shape, std::int64_t n, std::int64_t tile) const {
-    ShardedMatrix<T> a(ProcessGrid(comm, shape), n, tile, 3 * tile);
-    a.fill(exec, Dominant<T>{n});
-    return factorize(exec, std::move(a));
+    ShardedMatrix<T> a(ProcessGrid(this->comm, shape), n, tile, 3 * tile);
+    a.fill(this->exec, Dominant<T>{n});
+    return factorize(this->exec, std::move(a));
   }
 
-  std::int64_t begin(const Shards& shards) const { return shards[static_cast<std::size_t>(rank)]; }
   std::int64_t rows(const Shards& shards) const {
-    return shards[static_cast<std::size_t>(rank) + 1] - shards[static_cast<std::size_t>(rank)];
+    const auto r = static_cast<std::size_t>(this->rank);
+    return shards[r + 1] - shards[r];
+  }
+  /// The numbers of this rank's rows.
+  std::vector<std::int64_t> mine(const Shards& shards) const {
+    std::vector<std::int64_t> numbers(static_cast<std::size_t>(rows(shards)));
+    std::iota(numbers.begin(), numbers.end(), shards[static_cast<std::size_t>(this->rank)]);
+    return numbers;
   }
   Columns<T> columns(std::int64_t height, std::int64_t nrhs) const {
     return Columns<T>("b", static_cast<std::size_t>(height), static_cast<std::size_t>(nrhs));
@@ -56,30 +58,19 @@ struct ByRowsTest : ::testing::Test {
     set_noise(b, 11);
     return b;
   }
-  template <class View>
-  void set_rows(const View& b, const HostMatrix<T>& all, const Shards& shards) const {
-    set(b, [&](std::int64_t k) { return all.data()[begin(shards) * static_cast<std::int64_t>(all.extent(1)) + k]; });
-  }
-  HostMatrix<T> rows_of(const HostMatrix<T>& all, const Shards& shards) const {
-    const HostMatrix<T> some("some", static_cast<std::size_t>(rows(shards)), all.extent(1));
-    for (std::size_t k = 0; k < some.size(); ++k) {
-      some.data()[k] = all.data()[static_cast<std::size_t>(begin(shards)) * all.extent(1) + k];
-    }
-    return some;
-  }
 
   HostMatrix<T> replicated(FactorOperation operation, const CholeskyFactor<T>& l, std::int64_t nrhs) const {
     const auto b = noise_of(l.n(), nrhs);
-    call(operation, l, exec, b);
+    call(operation, l, this->exec, b);
     return to_host(b);
   }
   /// Whether an operation does to rows in a View of any kind what it does to all of them.
   template <class View>
   bool is_as_replicated(const View& b, FactorOperation operation, const CholeskyFactor<T>& l, const Shards& shards,
                         const HostMatrix<T>& expected) const {
-    set_rows(b, to_host(noise_of(l.n(), static_cast<std::int64_t>(expected.extent(1)))), shards);
-    call(operation, l, exec, ByRows{b});
-    return same_bits(to_host(b), rows_of(expected, shards));
+    this->set_rows(b, to_host(noise_of(l.n(), static_cast<std::int64_t>(expected.extent(1)))), mine(shards));
+    call(operation, l, this->exec, ByRows{b});
+    return same_bits(to_host(b), this->rows_of(expected, mine(shards)));
   }
 };
 TYPED_TEST_SUITE(ByRowsTest, Scalars);
@@ -147,16 +138,16 @@ TYPED_TEST(ByRowsTest, OneCall) {
   const Shards shards = ragged_shards(system.n, this->ranks);  // of b, not of A
   const auto b = this->noise_of(system.n, 3);
   const auto some = this->columns(this->rows(shards), 3);
-  this->set_rows(some, to_host(b), shards);
+  this->set_rows(some, to_host(b), this->mine(shards));
   const Kokkos::View<const T**, Kokkos::LayoutLeft, Space> read_only = some;
   const Kokkos::View<T*, Space> one("one", some.extent(0));
-  this->set_rows(one, to_host(system.b), shards);
+  this->set_rows(one, to_host(system.b), this->mine(shards));
   for (const GridShape shape : all_grids(this->ranks)) {
     SCOPED_TRACE(::testing::Message() << shape.rows << " x " << shape.cols);
     const CholeskyOptions options{.local_tile_size = 4, .grid = shape, .diag_shift = 1};
     const CholeskyDistributed solver{.comm = this->comm, .options = options};
     const auto expect_rows = [&](const auto& x, const auto& whole) {
-      EXPECT_TRUE(same_bits(to_host(x.rows), this->rows_of(to_host(whole), shards)));
+      EXPECT_TRUE(same_bits(to_host(x.rows), this->rows_of(to_host(whole), this->mine(shards))));
     };
     const auto solve_with = [&](auto&& a) {
       const auto [whole, info] = solver(a, b);  // and then by rows, in the same memory
@@ -172,7 +163,7 @@ TYPED_TEST(ByRowsTest, OneCall) {
     solve_with(Gram{make_samples<Kokkos::View<T**>>(even_shards(50, this->ranks), this->rank, system.n, Jacobian<T>{}),
                     {.form = GramForm::jh_j, .alpha = 1. / 50}});
   }
-  EXPECT_TRUE(same_bits(to_host(some), this->rows_of(to_host(b), shards)));
+  EXPECT_TRUE(same_bits(to_host(some), this->rows_of(to_host(b), this->mine(shards))));
 
   System<T> spoilt(this->comm, 41);
   spoilt.spoil();
@@ -234,7 +225,7 @@ TYPED_TEST(ByRowsTest, LateMessagesDoNotChangeTheBits) {
       for (const int slots : {1, 3}) {
         SCOPED_TRACE(::testing::Message() << operation << ", " << shape.rows << " x " << shape.cols << ", " << slots);
         const auto result = [&] {
-          this->set_rows(b, to_host(this->noise_of(n, nrhs)), shards);
+          this->set_rows(b, to_host(this->noise_of(n, nrhs)), this->mine(shards));
           detail::apply<TypeParam>(
               this->exec, operation, l, b.data(), nrhs, memory, [] { Exec{}.fence(); },
               {.slots = slots, .chunk_columns = 2}, dealt_out);

@@ -22,24 +22,19 @@ using Exec = Kokkos::DefaultExecutionSpace;
 using Space = Exec::memory_space;
 
 template <class T>
-using Columns = Kokkos::View<T**, Kokkos::LayoutLeft, Space>;
+using Columns = typename RowsTest<T>::Columns;
 template <class T>
 using Rows = Kokkos::View<T**, Kokkos::LayoutRight, Space>;
 
 template <class T>
-struct RowIdsTest : ::testing::Test {
-  MPI_Comm comm = MPI_COMM_WORLD;
-  int rank = rank_in(comm);
-  int ranks = size_of(comm);
-  Exec exec;
-
+struct RowIdsTest : RowsTest<T> {
   const std::vector<std::int64_t>& mine(const Dealing& dealing) const {
-    return dealing.numbers[static_cast<std::size_t>(rank)];
+    return dealing.numbers[static_cast<std::size_t>(this->rank)];
   }
 
   /// A matrix of NaNs, which redistribute is to overwrite.
   ShardedMatrix<T> nans(GridShape shape, std::int64_t n, std::int64_t tile) const {
-    ShardedMatrix<T> matrix(ProcessGrid(comm, shape), n, tile, 2 * tile);
+    ShardedMatrix<T> matrix(ProcessGrid(this->comm, shape), n, tile, 2 * tile);
     for (std::int64_t s = 0; s < matrix.layout().count(); ++s) {
       Kokkos::deep_copy(matrix.slab_block(s).a, scalar<T>(NAN, NAN));
     }
@@ -55,17 +50,9 @@ struct RowIdsTest : ::testing::Test {
   }
 
   /// Rows `numbers` of b.
-  HostMatrix<T> rows_of(const HostMatrix<T>& b, const std::vector<std::int64_t>& numbers) const {
-    const HostMatrix<T> some("some", numbers.size(), b.extent(1));
-    for (std::size_t k = 0; k < numbers.size(); ++k) {
-      for (std::size_t c = 0; c < b.extent(1); ++c) some(k, c) = b(numbers[k], c);
-    }
-    return some;
-  }
   Columns<T> columns_of(const HostMatrix<T>& b, const std::vector<std::int64_t>& numbers) const {
     const Columns<T> rows("b", numbers.size(), b.extent(1));
-    const auto some = rows_of(b, numbers);
-    set(rows, [&](std::int64_t k) { return some.data()[k]; });
+    this->set_rows(rows, b, numbers);
     return rows;
   }
 };

@@ -10,8 +10,33 @@
 #include <ostream>
 #include <vector>
 
-// Rows in any order: which rank has which.
+// Rows of which each rank has some, in any order: which rank has which, and what tests of them have in common.
 namespace tessera::testing {
+
+template <class T>
+struct RowsTest : ::testing::Test {
+  using Columns = Kokkos::View<T**, Kokkos::LayoutLeft, Kokkos::DefaultExecutionSpace::memory_space>;
+
+  MPI_Comm comm = MPI_COMM_WORLD;
+  int rank = rank_in(comm);
+  int ranks = size_of(comm);
+  Kokkos::DefaultExecutionSpace exec;
+
+  /// Rows `numbers` of all.
+  static HostMatrix<T> rows_of(const HostMatrix<T>& all, const std::vector<std::int64_t>& numbers) {
+    const HostMatrix<T> some("some", numbers.size(), all.extent(1));
+    for (std::size_t k = 0; k < numbers.size(); ++k) {
+      for (std::size_t c = 0; c < all.extent(1); ++c) some(k, c) = all(numbers[k], c);
+    }
+    return some;
+  }
+  /// b = these rows of all.
+  template <class View>
+  static void set_rows(const View& b, const HostMatrix<T>& all, const std::vector<std::int64_t>& numbers) {
+    const auto some = rows_of(all, numbers);
+    set(b, [&](std::int64_t k) { return some.data()[k]; });
+  }
+};
 
 /// The numbers of each rank's rows, in its order.
 using RowNumbers = std::vector<std::vector<std::int64_t>>;
