@@ -3,6 +3,7 @@
 #include "core/c/errors.hpp"
 
 #include <limits>
+#include <optional>
 
 /// A factor of any scalar, in the memory of any execution space.
 struct tessera_factor {
@@ -77,6 +78,7 @@ std::unique_ptr<tessera_factor> factor_as(std::shared_ptr<const detail::Communic
   using MemorySpace = typename Exec::memory_space;
   using Access = detail::FactorAccess<T, MemorySpace>;
   const int ranks = detail::size_of(*communicator);
+  std::optional<Exec> exec;
   detail::agree(*communicator, "the arguments of tessera_factorize", [&](detail::Agreement& agreement) {
     agreement.same("scalar of a", detail::scalar_name<T>());
     agreement.same("memory space", std::string(MemorySpace::name()));
@@ -86,20 +88,20 @@ std::unique_ptr<tessera_factor> factor_as(std::shared_ptr<const detail::Communic
     detail::describe_options(agreement, options, ranks);
     detail::require_shifts(options, detail::largest_real<T>);
     info.tries.reserve(1);
+    exec.emplace();
   });
   info.grid = options.grid.value_or(nearly_square(ranks));
   info.tile_size = detail::tile_size_for<T, MemorySpace>(options.local_tile_size, n, info.grid);
 
-  const Exec exec;
   const ProcessGrid grid(std::move(communicator), info.grid, options.mpi_buffers);
   detail::Memory<MemorySpace> memory;
-  auto factored = detail::factor_with_shifts<T>(exec, grid, a, n, options, memory, info);
+  auto factored = detail::factor_with_shifts<T>(*exec, grid, a, n, options, memory, info);
   if (info.leading_minor > 0) throw NotPositiveDefinite(info.leading_minor);
   memory.tiles = {};  // the factor has them
   std::unique_ptr<tessera_factor> result;
   detail::collectively(grid.communicator(), [&] {
     Access::keep(factored.factor, std::move(memory));
-    result = std::make_unique<Factor<T, Exec>>(exec, std::move(factored.factor));
+    result = std::make_unique<Factor<T, Exec>>(*exec, std::move(factored.factor));
   });
   return result;
 }
