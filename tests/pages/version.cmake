@@ -6,10 +6,10 @@
 cmake_minimum_required(VERSION 3.24)
 string(REPLACE "." "\\." version "${VERSION}")
 
-# expect_version(FILE PATTERN): the first match of PATTERN, which ends before the version, goes on with it.
+# expect_version(FILE PATTERN): PATTERN ends before the version; the first match that a number follows goes on with it.
 function(expect_version file pattern)
   file(READ "${SOURCE}/${file}" text)
-  string(REGEX MATCH "\n${pattern}([^\n]*)" line "\n${text}")
+  string(REGEX MATCH "\n${pattern}([0-9][^\n]*)" line "\n${text}")
   set(found "${CMAKE_MATCH_1}")
   if(NOT found MATCHES "^${version}(\"|$)")
     message(SEND_ERROR "${file}: the version is ${VERSION}, not '${found}'")
