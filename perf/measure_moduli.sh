@@ -11,5 +11,5 @@ build=${BUILD:-build/host}
 [ -n "${BUILD:-}" ] || cmake --preset host
 cmake --build "$build" --target integer_accuracy_test
 TESSERA_TEST_VERBOSE=1 OMP_NUM_THREADS=1 python3 perf/provenance.py "$out/moduli.json" \
-  bash cmake/mpirun.sh 1 "$build/tests/integer_accuracy_test" --gtest_filter='*TheErrorIsBelowTheBound'
+  bash cmake/mpirun.sh 1 "$build/tests/integer_accuracy_test" --gtest_filter='*BelowTheBound/*'
 bash perf/publish.sh "$out" "$build"

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <limits>
 #include <sstream>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -157,14 +158,23 @@ double bound_of_rounding(int moduli, std::int64_t n) {
   return 2 * std::sqrt(static_cast<double>(n)) / power / (epsilon<T>() / 2);
 }
 
-/// Native products and each number of moduli, beside the bound, for perf/plot.py: a line of JSON each.
-template <class T>
-void expect_errors_below_the_bound(const Size& size) {
-  const ProcessGrid grid(MPI_COMM_WORLD);
-  const char* const name = std::is_same_v<T, float> ? "float" : "double";
-  const int number = default_number(size.n, T());
-  for (const Hard hard : hard_for_moduli) {
+/// A size and a matrix.
+struct IntegerAccuracyOfEachNumberTest : ::testing::TestWithParam<std::tuple<Size, Hard>> {
+  const Size size = std::get<0>(GetParam());
+  const Hard hard = std::get<1>(GetParam());
+  const bool told = std::getenv("TESSERA_TEST_VERBOSE") != nullptr;
+
+  void SetUp() override {
+    if (!has_narrow_steps || size_of(MPI_COMM_WORLD) > 1) GTEST_SKIP() << "the same on all ranks";
+    if ((size.n > 500) != told) GTEST_SKIP() << "takes long, and is on request";
+  }
+
+  /// Native products and each number of moduli; on request as lines of JSON, for perf/plot.py.
+  template <class T>
+  void expect_errors_below_the_bound(const char* name) const {
+    const ProcessGrid grid(MPI_COMM_WORLD);
     const HardMatrix<T> a(hard, size.n);
+    const int number = default_number(size.n, T());
     const auto tell = [&](int moduli, double error, double bound) {
       std::ostringstream line;
       line << R"({"matrix": ")" << hard << R"(", "scalar": ")" << name << R"(", "n": )" << size.n << R"(, "moduli": )"
@@ -174,7 +184,7 @@ void expect_errors_below_the_bound(const Size& size) {
       } else {
         line << "null";
       }
-      if (std::getenv("TESSERA_TEST_VERBOSE") != nullptr) std::puts((line.str() + "}").c_str());
+      if (told) std::puts((line.str() + "}").c_str());
     };
     const double native = native_error(grid, a, size.tile);
     tell(0, native, 0);
@@ -190,19 +200,14 @@ void expect_errors_below_the_bound(const Size& size) {
       tell(moduli, error, bound);
     }
   }
-}
+};
+INSTANTIATE_TEST_SUITE_P(OfMatrices, IntegerAccuracyOfEachNumberTest,
+                         ::testing::Combine(::testing::Values(Size{131, 16}, Size{512, 64}, Size{1031, 128}),
+                                            ::testing::ValuesIn(hard_for_moduli)));
 
-TEST(IntegerAccuracyOfEachNumberTest, TheErrorIsBelowTheBound) {
-  if (!has_narrow_steps || size_of(MPI_COMM_WORLD) > 1) GTEST_SKIP() << "takes long, and is the same on all ranks";
-  if (std::getenv("TESSERA_TEST_VERBOSE") == nullptr) {
-    expect_errors_below_the_bound<double>({131, 16});
-    expect_errors_below_the_bound<float>({131, 16});
-  } else {
-    for (const Size& size : {Size{512, 64}, Size{1031, 128}}) {
-      expect_errors_below_the_bound<double>(size);
-      expect_errors_below_the_bound<float>(size);
-    }
-  }
+TEST_P(IntegerAccuracyOfEachNumberTest, TheErrorIsBelowTheBound) {
+  expect_errors_below_the_bound<double>("double");
+  expect_errors_below_the_bound<float>("float");
 }
 
 /// b with x's numbers of a size that the scaling of the rows of A asks for.
