@@ -57,6 +57,7 @@ void describe_options(Agreement& agreement, const CholeskyOptions& options, int 
   agreement.same("mpi_buffers", static_cast<int>(options.mpi_buffers));
   agreement.same("arithmetic", static_cast<int>(options.arithmetic));
   agreement.same("moduli", options.moduli);
+  describe_bytes_free(agreement, options.bytes_free);
 }
 
 }  // namespace detail

@@ -4,6 +4,7 @@
 #include "core/assemble/gram_memory.hpp"
 #include "core/assemble/redistribute_memory.hpp"
 #include "core/factorize/buffers.hpp"
+#include "core/factorize/integer_columns.hpp"
 #include "core/factorize/traffic.hpp"
 #include "core/matrix/leaves.hpp"
 #include "core/solve/buffers.hpp"
@@ -49,8 +50,8 @@ class SystemMemory {
  public:
   using MemorySpace = typename Exec::memory_space;
 
-  SystemMemory(std::int64_t n, GridShape grid, const MemoryPlanOptions& options)
-      : n_(n), grid_(grid, options.order), ranks_(grid.rows * grid.cols), options_(options) {
+  SystemMemory(std::int64_t n, GridShape grid, const MemoryPlanOptions& options, const detail::Integers& integers)
+      : n_(n), grid_(grid, options.order), ranks_(grid.rows * grid.cols), options_(options), integers_(integers) {
     if (options.source != Source::gram && options.source != Source::buffered_gram) return;
     const bool sharded_rows = options.gram.form == GramForm::j_jh;
     shared_out_ = sharded_rows ? n : options.depth;
@@ -69,8 +70,6 @@ class SystemMemory {
     return layout;
   }
 
-  int moduli() const { return moduli_; }
-
   RankMemory of_rank(int rank) {
     const SlabLayout layout = layout_of(rank);
     const Kind kind{layout.rows.local_extent(),
@@ -78,8 +77,8 @@ class SystemMemory {
                     detail::nesting_of(layout.rows, layout.columns),
                     shard_of(rank),
                     rows_of_b(rank),
-                    moduli_ > 0 ? detail::ResidueLayout<T, MemorySpace>(layout, moduli_).size() : 0,
-                    detail::AboveDiagonal<T, Exec>::size(layout, moduli_)};
+                    integers_.moduli > 0 ? detail::ResidueLayout<T, MemorySpace>(layout, integers_).size() : 0,
+                    detail::AboveDiagonal<T, Exec>::size(layout, integers_.moduli)};
     const auto [known, is_new] = by_kind_.try_emplace(kind);
     if (is_new) known->second = buffers_of(layout, rank);
     RankMemory memory = known->second;
@@ -125,7 +124,7 @@ class SystemMemory {
           layout, options_.triangle == Triangle::upper, options_.source == Source::buffered_rows ? shard_of(rank) : 0,
           options_.row_ids);
     }
-    memory.factorize = detail::factorize_bytes<T, Exec>(layout, moduli_, schedule);
+    memory.factorize = detail::factorize_bytes<T, Exec>(layout, integers_, schedule);
     if (nrhs > 0) {
       const bool deals_out = options_.by_rows && (ranks_ > 1 || options_.row_ids);
       const auto held = deals_out ? std::optional(rows_of_b(rank)) : std::nullopt;
@@ -139,7 +138,7 @@ class SystemMemory {
   GridNumbering grid_;
   int ranks_;
   const MemoryPlanOptions& options_;
-  int moduli_ = detail::moduli_for<T, Exec>(options_.arithmetic, options_.moduli, n_);
+  detail::Integers integers_;
   std::int64_t shared_out_ = n_;  // rows or samples of all ranks
   std::optional<detail::GramChunks> chunks_;
   bool buffered_ = false;
@@ -148,17 +147,42 @@ class SystemMemory {
 };
 
 template <class T, class Exec>
-MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
-  SystemMemory<T, Exec> memory(n, grid, options);
+MemoryPlan plan_with(const detail::Integers& integers, std::int64_t n, GridShape grid,
+                     const MemoryPlanOptions& options) {
+  SystemMemory<T, Exec> memory(n, grid, options, integers);
   MemoryPlan plan;
   plan.grid = grid;
   plan.tile_size = options.tile_size;
   plan.slab = memory.layout_of(0).slab;
-  plan.moduli = memory.moduli();
+  plan.moduli = integers.moduli;
+  plan.integer_columns = integers.columns;
   for (int rank = 0; rank < grid.rows * grid.cols; ++rank) plan.ranks.push_back(memory.of_rank(rank));
   require_countable(plan, n, options);
   plan.fits = !options.bytes_free || plan.peak() <= *options.bytes_free;
   return plan;
+}
+
+/// Whether each rank has memory for the factorisation, which knows nothing of what comes before and after it.
+bool can_factorize(const MemoryPlan& plan, const std::optional<std::int64_t>& bytes_free) {
+  return !bytes_free || std::all_of(plan.ranks.begin(), plan.ranks.end(), [&](const RankMemory& rank) {
+    return detail::saturated_sum(detail::saturated_sum(rank.matrix, rank.inverses),
+                                 detail::saturated_sum(rank.right_hand_sides, rank.factorize)) <= *bytes_free;
+  });
+}
+
+/// With as many columns by integers as a call with that much memory has.
+template <class T, class Exec>
+MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
+  using MemorySpace = typename Exec::memory_space;
+  const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
+  const auto plan_of = [&](const detail::Integers& integers) { return plan_with<T, Exec>(integers, n, grid, options); };
+  MemoryPlan plan = plan_of(detail::integers_with<MemorySpace>(options.arithmetic, moduli, n, n));
+  if (moduli == 0 || can_factorize(plan, options.bytes_free)) return plan;
+  const SlabLayout layout = SystemMemory<T, Exec>(n, grid, options, {}).layout_of(0);
+  const std::int64_t columns = detail::most_integer_columns<MemorySpace>(layout, moduli, n, [&](std::int64_t some) {
+    return can_factorize(plan_of({moduli, some}), options.bytes_free);
+  });
+  return plan_of(detail::integers_with<MemorySpace>(options.arithmetic, moduli, columns, n));
 }
 
 }  // namespace
@@ -222,7 +246,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   MemoryPlanOptions asked = options;
   asked.tile_size = tile_size_of<T, Exec>(n, grid, asked);
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
-  if (!plan.fits && options.arithmetic == Arithmetic::fastest) {
+  if (plan.moduli == 0 && options.arithmetic == Arithmetic::fastest) {  // one device may take all then
     asked.arithmetic = Arithmetic::native;
     asked.tile_size = options.tile_size;
     asked.tile_size = tile_size_of<T, Exec>(n, grid, asked);
@@ -230,7 +254,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   }
   // Narrower slabs store less above the diagonal, smaller tiles have smaller slots; each makes the products narrower.
   constexpr std::int64_t least_tile = 32;
-  while (!plan.fits) {
+  while (!plan.fits && n > 0) {
     const bool slab_is_free = options.slab == 0 && options.source == Source::fill && !options.adopted;
     if (slab_is_free && plan.slab > asked.tile_size) {
       asked.slab = std::max(asked.tile_size, plan.slab / 2);

@@ -48,6 +48,13 @@ class Tuning {
     return !host && n >= (std::is_same_v<T, double> ? 10240 : 6144);
   }
 
+  /// The fewest columns by integers with which such a factorisation is the fastest: an eighth of the products and more,
+  /// while a remainder of each number is to be subtracted nevertheless.
+  static constexpr std::int64_t fewest_integer_columns(std::int64_t n) { return n / 16; }
+
+  /// Of a device's memory, what its libraries leave.
+  static constexpr std::int64_t usable(std::int64_t bytes) { return bytes / 16 * 15; }
+
   /// Up to so many rows a device alone factors a matrix in one launch (measured on an H200). Beyond, the chain of
   /// panels is not what takes the time, and gemm is faster.
   template <class T>

@@ -31,6 +31,7 @@ namespace tessera::kernels {
 /// The host has Kokkos and its BLAS for all else. A device has, too:
 ///
 ///   memory_bytes   memory_bytes(exec): the device's memory, whether it is free or not
+///   device_number  device_number(exec): the same for ranks on one device, of whatever node, and no others
 ///   Blas::gemm     C = alpha op(A) op(B) + beta C; trmm_left: B = op(L) B; multiply_bytes: A^T B in planes, of bytes
 ///   TileKernels    columns<T>; potrf of one tile, and trsm_right by one, in one launch
 ///   Cholesky       block<T>, workspace_bytes<T>; fits<T>, run<T>: A = L L^H in one launch

@@ -71,6 +71,7 @@ inline tessera_options options(const CholeskyOptions& given) {
   result.mpi_buffers = static_cast<int>(given.mpi_buffers);
   result.arithmetic = static_cast<int>(given.arithmetic);
   result.moduli = given.moduli;
+  result.bytes_free = given.bytes_free.value_or(-1);
   return result;
 }
 

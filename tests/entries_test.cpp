@@ -88,6 +88,8 @@ TEST_F(EntriesTest, OptionsThatAreWrongOrDiffer) {
       {"arithmetic", [](CholeskyOptions& o) { o.arithmetic = Arithmetic::integer; }, true},
       {"moduli", [](CholeskyOptions& o) { o.moduli = 16; }, false},
       {"moduli", [](CholeskyOptions& o) { o.moduli = 14; }, true},
+      {"bytes_free", [](CholeskyOptions& o) { o.bytes_free = -2; }, false},
+      {"bytes_free", [](CholeskyOptions& o) { o.bytes_free = 1 << 20; }, true},
       {"mpi_buffers", [](CholeskyOptions& o) { o.mpi_buffers = static_cast<MpiBuffers>(3); }, false},
       {"mpi_buffers", [](CholeskyOptions& o) { o.mpi_buffers = MpiBuffers::staged; }, true}};
   const Dominant<double> f{n};

@@ -210,6 +210,46 @@ TEST_P(IntegerAccuracyOfEachNumberTest, TheErrorIsBelowTheBound) {
   expect_errors_below_the_bound<float>("float");
 }
 
+// No residues (which is native), those of the first step, of about a half, and of all columns but the last step's.
+TYPED_TEST(IntegerAccuracyTest, AnyPartOfTheColumnsMayKeepResidues) {
+  using T = TypeParam;
+  const Size size = has_narrow_steps ? Size{131, 16} : Size{1100, 300};
+  const std::int64_t step = has_narrow_steps ? 32 : 300;
+  std::size_t variant = scalar_number<T>;
+  for (const GridShape shape : all_grids(this->ranks)) {
+    const ProcessGrid grid(this->comm, shape);
+    for (const Hard hard : {Hard::wishart, Hard::graded, Hard::correlated_rows}) {
+      if (this->ranks > 1 && ++variant % 3 != 0) continue;
+      const HardMatrix<T> a(hard, size.n);
+      const double native = native_error(grid, a, size.tile);
+      for (const std::int64_t most_columns : {step - 17, step, size.n / 2, size.n - 1}) {
+        SCOPED_TRACE(::testing::Message()
+                     << hard << ", " << shape.rows << " x " << shape.cols << ", columns up to " << most_columns);
+        const auto factored = [&](const FactorizeOptions& options, std::int64_t most) {
+          ShardedMatrix<T> matrix(grid, size.n, size.tile);
+          matrix.fill(Exec{}, a.stored());
+          detail::Memory<Space> memory;
+          return detail::try_factorize<T>(Exec{}, std::move(matrix), options, memory, {.most_integer_columns = most});
+        };
+        const auto some = factored({.arithmetic = Arithmetic::integer}, most_columns);
+        ASSERT_EQ(some.leading_minor, 0);
+        EXPECT_LE(factor_error(this->comm, some.factor.matrix(), a), most(native)) << "native: " << native;
+        const std::int64_t unit = shape.cols > 1 ? size.tile : step;  // of one process column, several tiles are a step
+        const std::int64_t expected = most_columns / unit * unit;
+        EXPECT_EQ(some.integers.columns, expected);
+        if (expected == 0) {
+          EXPECT_EQ(some.integers.moduli, 0);
+          EXPECT_EQ(lower_tiles(some.factor.matrix()), lower_tiles(factored({}, size.n).factor.matrix()));
+          continue;
+        }
+        // Few moduli show that integers were used.
+        const auto coarse = factored({.arithmetic = Arithmetic::integer, .moduli = 4}, most_columns);
+        EXPECT_GE(factor_error(this->comm, coarse.factor.matrix(), a), 0.1 * std::exp2(-bits_of(4)) / epsilon<T>());
+      }
+    }
+  }
+}
+
 /// b with x's numbers of a size that the scaling of the rows of A asks for.
 template <class T>
 Kokkos::View<T**, Kokkos::LayoutLeft> right_hand_sides(const HardMatrix<T>& a) {

@@ -12,7 +12,8 @@
 #include <vector>
 
 // Where A is not positive definite, or strange, a factorisation by integers says what a native one does: no sum that is
-// beyond the residues' range, and nothing that is not finite, is taken for a number.
+// beyond the residues' range, and nothing that is not finite, is taken for a number; whether all columns keep residues,
+// or the first ones.
 namespace tessera::testing {
 namespace {
 
@@ -42,13 +43,17 @@ struct IntegerFailureTest : ::testing::Test {
     return {.arithmetic = Arithmetic::integer, .moduli = std::array{0, 4, 0, 15, 9}[variant % 5]};
   }
 
+  /// All columns, some of the first steps, one step, and all but one.
+  std::int64_t next_columns(std::int64_t n) const { return std::array{n, n / 2, n, 40 * unit, n - 1}[variant / 2 % 5]; }
+
   template <class F>
   detail::Factored<T, Space> factored(const ProcessGrid& grid, std::int64_t n, std::int64_t tile, const F& f,
                                       const FactorizeOptions& options) const {
     ShardedMatrix<T> matrix(grid, n, tile);
     matrix.fill(Exec{}, f);
     detail::Memory<Space> memory;
-    return detail::try_factorize<T>(Exec{}, std::move(matrix), options, memory);
+    return detail::try_factorize<T>(Exec{}, std::move(matrix), options, memory,
+                                    {.most_integer_columns = next_columns(n)});
   }
 
   /// The order of the minor at which both fail, on every rank, or 0.
@@ -57,7 +62,7 @@ struct IntegerFailureTest : ::testing::Test {
     const ProcessGrid& grid = next_grid();
     const FactorizeOptions options = next_options();
     SCOPED_TRACE(::testing::Message() << grid.rows() << " x " << grid.cols() << ", tile " << tile << ", moduli "
-                                      << options.moduli);
+                                      << options.moduli << ", columns " << next_columns(n));
     const std::int64_t native = factored(grid, n, tile, f, {}).leading_minor;
     const std::int64_t integer = factored(grid, n, tile, f, options).leading_minor;
     EXPECT_EQ(integer, native);
@@ -71,7 +76,7 @@ struct IntegerFailureTest : ::testing::Test {
                                 double tolerance) {
     const ProcessGrid& grid = next_grid();
     SCOPED_TRACE(::testing::Message() << grid.rows() << " x " << grid.cols() << ", tile " << tile << ", moduli "
-                                      << options.moduli);
+                                      << options.moduli << ", columns " << next_columns(n));
     const auto native = factored(grid, n, tile, f, {});
     const auto integer = factored(grid, n, tile, f, options);
     EXPECT_EQ(native.leading_minor, 0);

@@ -5,6 +5,7 @@
 #include "core/assemble/gram_memory.hpp"
 #include "core/assemble/redistribute_memory.hpp"
 #include "core/factorize/buffers.hpp"
+#include "core/factorize/integer_columns.hpp"
 #include "core/factorize/traffic.hpp"
 #include "core/matrix/leaves.hpp"
 #include "core/solve/buffers.hpp"
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -138,7 +140,7 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
       EXPECT_EQ(memory.right_hand_sides, 2 * bytes(n * options.nrhs));
       const detail::Schedule schedule;
       const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
-      EXPECT_EQ(memory.factorize, (detail::factorize_bytes<T, Exec>(layout, moduli, schedule)));
+      EXPECT_EQ(memory.factorize, (detail::factorize_bytes<T, Exec>(layout, {moduli, n}, schedule)));
       EXPECT_EQ(memory.solve, (detail::solve_bytes<T, Exec>(layout, options.nrhs, schedule)));
       if (options.source == Source::buffered_gram) {
         const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::order_of_blocks<Exec>);
@@ -230,6 +232,43 @@ TEST(MemoryPlanTest, FitsWhatItCan) {
   const MemoryPlan hopeless = memory_plan<double>(n, grid, {.bytes_free = n * n / 2 * 8 / 4});
   EXPECT_FALSE(hopeless.fits);
   EXPECT_LT(hopeless.peak(), roomy.peak());
+  EXPECT_FALSE(memory_plan<double>(0, grid, {.bytes_free = 0}).fits);
+}
+
+// As many columns as fit, to the byte, then none, and then smaller tiles and slabs; where that is nearly nothing, the
+// fastest would be native.
+TEST(MemoryPlanTest, FitsTheIntegersThatItCan) {
+  const std::int64_t n = 20000;
+  for (const GridShape grid : {GridShape{1, 1}, {2, 1}, {2, 3}}) {
+    SCOPED_TRACE(::testing::Message() << grid.rows << " x " << grid.cols);
+    const auto plan = [&](std::optional<std::int64_t> bytes) {
+      return memory_plan<double>(n, grid, {.bytes_free = bytes, .arithmetic = Arithmetic::integer});
+    };
+    const MemoryPlan all = plan({});
+    EXPECT_EQ(all.integer_columns, n);
+    EXPECT_EQ(plan(all.peak()).integer_columns, n);
+    MemoryPlan before = all;
+    for (int steps = 0; steps < 3; ++steps) {
+      const MemoryPlan next = plan(before.peak() - 1);
+      EXPECT_TRUE(next.fits);
+      EXPECT_EQ(next.moduli, 13);
+      EXPECT_LT(next.integer_columns, before.integer_columns);
+      EXPECT_GT(next.integer_columns, n - 3 * (steps + 1) * 512);  // at most a step of each process column
+      EXPECT_EQ(std::pair(next.tile_size, next.slab), std::pair(all.tile_size, all.slab));
+      before = next;
+    }
+    const MemoryPlan native = memory_plan<double>(n, grid);
+    const MemoryPlan half = plan((all.peak() + native.peak()) / 2);
+    EXPECT_TRUE(half.fits);
+    EXPECT_TRUE(n / 8 < half.integer_columns && half.integer_columns < n / 2) << half.integer_columns;
+    const MemoryPlan none = plan(native.peak());
+    EXPECT_TRUE(none.fits);
+    EXPECT_EQ(std::pair(none.tile_size, none.slab), std::pair(all.tile_size, all.slab));
+  }
+  using detail::integers_with;
+  EXPECT_EQ(integers_with<Exec::memory_space>(Arithmetic::fastest, 13, n / 16 - 1, n).moduli, 0);
+  EXPECT_EQ(integers_with<Exec::memory_space>(Arithmetic::fastest, 13, n / 16, n).moduli, 13);
+  EXPECT_EQ(integers_with<Exec::memory_space>(Arithmetic::integer, 13, 1, n).columns, 1);
 }
 
 // A rank has its rows of b and x, and buffers that do not grow with the number of right-hand sides.

@@ -219,6 +219,13 @@ TEST_F(SolveMisuseTest, Products) {
     cholesky_distributed(comm, rows(my_rows()), Vector("b", n),
                          {.arithmetic = Arithmetic::integer, .moduli = is_wrong ? 13 : 14});
   });
+  wrong("bytes_free", {"-2\\b"}, [&](bool is_wrong) {
+    cholesky_distributed(comm, rows(my_rows()), Vector("b", n), {.bytes_free = is_wrong ? -2 : 0});
+  });
+  wrong_on_one("bytes_free", {"\\b70\\b", "not given"}, [&](bool is_wrong) {
+    cholesky_distributed(comm, rows(my_rows()), Vector("b", n),
+                         {.bytes_free = is_wrong ? std::optional<std::int64_t>(70) : std::nullopt});
+  });
 }
 
 TEST_F(SolveMisuseTest, RightHandSidesThatDiffer) {

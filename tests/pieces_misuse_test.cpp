@@ -170,6 +170,8 @@ TEST_F(PiecesMisuseTest, FactorizeOptions) {
   }
   wrong_on_one("moduli", {"\\b0\\b", "\\b14\\b"},
                by({.arithmetic = Arithmetic::integer}, {.arithmetic = Arithmetic::integer, .moduli = 14}));
+  wrong("bytes_free", {"-1\\b"}, by({}, {.bytes_free = -1}));
+  wrong_on_one("bytes_free", {"\\b70\\b", "not given"}, by({}, {.bytes_free = 70}));
   // `a` is unchanged by all of that.
   expect_good(factorize(Exec{}, std::move(a), tessera::FactorizeOptions{.arithmetic = Arithmetic::integer}));
 }

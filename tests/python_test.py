@@ -197,10 +197,12 @@ class Results(Case):
         done = []
         x, info = tessera.cholesky_distributed(
             mine(half), b, triangle="upper", diag_shift=0.5, tile=4, grid=(1, RANKS), arithmetic="integer", moduli=14,
-            mpi_buffers="staged", space="host", progress=lambda *columns: done.append(columns))
+            bytes_free=10**9, mpi_buffers="staged", space="host", progress=lambda *columns: done.append(columns))
         self.expect_close(x, np.linalg.solve(a + 0.5 * np.eye(20), b))
         self.assertEqual((info.grid, info.tile_size, info.diag_shift), ((1, RANKS), 4, 0.5))
-        self.assertEqual((info.arithmetic, info.moduli), ("integer", 14))
+        self.assertEqual((info.arithmetic, info.moduli, info.integer_columns), ("integer", 14, 20))
+        _, info = tessera.cholesky_distributed(mine(a), b, arithmetic="integer", bytes_free=0)
+        self.assertEqual((info.arithmetic, info.integer_columns), ("native", 0))
         self.assertEqual(done[-1], (20, 20))
         self.assertGreater(info.seconds.factorize, 0)
 

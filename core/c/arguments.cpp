@@ -35,6 +35,7 @@ CholeskyOptions options_of(const tessera_options& options) {
           .mpi_buffers = static_cast<MpiBuffers>(options.mpi_buffers),
           .arithmetic = static_cast<Arithmetic>(options.arithmetic),
           .moduli = options.moduli,
+          .bytes_free = options.bytes_free == -1 ? std::nullopt : std::optional(options.bytes_free),
           .progress = std::move(progress)};
 }
 
@@ -104,7 +105,8 @@ void write_info(const CholeskyInfo& info, tessera_info* to) {
                          static_cast<int>(info.arithmetic),
                          info.moduli,
                          0,
-                         {s.redistribute, s.factorize, s.solve, s.update, s.panel, s.exchange, s.waiting}};
+                         {s.redistribute, s.factorize, s.solve, s.update, s.panel, s.exchange, s.waiting},
+                         info.integer_columns};
   std::copy_n(reinterpret_cast<const char*>(&all), to->size, reinterpret_cast<char*>(to));
   if (all.shifts == nullptr) return;
   std::transform(info.tries.begin(), info.tries.end(), all.shifts, [](const ShiftTry& attempt) {

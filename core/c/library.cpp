@@ -71,7 +71,8 @@ void tessera_options_init(tessera_options* options, size_t size) {
                                  TESSERA_DEFAULT_SPACE,
                                  0,
                                  nullptr,
-                                 nullptr};
+                                 nullptr,
+                                 -1};
   std::copy_n(reinterpret_cast<const char*>(&defaults), std::min(size, sizeof defaults),
               reinterpret_cast<char*>(options));
 }

@@ -19,6 +19,11 @@ void require_arithmetic(Arithmetic arithmetic, int moduli) {
   }
 }
 
+void describe_bytes_free(Agreement& agreement, const std::optional<std::int64_t>& bytes) {
+  if (bytes && *bytes < 0) throw_misuse("bytes_free", "must not be negative, got " + std::to_string(*bytes));
+  agreement.same("bytes_free", bytes ? std::to_string(*bytes) : std::string("not given"));
+}
+
 template <class T, class Exec>
 int moduli_for(Arithmetic arithmetic, int moduli, std::int64_t n) {
   if (arithmetic == Arithmetic::fastest) {

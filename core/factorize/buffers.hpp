@@ -8,6 +8,7 @@
 #include "core/matrix/workspace.hpp"
 #include "core/tuning.hpp"
 #include "kernels/queue.hpp"
+#include "tessera/detail/integers.hpp"
 #include "tessera/detail/memory.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
@@ -32,23 +33,22 @@ struct FactorizeBuffers {
     T* chunks[2] = {};      // of the sum, on their way
   };
 
-  /// `moduli`: of updates by integers, or 0.
-  FactorizeBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, int moduli, const Schedule& schedule)
+  FactorizeBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, const Integers& integers,
+                   const Schedule& schedule)
       : slots(static_cast<std::size_t>(schedule.slots_on(layout.rows.processes, layout.columns.processes))) {
     const std::int64_t tile = layout.rows.tile;
     const std::int64_t height = layout.rows.local_extent();
-    const std::int64_t width = steps_of<MemorySpace>(layout, moduli).width();
+    const std::int64_t width = steps_of<MemorySpace>(layout, integers.moduli).width();
     failing = workspace.template take<std::int64_t>(1);
     const auto blas_workspace = [&] { return workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes); };
     blas.updates = blas_workspace();
-    const bool halves = !kernels::is_host<Exec> && moduli == 0 && height >= Tuning<MemorySpace>::rows_in_halves;
+    const bool halves =
+        !kernels::is_host<Exec> && integers.moduli == 0 && height >= Tuning<MemorySpace>::rows_in_halves;
     if (!kernels::is_host<Exec>) blas.panels = blas_workspace();
     if (halves) blas.lower_updates = blas_workspace();
-    if (moduli > 0) {
-      residues.emplace(workspace, layout, moduli, static_cast<int>(slots.size()));
-    }
+    if (integers.moduli > 0) residues.emplace(workspace, layout, integers, static_cast<int>(slots.size()));
     diagonal_values = workspace.template take<double>(layout.rows.n);
-    above_diagonal = workspace.template take<T>(AboveDiagonal<T, Exec>::size(layout, moduli));
+    above_diagonal = workspace.template take<T>(AboveDiagonal<T, Exec>::size(layout, integers.moduli));
     for (OfSlot& slot : slots) {
       if (layout.rows.processes > 1) {
         slot.row = workspace.template take<T>(layout.columns.local_extent(), width);
@@ -73,14 +73,14 @@ struct FactorizeBuffers {
 
 /// The bytes that a factorisation works with beside the matrix and the inverses.
 template <class T, class Exec>
-std::int64_t factorize_bytes(const SlabLayout& layout, int moduli, const Schedule& schedule) {
+std::int64_t factorize_bytes(const SlabLayout& layout, const Integers& integers, const Schedule& schedule) {
   if constexpr (!kernels::is_host<Exec>) {
     using OneLaunch = FactorizeInOneLaunch<T, Exec>;
-    if (OneLaunch::suits(layout, moduli, schedule)) {
+    if (OneLaunch::suits(layout, integers.moduli, schedule)) {
       return is_here(layout) ? bytes_of<OneLaunch, typename Exec::memory_space>(layout) : 0;
     }
   }
-  return bytes_of<FactorizeBuffers<T, Exec>, typename Exec::memory_space>(layout, moduli, schedule);
+  return bytes_of<FactorizeBuffers<T, Exec>, typename Exec::memory_space>(layout, integers, schedule);
 }
 
 }  // namespace tessera::detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "core/factorize/block_columns.hpp"
 #include "core/factorize/diagonal.hpp"
+#include "core/factorize/integer_columns.hpp"
 #include "core/factorize/leaf_inverses.hpp"
 #include "core/factorize/step_writer.hpp"
 #include "kernels/instantiate.hpp"
@@ -31,7 +32,7 @@ class Factorization {
 
   static Factored<T, MemorySpace> run(const Exec& exec, ShardedMatrix<T, MemorySpace>&& a,
                                       const FactorizeOptions& options, Memory<MemorySpace>& memory,
-                                      const Schedule& schedule) {
+                                      const Schedule& schedule, std::int64_t beside) {
     const Region region("tessera::factorize");
     const ProcessGrid grid = a.grid();
     const SlabLayout layout = a.layout();
@@ -44,35 +45,32 @@ class Factorization {
     std::optional<IntegerUpdates<T, Exec>> integers;
     std::optional<BlockColumns<T, Exec>> columns;
     std::exception_ptr callback_exception;
-    result.moduli = moduli_for<T, Exec>(options.arithmetic, options.moduli, layout.rows.n);
-    if (options.arithmetic == Arithmetic::fastest && result.moduli > 0 &&
-        !fits(exec, matrix, result.moduli, schedule)) {
-      result.moduli = 0;
-    }
-    Access::set_moduli(factor, result.moduli);
+    result.integers = integers_for(exec, matrix, options, schedule, beside);
+    const int moduli = result.integers.moduli;
+    Access::set_moduli(factor, moduli);
     if constexpr (!kernels::is_host<Exec>) {
-      if (FactorizeInOneLaunch<T, Exec>::suits(layout, result.moduli, schedule) &&
+      if (FactorizeInOneLaunch<T, Exec>::suits(layout, moduli, schedule) &&
           takes_one_launch<T>(exec, grid.communicator())) {
         run_in_one_launch(exec, options.progress, memory, result);
         return result;
       }
     }
     const auto take_memory = [&] {
-      buffers = buffers_in<FactorizeBuffers<T, Exec>>(memory, layout, result.moduli, schedule);
+      buffers = buffers_in<FactorizeBuffers<T, Exec>>(memory, layout, result.integers, schedule);
     };
-    if (result.moduli > 0) {
+    if (moduli > 0) {
       collectively(grid.communicator(), take_memory);
       gather_diagonal(exec, matrix, buffers->diagonal_values);
     }
     collectively(grid.communicator(), [&] {
       if (!buffers) take_memory();
-      above_diagonal.emplace(exec, matrix, result.moduli, buffers->above_diagonal);
-      if (result.moduli > 0) {
-        integers.emplace(exec, layout, result.moduli, *buffers->residues, buffers->diagonal_values);
+      above_diagonal.emplace(exec, matrix, moduli, buffers->above_diagonal);
+      if (moduli > 0) {
+        integers.emplace(exec, layout, result.integers, *buffers->residues, buffers->diagonal_values);
       }
       columns.emplace(exec, matrix, *buffers, memory, integers ? &*integers : nullptr, result.seconds);
       Factorization(*columns, schedule, options.progress, callback_exception)
-          .run(steps_of<MemorySpace>(layout, result.moduli).all());
+          .run(steps_of<MemorySpace>(layout, moduli).all());
       result.leading_minor = columns->failing_minor();
       above_diagonal->give_back();
     });
@@ -118,23 +116,33 @@ class Factorization {
                 std::exception_ptr& callback_exception)
       : columns_(columns), schedule_(schedule), progress_(progress), callback_exception_(callback_exception) {}
 
-  /// Collective. Whether each device is large enough for a factorisation by integers, were it empty.
-  static bool fits(const Exec& exec, const ShardedMatrix<T, MemorySpace>& matrix, int moduli,
-                   const Schedule& schedule) {
-    std::int64_t on_all = 1;
+  /// Collective. What is multiplied by integers, so that each rank has memory for it.
+  static Integers integers_for(const Exec& exec, const ShardedMatrix<T, MemorySpace>& matrix,
+                               const FactorizeOptions& options, const Schedule& schedule, std::int64_t beside) {
+    const SlabLayout& layout = matrix.layout();
+    const std::int64_t n = layout.rows.n;
+    const int moduli = moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
+    if (moduli == 0) return {};
+    const Communicator& communicator = matrix.grid().communicator();
+    std::int64_t bytes = options.bytes_free.value_or(saturated);
     if constexpr (!kernels::is_host<Exec>) {
-      const Communicator& communicator = matrix.grid().communicator();
-      collectively(communicator, [&] {
-        const SlabLayout& layout = matrix.layout();
-        const std::int64_t inverses =
-            Leaves<MemorySpace>(layout.full()).template inverses_size<T>() * std::int64_t{sizeof(T)};
-        const std::int64_t buffers = factorize_bytes<T, Exec>(layout, moduli, schedule);
-        const std::int64_t bytes = saturated_sum(saturated_sum(matrix.bytes(), inverses), buffers);
-        on_all = bytes <= kernels::Backend<Exec>::memory_bytes(exec) ? 1 : 0;
-      });
-      communicator.all_reduce_min(&on_all, 1);
+      if (!options.bytes_free) bytes = share_of_device(exec, communicator);
     }
-    return on_all == 1;
+    std::int64_t columns = 0;
+    collectively(communicator, [&] {
+      // What the caller has is no part of what is free.
+      const std::int64_t tiles = matrix.is_adopted() && options.bytes_free ? 0 : matrix.bytes();
+      const std::int64_t inverses =
+          Leaves<MemorySpace>(layout.full()).template inverses_size<T>() * std::int64_t{sizeof(T)};
+      const std::int64_t held =
+          saturated_sum(saturated_sum(saturated_round_up(tiles, 8), saturated_round_up(inverses, 8)), beside);
+      columns =
+          most_integer_columns<MemorySpace>(layout, moduli, schedule.most_integer_columns, [&](std::int64_t some) {
+            return saturated_sum(held, factorize_bytes<T, Exec>(layout, {moduli, some}, schedule)) <= bytes;
+          });
+    });
+    communicator.all_reduce_min(&columns, 1);
+    return integers_with<MemorySpace>(options.arithmetic, moduli, columns, n);
   }
 
   void run(const std::vector<TileRange>& steps) {
@@ -186,14 +194,14 @@ Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        ShardedMatrix<T, typename Exec::memory_space>&& a,
                                                        const FactorizeOptions& options,
                                                        Memory<typename Exec::memory_space>& memory,
-                                                       const Schedule& schedule) {
-  return Factorization<T, Exec>::run(exec, std::move(a), options, memory, schedule);
+                                                       const Schedule& schedule, std::int64_t beside) {
+  return Factorization<T, Exec>::run(exec, std::move(a), options, memory, schedule, beside);
 }
 
 #define TESSERA_INSTANTIATE_FACTORIZE(T, Exec)                                               \
   template Factored<T, typename Exec::memory_space> try_factorize<T, Exec>(                  \
       const Exec&, ShardedMatrix<T, typename Exec::memory_space>&&, const FactorizeOptions&, \
-      Memory<typename Exec::memory_space>&, const Schedule&);                                \
+      Memory<typename Exec::memory_space>&, const Schedule&, std::int64_t);                  \
   template bool takes_one_launch<T, Exec>(const Exec&, const Communicator&);
 #define TESSERA_INSTANTIATE_FACTORIZES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_FACTORIZE, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_FACTORIZES)

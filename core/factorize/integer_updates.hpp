@@ -19,7 +19,7 @@
 
 namespace tessera::detail {
 
-/// C = beta C - L(k:,0:to) L(k,0:to)^H for block column k and a rank's local columns before `to`.
+/// C = beta C - L(k:,0:to) L(k,0:to)^H for block column k and a rank's local columns before `to`, which keep residues.
 template <class T, class MemorySpace>
 struct IntegerUpdate {
   TileRange k;
@@ -54,15 +54,16 @@ class IntegerUpdates {
   using Buffers = ResidueBuffers<T, Exec>;
 
   /// `diagonal`: all of A's, in the memory of `exec`.
-  IntegerUpdates(const Exec& exec, const SlabLayout& layout, int moduli, const Buffers& buffers, const double* diagonal)
+  IntegerUpdates(const Exec& exec, const SlabLayout& layout, const Integers& integers, const Buffers& buffers,
+                 const double* diagonal)
       : rows_(layout.rows),
         columns_(layout.columns),
-        count_(moduli),
-        bands_(layout, moduli),
+        count_(integers.moduli),
+        bands_(layout, integers),
         buffers_(buffers),
         remainders_(exec, kernels::Priority::urgent),
         of_products_(buffers.products.size()) {
-    const kernels::Moduli on_host = kernels::make_moduli(moduli);
+    const kernels::Moduli on_host = kernels::make_moduli(count_);
     using Unmanaged = Kokkos::MemoryTraits<Kokkos::Unmanaged>;
     Kokkos::deep_copy(exec, Kokkos::View<kernels::Moduli, MemorySpace, Unmanaged>(buffers.moduli),
                       Kokkos::View<const kernels::Moduli, Kokkos::HostSpace, Unmanaged>(&on_host));
@@ -76,10 +77,14 @@ class IntegerUpdates {
     exec.fence();  // on_host ends here, and remainders begin after all that `exec` has done
   }
 
-  /// Keeps the residues of the rows below step k, in which this process column has all columns of `k`.
+  /// One after this rank's columns that keep residues.
+  LocalIndex columns_end() const { return bands_.columns_end(); }
+
+  /// Keeps the residues of the rows below step k, in which this process column has all columns of `k`, if they do.
   void keep(const Exec& exec, TileRange k, const ShardedMatrix<T, MemorySpace>& l) {
     const LocalIndex from = columns_.local_begin(k.begin);
     const LocalIndex to = columns_.local_begin(k.end);
+    if (to > columns_end()) return;
     for_each_band(rows_.local_begin(k.end), LocalIndex{rows_.local_extent()}, [&](LocalIndex begin, LocalIndex end) {
       kernels::left_residues<T>(exec, buffers_.moduli, count_, l.view(begin, end, from, to), bands_.padding(),
                                 buffers_.of_my_rows.up + begin.value, bands_.at(buffers_.left, begin, from),
@@ -93,11 +98,11 @@ class IntegerUpdates {
   kernels::Residues take_right(TileRange k) {
     if (buffers_.right.empty()) return {};
     std::int8_t* const data = buffers_.right[taken_++ % buffers_.right.size()];
-    const std::int64_t row = bands_.padding().position(columns_.local_extent());
+    const std::int64_t row = bands_.longest_row();
     return {data, row, row * rows_.extent_of(k)};
   }
 
-  /// Right operands of rows k, of this rank's columns before `to`: from `row`, where it is not empty, L(k, :to)^H.
+  /// Right operands of rows k, of this rank's columns before `to`: from `row`, L(k, :to)^H, where it is not empty.
   void make_right(const Exec& exec, TileRange k, LocalIndex to, const View& row, const kernels::Residues& right) {
     if (row.size() > 0) {
       kernels::right_residues<T>(exec, buffers_.moduli, count_, row, bands_.padding(),

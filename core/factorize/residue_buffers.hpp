@@ -5,6 +5,7 @@
 #include "core/factorize/step.hpp"
 #include "core/matrix/workspace.hpp"
 #include "kernels/residues.hpp"
+#include "tessera/detail/integers.hpp"
 #include "tessera/detail/memory.hpp"
 #include "tessera/distribution.hpp"
 
@@ -20,20 +21,19 @@ struct ResidueBuffers {
   using MemorySpace = typename Exec::memory_space;
   using Layout = ResidueLayout<T, MemorySpace>;
 
-  ResidueBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, int moduli_count, int slots)
+  ResidueBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, const Integers& integers, int slots)
       : moduli(workspace.template take<kernels::Moduli>(1)),
         of_all_rows(take_scales(workspace, layout.rows.n)),
         of_my_rows(take_scales(workspace, layout.rows.local_extent())),
         sums{workspace.template take<double>(layout.rows.local_extent()),
              workspace.template take<std::int64_t>(layout.rows.local_extent())} {
-    const Layout bands(layout, moduli_count);
-    const std::int64_t width = steps_of<MemorySpace>(layout, moduli_count).width();
+    const Layout bands(layout, integers);
+    const std::int64_t width = steps_of<MemorySpace>(layout, integers.moduli).width();
     left = workspace.template take<std::int8_t>(bands.size());
     if (has_right(layout)) {
-      const std::int64_t row = bands.padding().position(layout.columns.local_extent());
       // Two where only events order the steps: one is written while the updates of the step before read the other.
       for (int i = 0; i < (kernels::is_host<Exec> ? slots : std::max(2, slots)); ++i) {
-        right.push_back(workspace.template take<std::int8_t>(bands.planes() * width, row));
+        right.push_back(workspace.template take<std::int8_t>(bands.planes() * width, bands.longest_row()));
       }
     }
     // On a device some products are computed while those before become numbers.

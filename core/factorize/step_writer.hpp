@@ -42,8 +42,8 @@ class StepWriter {
   }
 
   /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share, for the block columns that are left of the newest one, while
-  /// that is still being factored. By integers, where they are asked for: the newest one is too narrow to gain by them,
-  /// and their residues would hold up the panel.
+  /// that is still being factored. By integers, of the columns that keep residues: the newest one is too narrow to gain
+  /// by them, and making them would hold up the panel.
   void subtract_ahead(TileRange left) {
     if (!a_.looks_ahead()) return subtract_old(Lane::panel, left);
     if (left.empty()) return;
@@ -57,7 +57,7 @@ class StepWriter {
   }
 
   /// The same for k, the step's or a part of it, when columns `left` are factored.
-  void subtract(TileRange k, TileRange left) { subtract(Lane::panel, k, left); }
+  void subtract(TileRange k, TileRange left) { subtract_natively(Lane::panel, k, left); }
 
   /// Adds what the other process columns have subtracted, on the way to k's owner, in chunks of rows.
   void pass_sum() {
@@ -128,36 +128,43 @@ class StepWriter {
   const BlockCyclic& columns() const { return a_.columns(); }
 
   void subtract_old(Lane lane, TileRange left) {
-    if (a_.integers() == nullptr) return subtract(lane, step_.k, left);
+    if (a_.integers() == nullptr) return subtract_natively(lane, step_.k, left);
     const TileRange k = step_.k;
     const LocalIndex end = columns().local_begin(left.end);
     if (end == LocalIndex{0} || rows().local_extent_from(k.begin) == 0) return;
     const View row = bring_row(lane, k, left);
-    const IntegerUpdate<T, MemorySpace> update{k, end, a_.integers()->take_right(k), next_beta(k), share(k)};
-    tasks_.then([&a = a_, lane, update, row] { a.make_right(lane, update, row); });
-    for (const UpdatePart& part : a_.cut(lane, k, end.value, true).parts(rows(), k)) {
+    const LocalIndex to = std::min(end, a_.integers()->columns_end());
+    // These first: what makes numbers of integers waits for all that its queue has by then.
+    subtract_natively(lane, k, to, end, rows_of(row, to.value, end.value));
+    if (to == LocalIndex{0}) return;
+    const IntegerUpdate<T, MemorySpace> update{k, to, a_.integers()->take_right(k), next_beta(k), share(k)};
+    tasks_.then([&a = a_, lane, update, row = rows_of(row, 0, to.value)] { a.make_right(lane, update, row); });
+    for (const UpdatePart& part : a_.cut(lane, k, to.value, true).parts(rows(), k)) {
       tasks_.then([&a = a_, lane, update, part] { a.subtract(lane, update, part); });
     }
   }
 
-  void subtract(Lane lane, TileRange k, TileRange left) {
+  void subtract_natively(Lane lane, TileRange k, TileRange left) {
     const LocalIndex begin = columns().local_begin(left.begin);
     const LocalIndex end = columns().local_begin(left.end);
     if (begin == end || rows().local_extent_from(k.begin) == 0) return;
-    const View row = bring_row(lane, k, left);
+    subtract_natively(lane, k, begin, end, bring_row(lane, k, left));
+  }
+
+  /// Of this rank's columns [begin, end), for which `row` is what bring_row returns.
+  void subtract_natively(Lane lane, TileRange k, LocalIndex begin, LocalIndex end, const View& row) {
     const View target = share(k);
     a_.matrix().layout().for_each_slab(begin, end, [&](LocalIndex from, LocalIndex to) {
-      const Update<T, MemorySpace> update{
-          k,
-          from,
-          to,
-          row.size() == 0 ? row : block(row, from - begin, to - begin, 0, columns().extent_of(k)),
-          next_beta(k),
-          target};
+      const Update<T, MemorySpace> update{k, from, to, rows_of(row, from - begin, to - begin), next_beta(k), target};
       for (const UpdatePart& part : a_.cut(lane, k, to - from, false).parts(rows(), k)) {
         tasks_.then([&a = a_, lane, update, part] { a.subtract(lane, update, part); });
       }
     });
+  }
+
+  /// Rows [begin, end) of what bring_row returns.
+  static View rows_of(const View& row, std::int64_t begin, std::int64_t end) {
+    return row.size() == 0 ? row : block(row, begin, end, 0, static_cast<std::int64_t>(row.extent(1)));
   }
 
   /// What is in share(k) before the next update of it, times this: 0 where that is the first in the slot's sum.

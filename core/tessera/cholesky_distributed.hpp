@@ -71,21 +71,38 @@ bool is_for_one_device(std::int64_t n, std::int64_t nrhs, GridShape grid, Arithm
 template <class T, class Exec>
 bool takes_one_launch(const Exec& exec, const Communicator& communicator);
 
+/// Bytes of an argument that are in MemorySpace; those of an operator are not known.
+template <class MemorySpace, class A>
+std::int64_t bytes_held(const A& a) {
+  if constexpr (is_view<A>) {
+    if constexpr (!std::is_same_v<typename A::memory_space, MemorySpace>) return 0;
+    return saturated_product(static_cast<std::int64_t>(a.span()), sizeof(typename A::value_type));
+  } else if constexpr (is_row_ids<A>) {
+    return bytes_held<MemorySpace>(a.rows);
+  } else if constexpr (is_gram<A>) {
+    return bytes_held<MemorySpace>(a.jacobian);
+  } else {
+    return 0;
+  }
+}
+
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// Collective. Takes A in and factors it, with one shift of `options` after the other until one succeeds. The arguments
 /// have been agreed on, `info` has the tile size and room for a try.
+/// @param beside bytes of right-hand sides, as for try_factorize
 template <class T, class Exec, class A>
 Factored<T, typename Exec::memory_space> factor_with_shifts(const Exec& exec, const ProcessGrid& grid, A& a,
                                                             std::int64_t n, const CholeskyOptions& options,
                                                             Memory<typename Exec::memory_space>& memory,
-                                                            CholeskyInfo& info) {
+                                                            CholeskyInfo& info, std::int64_t beside = 0) {
   using MemorySpace = typename Exec::memory_space;
   auto start = std::chrono::steady_clock::now();
   const auto lap = [&start] { return seconds_since(std::exchange(start, std::chrono::steady_clock::now())); };
   std::optional<Factored<T, MemorySpace>> factored;
+  if (!options.bytes_free) beside = saturated_sum(beside, bytes_held<MemorySpace>(a));
   do {
     if (!info.tries.empty()) {
       collectively(grid.communicator(), [&] { info.tries.reserve(info.tries.size() + 1); });
@@ -101,17 +118,20 @@ Factored<T, typename Exec::memory_space> factor_with_shifts(const Exec& exec, co
     ShardedMatrix<T, MemorySpace> matrix(grid, n, info.tile_size, 0, 0, memory);
     MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory);
     info.seconds.redistribute += lap();
-    factored.emplace(try_factorize<T>(
-        exec, std::move(matrix),
-        {.progress = options.progress, .arithmetic = options.arithmetic, .moduli = options.moduli}, memory));
+    const FactorizeOptions of_factor{.progress = options.progress,
+                                     .arithmetic = options.arithmetic,
+                                     .moduli = options.moduli,
+                                     .bytes_free = options.bytes_free};
+    factored.emplace(try_factorize<T>(exec, std::move(matrix), of_factor, memory, {}, beside));
     info.seconds.factorize += lap();
     info.seconds.update += factored->seconds.update;
     info.seconds.panel += factored->seconds.panel;
     info.seconds.exchange += factored->seconds.exchange;
     info.seconds.waiting += factored->seconds.waiting;
     info.leading_minor = factored->leading_minor;
-    info.arithmetic = factored->moduli > 0 ? Arithmetic::integer : Arithmetic::native;
-    info.moduli = factored->moduli;
+    info.arithmetic = factored->integers.moduli > 0 ? Arithmetic::integer : Arithmetic::native;
+    info.moduli = factored->integers.moduli;
+    info.integer_columns = factored->integers.columns;
     info.tries.push_back({info.diag_shift, info.leading_minor});
   } while (info.leading_minor > 0 && static_cast<int>(info.tries.size()) < options.shifts.tries);
   if (info.leading_minor == 0) info.log_determinant = factored->factor.log_determinant();
@@ -163,7 +183,9 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   });
 
   const ProcessGrid grid(std::move(communicator), info.grid, options.mpi_buffers);
-  const auto factored = factor_with_shifts<T>(exec, grid, a, n, options, memory, info);
+  const std::int64_t copy = saturated_round_up(saturated_product(saturated_product(shape.n, shape.nrhs), sizeof(T)), 8);
+  const std::int64_t copies = options.bytes_free ? 2 : 3;  // `work`, x, and b, which is no part of what is free
+  const auto factored = factor_with_shifts<T>(exec, grid, a, n, options, memory, info, saturated_product(copies, copy));
   const auto start = std::chrono::steady_clock::now();
   const auto deliver = [&] {
     unravel<T>(exec, static_cast<const T*>(work), *x);

@@ -3,6 +3,7 @@
 
 #include <tessera/by_rows.hpp>
 #include <tessera/detail/backends.hpp>
+#include <tessera/detail/integers.hpp>
 #include <tessera/detail/memory.hpp>
 #include <tessera/detail/row_shards.hpp>
 #include <tessera/detail/saturated.hpp>
@@ -17,6 +18,7 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -29,6 +31,8 @@ struct FactorizeOptions {
   Progress progress = {};                      ///< as for the factorize that takes it alone
   Arithmetic arithmetic = Arithmetic::native;  ///< what the products are made of
   int moduli = 0;                              ///< as CholeskyOptions::moduli
+  /// As CholeskyOptions::bytes_free: for what the matrix has, too, but without right-hand sides.
+  std::optional<std::int64_t> bytes_free = std::nullopt;
 };
 
 namespace detail {
@@ -220,24 +224,28 @@ template <class T, class MemorySpace>
 struct Factored {
   CholeskyFactor<T, MemorySpace> factor;
   std::int64_t leading_minor = 0;
-  int moduli = 0;             ///< of integer products; 0: the products were native
+  Integers integers = {};     ///< what was multiplied by integers
   PhaseSeconds seconds = {};  ///< update, panel, exchange and waiting
 };
 
 /// Throws Misuse for what no factorisation computes with.
 void require_arithmetic(Arithmetic arithmetic, int moduli);
 
+/// Checks it and notes it in `agreement`, within agree().
+void describe_bytes_free(Agreement& agreement, const std::optional<std::int64_t>& bytes);
+
 /// The moduli of an n x n factorisation's products; 0: they are native.
 template <class T, class Exec>
 int moduli_for(Arithmetic arithmetic, int moduli, std::int64_t n);
 
 /// Collective. factorize, except that it returns a failure instead of throwing, and takes its memory from `memory`.
+/// @param beside bytes that this rank has beside the matrix and the factorisation
 template <class T, class Exec>
 Factored<T, typename Exec::memory_space> try_factorize(const Exec& exec,
                                                        ShardedMatrix<T, typename Exec::memory_space>&& a,
                                                        const FactorizeOptions& options,
                                                        Memory<typename Exec::memory_space>& memory,
-                                                       const Schedule& schedule = {});
+                                                       const Schedule& schedule = {}, std::int64_t beside = 0);
 
 /// Collective. Makes what a factor has beside L, of which it returns the log-determinant. Throws Misuse, the same on
 /// every rank, unless the diagonal is that of a factor.
@@ -319,6 +327,7 @@ CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
     agreement.same("tile", a.tile_size());
     agreement.same("slab", a.slab());
     detail::require_arithmetic(options.arithmetic, options.moduli);
+    detail::describe_bytes_free(agreement, options.bytes_free);
     agreement.same("arithmetic", static_cast<int>(options.arithmetic));
     agreement.same("moduli", options.moduli);
   });

@@ -38,8 +38,8 @@ struct MemoryPlanOptions {
   GramOptions gram = {};                ///< options of a Gram
   /// Of a Gram, at most 2^40: the parameters for J J^H, the samples of all ranks for J^H J.
   std::int64_t depth = 0;
-  /// Free memory of each rank. If it is too little, Arithmetic::fastest is native, and then the slab (for Source::fill)
-  /// and then the tile are halved until the plan fits; a size that was given stays.
+  /// Free memory of each rank. If it is too little, only as many columns are multiplied by integers as fit, and then
+  /// the slab (for Source::fill) and then the tile are halved until the plan fits; a size that was given stays.
   std::optional<std::int64_t> bytes_free = std::nullopt;
   /// As CholeskyOptions::arithmetic. Of Arithmetic::fastest the plan, which knows no device, makes `integer` or
   /// `native`, as MemoryPlan::moduli says: ask for that one then.
@@ -73,13 +73,14 @@ struct RankTraffic {
 
 /// What memory_plan returns: what a system needs, and with which sizes.
 struct MemoryPlan {
-  GridShape grid;                 ///< the process grid
-  std::int64_t tile_size = 0;     ///< rows and columns of a tile
-  std::int64_t slab = 0;          ///< local columns per slab
-  int moduli = 0;                 ///< of integer products; 0: they are native
-  bool fits = true;               ///< whether peak() is at most bytes_free, if that was given
-  std::vector<RankMemory> ranks;  ///< what each rank allocates
-  std::vector<RankTraffic> sent;  ///< what each rank sends during the factorisation
+  GridShape grid;                    ///< the process grid
+  std::int64_t tile_size = 0;        ///< rows and columns of a tile
+  std::int64_t slab = 0;             ///< local columns per slab
+  int moduli = 0;                    ///< of integer products; 0: they are native
+  std::int64_t integer_columns = 0;  ///< CholeskyInfo::integer_columns, of calls whose bytes_free is that of the plan
+  bool fits = true;                  ///< whether peak() is at most bytes_free, if that was given
+  std::vector<RankMemory> ranks;     ///< what each rank allocates
+  std::vector<RankTraffic> sent;     ///< what each rank sends during the factorisation
 
   std::int64_t peak() const;   ///< RankMemory::peak of the rank that needs the most
   std::int64_t total() const;  ///< the sum of RankMemory::peak over the ranks

@@ -33,8 +33,8 @@ enum class Arithmetic {
   /// error |A - L L^H|(i, j) / sqrt(A(i, i) A(j, j)) is about that of `native`, whatever the condition of A and the
   /// scaling of its rows. Panels, and the products of the newest block column, stay native.
   integer,
-  /// `integer` where this kind of device gains by it for the scalar and n, and every rank's device is large enough for
-  /// the matrix and the buffers of the factorisation, whatever else it holds; `native` elsewhere, and on hosts.
+  /// `integer` where this kind of device gains by it for the scalar and n, and memory suffices for so many of its
+  /// columns (CholeskyOptions::bytes_free) that it is worth it; `native` elsewhere, and on hosts.
   fastest
 };
 
@@ -67,6 +67,11 @@ struct CholeskyOptions {
   /// Moduli of Arithmetic::integer, from 4 to 15; 0: as many as keep native accuracy for the scalar and n. In double 13
   /// round L to about 2^-50 of its rows' norms, and each one more to 2^-4 of that.
   int moduli = 0;
+  /// Memory of each rank for the call, as MemoryPlanOptions::bytes_free. Where it is too little for all residues, only
+  /// the first columns are multiplied by integers, as many as fit (CholeskyInfo::integer_columns), and the others
+  /// natively. Unset: on a device what most of its memory leaves beside the arguments, shared alike by the ranks on it;
+  /// on hosts as much as is wanted.
+  std::optional<std::int64_t> bytes_free = std::nullopt;
   /// As in factorize: it may be set on some ranks only, and what it throws is thrown on every rank in the end. Each try
   /// of `shifts` that factors a matrix reports from its beginning, so that `done` starts anew.
   Progress progress = {};
@@ -102,6 +107,7 @@ struct CholeskyInfo {
   std::vector<ShiftTry> tries = {};            ///< in order
   Arithmetic arithmetic = Arithmetic::native;  ///< `native` or `integer`: what the last try used
   int moduli = 0;                              ///< of `integer`
+  std::int64_t integer_columns = 0;            ///< of `integer`: the first columns, of which it made all long products
   /// log det(A + diag_shift I), with the shift of the last try; NaN if that failed
   double log_determinant = std::numeric_limits<double>::quiet_NaN();
 };

@@ -117,6 +117,7 @@ typedef struct tessera_options {
   int reserved;              /**< 0 */
   tessera_progress progress; /**< or null */
   void* progress_context;    /**< its first argument */
+  int64_t bytes_free;        /**< CholeskyOptions::bytes_free; -1: not given */
 } tessera_options;
 
 /** PhaseSeconds. */
@@ -154,6 +155,7 @@ typedef struct tessera_info {
   int moduli;                /**< CholeskyInfo::moduli */
   int reserved;              /**< 0 */
   tessera_seconds seconds;   /**< CholeskyInfo::seconds */
+  int64_t integer_columns;   /**< CholeskyInfo::integer_columns */
 } tessera_info;
 
 /** CholeskyFactor, with the scalar that it was made of, in the memory of the space where it was made. */

@@ -10,6 +10,7 @@
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 namespace tessera::kernels {
@@ -34,6 +35,12 @@ struct Backend<Kokkos::Cuda> {
 
   static std::int64_t memory_bytes(const Kokkos::Cuda& exec) {
     return static_cast<std::int64_t>(exec.cuda_device_prop().totalGlobalMem);
+  }
+  static std::int64_t device_number(const Kokkos::Cuda& exec) {
+    std::int64_t halves[2];
+    static_assert(sizeof halves == sizeof exec.cuda_device_prop().uuid);
+    std::memcpy(halves, &exec.cuda_device_prop().uuid, sizeof halves);
+    return halves[0] ^ halves[1];
   }
 };
 

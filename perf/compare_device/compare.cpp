@@ -36,6 +36,7 @@ struct Options {
   std::int64_t tile = 0;
   std::int64_t slab = 0;
   std::vector<int> moduli;
+  std::vector<double> gibibytes_free;
   std::optional<GridShape> grid;
   bool alone = false;
   bool pieces = false;
@@ -73,8 +74,14 @@ std::vector<Contender> line_up(MPI_Comm comm, const Options& options, GridShape 
   contenders.push_back(tessera_contender(system, shape, options.tile, options.slab));
   if (!options.pieces) contenders.push_back(one_call_contender(system, shape, options.tile));
   for (const int moduli : options.moduli) {
-    contenders.push_back(tessera_contender(system, shape, options.tile, options.slab, {moduli}));
-    if (!options.pieces) contenders.push_back(one_call_contender(system, shape, options.tile, {moduli}));
+    std::vector<Products> products{{moduli}};
+    for (const double free : options.gibibytes_free) {
+      products.push_back({moduli, static_cast<std::int64_t>(free * 1024 * 1024 * 1024)});
+    }
+    for (const Products& some : products) {
+      contenders.push_back(tessera_contender(system, shape, options.tile, options.slab, some));
+      if (!options.pieces) contenders.push_back(one_call_contender(system, shape, options.tile, some));
+    }
   }
   return contenders;
 }
@@ -210,6 +217,10 @@ int main(int argc, char** argv) {
   app.add_option("--moduli", options.moduli,
                  "factorise by integers as well, with so many moduli; 0: the library's choice")
       ->check(CLI::Range(0, 15));
+  app.add_option("--free", options.gibibytes_free,
+                 "and by integers of as many columns as fit into so much memory of each rank")
+      ->check(more_than_zero())
+      ->type_name("GIB...");
   app.add_option("--grid", grid, "Tessera's process grid, as RxC [nearly square]");
   app.add_flag("--alone", options.alone, "without cuSOLVER and cuBLAS");
   app.add_flag("--pieces", options.pieces, "without the whole call, for which the rows of A must fit beside the tiles");

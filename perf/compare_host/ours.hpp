@@ -18,14 +18,23 @@ inline std::string describe_grid(GridShape grid, std::int64_t tile) {
   return std::to_string(grid.rows) + " x " + std::to_string(grid.cols) + ", tile " + std::to_string(tile);
 }
 
-/// Arithmetic::integer with so many moduli, or Arithmetic::native.
+/// Arithmetic::integer with so many moduli, of the columns that fit into the memory, or Arithmetic::native.
 struct Products {
   std::optional<int> moduli = std::nullopt;
+  std::optional<std::int64_t> bytes_free = std::nullopt;
 
   Arithmetic arithmetic() const { return moduli ? Arithmetic::integer : Arithmetic::native; }
-  std::string describe() const {
+  /// `asked` plans the memory of what they are for.
+  template <class T, class Exec>
+  std::string describe(std::int64_t n, GridShape shape, MemoryPlanOptions asked) const {
     if (!moduli) return "";
-    return ", by integers" + (*moduli == 0 ? "" : " of " + std::to_string(*moduli) + " moduli");
+    const std::string all = ", by integers" + (*moduli == 0 ? "" : " of " + std::to_string(*moduli) + " moduli");
+    if (!bytes_free) return all;
+    asked.arithmetic = Arithmetic::integer;
+    asked.moduli = *moduli;
+    asked.bytes_free = bytes_free;
+    const MemoryPlan plan = memory_plan<T, Exec>(n, shape, asked);
+    return all + ", " + std::to_string(plan.integer_columns) + " columns in " + std::to_string(plan.peak()) + " bytes";
   }
 };
 
@@ -44,7 +53,8 @@ Contender tessera_contender(const Problem<T, Exec>& problem, GridShape shape, st
   const std::int64_t tile = detail::tile_size_for<T, Space>(wished_tile, problem.n, shape);
 
   Contender contender;
-  contender.name = "Tessera" + products.describe();
+  contender.name =
+      "Tessera" + products.describe<T, Exec>(problem.n, shape, {.nrhs = 0, .tile_size = tile, .slab = slab});
   contender.detail = describe_grid(shape, tile) + (slab == 0 ? "" : ", slab " + std::to_string(slab));
   contender.prepare = [=] {
     state->matrix.emplace(state->grid, problem.n, tile, slab);
@@ -61,7 +71,8 @@ Contender tessera_contender(const Problem<T, Exec>& problem, GridShape shape, st
                              {},
                              [=] {
                                const FactorizeOptions options{.arithmetic = products.arithmetic(),
-                                                              .moduli = products.moduli.value_or(0)};
+                                                              .moduli = products.moduli.value_or(0),
+                                                              .bytes_free = products.bytes_free};
                                state->factor.emplace(factorize(problem.exec, std::move(*state->matrix), options));
                              },
                              {}});
@@ -104,7 +115,8 @@ Contender one_call_contender(const Problem<T, Exec>& problem, GridShape shape, s
   const auto state = std::make_shared<State>();
 
   Contender contender;
-  contender.name = "cholesky_distributed" + products.describe();
+  contender.name = "cholesky_distributed" +
+                   products.describe<T, Exec>(problem.n, shape, {.tile_size = tile, .source = Source::rows});
   contender.detail =
       describe_grid(shape, detail::tile_size_for<T, typename Exec::memory_space>(tile, problem.n, shape));
   contender.prepare = [=] {
@@ -120,6 +132,7 @@ Contender one_call_contender(const Problem<T, Exec>& problem, GridShape shape, s
     options.local_tile_size = tile;
     options.arithmetic = products.arithmetic();
     options.moduli = products.moduli.value_or(0);
+    options.bytes_free = products.bytes_free;
     state->solver.comm = problem.comm;
     state->solver.options = options;
     state->solver(problem.exec, state->rows, state->b);  // takes the memory that the timed call works in

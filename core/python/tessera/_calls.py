@@ -43,6 +43,7 @@ class CholeskyInfo:
     tries: tuple
     arithmetic: str
     moduli: int
+    integer_columns: int
     log_determinant: float
 
 
@@ -58,6 +59,7 @@ class _Call:
         grid=None,
         arithmetic="native",
         moduli=0,
+        bytes_free=None,
         on_failure="raise",
         tries=1,
         first_shift=0.0,
@@ -75,6 +77,8 @@ class _Call:
         options.grid_rows, options.grid_cols = grid_of(grid)
         options.arithmetic = enumerator("arithmetic", arithmetic)
         options.moduli = int_of("moduli", moduli)
+        if bytes_free is not None:
+            options.bytes_free = max(0, int_of("bytes_free", bytes_free))
         options.on_failure = enumerator("on_failure", on_failure)
         options.tries = int_of("tries", tries)
         options.first_shift, options.shift_factor = first_shift, shift_factor
@@ -120,6 +124,7 @@ class _Call:
             tuple(ShiftTry(s.diag_shift, s.leading_minor) for s in self.shifts[: info.tries]),
             _library.NAMES["arithmetic"][info.arithmetic],
             info.moduli,
+            info.integer_columns,
             info.log_determinant,
         )
 
@@ -155,6 +160,7 @@ def cholesky_distributed(a_rows, b, *, comm=None, by_rows=False, **options):
     tile: rows and columns of a tile; 0: chosen.
     grid: (rows, cols) of the process grid; None: nearly square.
     arithmetic, moduli: "native", "integer" or "fastest", and how many moduli; 0: as many as keep native accuracy.
+    bytes_free: of each rank, for the call, as memory_plan has it: where residues do not fit, fewer columns keep them.
     on_failure: "raise", or "fill_nan": x is NaN, and info.leading_minor says where A is not positive definite.
     tries, first_shift, shift_factor: where A + diag_shift I is not positive definite, there are tries - 1 more with the
         shifts diag_shift + first_shift * shift_factor ** t, t = 0, 1, ...

@@ -76,6 +76,7 @@ class Options(ctypes.Structure):
         ("reserved", c_int),
         ("progress", Progress),
         ("progress_context", c_void_p),
+        ("bytes_free", c_int64),
     ]
 
 
@@ -103,6 +104,7 @@ class Info(ctypes.Structure):
         ("moduli", c_int),
         ("reserved", c_int),
         ("seconds", Seconds),
+        ("integer_columns", c_int64),
     ]
 
 

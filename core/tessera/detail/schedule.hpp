@@ -2,14 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 namespace tessera::detail {
 
-/// How far a rank's work and messages run ahead. The bits of the result depend on one_launch alone.
+/// How far a rank's work and messages run ahead. The bits of the result depend on one_launch and
+/// most_integer_columns alone.
 struct Schedule {
   int slots = 0;                     ///< steps in flight; 0: three if partial sums travel, two if only rows of L do
   std::int64_t chunk_rows = 8192;    ///< rows of a partial sum in one message
   std::int64_t chunk_columns = 256;  ///< right-hand sides that are solved together
+
+  /// Integers::columns, where memory suffices for more.
+  std::int64_t most_integer_columns = std::numeric_limits<std::int64_t>::max();
 
   bool one_launch = true;  ///< where one device has all of a small matrix, its kernel does without steps
 
