@@ -59,8 +59,9 @@ class SystemMemory {
     for (int r = 0; r <= ranks_; ++r) first_sample.push_back(detail::operator_row_begin(shared_out_, ranks_, r));
     buffered_ = options.source == Source::buffered_gram;
     in_place_ = detail::is_multiplied_in_place<T>(options.gram, ranks_, detail::order_of_blocks<Exec>);
+    gram_moduli_ = detail::gram_moduli<T, Exec>(options.gram, n, options.depth);
     chunks_.emplace(options.gram, sharded_rows ? options.depth : n, std::move(first_sample),
-                    detail::terms_per_chunk<MemorySpace>(n, buffered_, in_place_));
+                    detail::terms_per_chunk<MemorySpace>(n, buffered_, in_place_, gram_moduli_));
   }
 
   SlabLayout layout_of(int rank) const {
@@ -70,6 +71,8 @@ class SystemMemory {
     return layout;
   }
 
+  int gram_moduli() const { return gram_moduli_; }
+
   RankMemory of_rank(int rank) {
     const SlabLayout layout = layout_of(rank);
     const Kind kind{layout.rows.local_extent(),
@@ -78,6 +81,9 @@ class SystemMemory {
                     shard_of(rank),
                     rows_of_b(rank),
                     integers_.moduli > 0 ? detail::ResidueLayout<T, MemorySpace>(layout, integers_).size() : 0,
+                    gram_moduli_ > 0
+                        ? detail::GramBlocks<MemorySpace>(layout, gram_moduli_ * kernels::planes_per_modulus<T>).size()
+                        : 0,
                     detail::AboveDiagonal<T, Exec>::size(layout, integers_.moduli)};
     const auto [known, is_new] = by_kind_.try_emplace(kind);
     if (is_new) known->second = buffers_of(layout, rank);
@@ -94,9 +100,9 @@ class SystemMemory {
 
  private:
   /// All by which the buffers of ranks differ: rows and columns of the local matrix, how the strips of a Gram nest,
-  /// rows or samples, rows of b, residues, and what is kept of an array above its diagonal.
-  using Kind =
-      std::tuple<std::int64_t, std::int64_t, detail::Nesting, std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
+  /// rows or samples, rows of b, residues and their products, and what is kept of an array above its diagonal.
+  using Kind = std::tuple<std::int64_t, std::int64_t, detail::Nesting, std::int64_t, std::int64_t, std::int64_t,
+                          std::int64_t, std::int64_t>;
 
   static constexpr std::int64_t size{sizeof(T)};
 
@@ -117,8 +123,8 @@ class SystemMemory {
         allocated(detail::saturated_product(detail::saturated_product(rows_of_b(rank), nrhs), size)),
         one_call && !options_.x_replaces_b ? 2 : 1);
     if (chunks_) {
-      memory.redistribute =
-          detail::bytes_of<detail::GramBuffers<T, Exec>, MemorySpace>(layout, *chunks_, rank, buffered_, in_place_);
+      memory.redistribute = detail::bytes_of<detail::GramBuffers<T, Exec>, MemorySpace>(
+          layout, *chunks_, rank, buffered_, in_place_, gram_moduli_);
     } else if (one_call) {
       memory.redistribute = detail::bytes_of<detail::RedistributeBuffers<T, MemorySpace>, MemorySpace>(
           layout, options_.triangle == Triangle::upper, options_.source == Source::buffered_rows ? shard_of(rank) : 0,
@@ -143,6 +149,7 @@ class SystemMemory {
   std::optional<detail::GramChunks> chunks_;
   bool buffered_ = false;
   bool in_place_ = false;
+  int gram_moduli_ = 0;
   std::map<Kind, RankMemory> by_kind_;
 };
 
@@ -156,6 +163,7 @@ MemoryPlan plan_with(const detail::Integers& integers, std::int64_t n, GridShape
   plan.slab = memory.layout_of(0).slab;
   plan.moduli = integers.moduli;
   plan.integer_columns = integers.columns;
+  plan.gram_moduli = memory.gram_moduli();
   for (int rank = 0; rank < grid.rows * grid.cols; ++rank) plan.ranks.push_back(memory.of_rank(rank));
   require_countable(plan, n, options);
   plan.fits = !options.bytes_free || plan.peak() <= *options.bytes_free;
@@ -244,8 +252,13 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   }
 
   MemoryPlanOptions asked = options;
+  asked.gram = in_call(options.gram, options.arithmetic, options.moduli);
   asked.tile_size = tile_size_of<T, Exec>(n, grid, asked);
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
+  if (!plan.fits && plan.gram_moduli > 0 && asked.gram.arithmetic == Arithmetic::fastest) {
+    asked.gram.arithmetic = Arithmetic::native;
+    plan = plan_for<T, Exec>(n, grid, asked);
+  }
   if (plan.moduli == 0 && options.arithmetic == Arithmetic::fastest) {  // one device may take all then
     asked.arithmetic = Arithmetic::native;
     asked.tile_size = options.tile_size;

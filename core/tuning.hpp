@@ -93,6 +93,23 @@ class Tuning {
     return host ? std::clamp<std::int64_t>(n / 8, 256, 512) : std::clamp<std::int64_t>(n / 8, 1024, 4096);
   }
 
+  /// The same where they are multiplied as integers, whose products are short of work the sooner.
+  static constexpr std::int64_t integer_gram_depth(std::int64_t n) {
+    return host ? gram_depth(n) : std::clamp<std::int64_t>(n, 2048, 16384);
+  }
+
+  /// The most bytes of sums of integers that a Gram matrix's assembly keeps from one chunk of these to the next. On the
+  /// host a small matrix has more, so that both ways are to be seen.
+  static constexpr std::int64_t kept_products_bytes = std::int64_t{1} << (host ? 19 : 34);
+
+  /// Whether a Gram matrix by integers is faster than a native one, what it costs beside the products included: from
+  /// the rates of a factorisation's parts on an H100.
+  template <class T>
+  static constexpr bool gram_gains_by_integers(std::int64_t n, std::int64_t terms) {
+    constexpr bool is_double = std::is_same_v<T, double>;
+    return !host && n >= (is_double ? 6144 : 4096) && terms >= (is_double ? 8192 : 4096);
+  }
+
   /// Bytes of one buffer of redistribute; there are a few.
   static constexpr std::int64_t chunk_bytes = std::int64_t{1} << (host ? 24 : 28);
 

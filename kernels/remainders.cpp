@@ -16,14 +16,16 @@ struct MultiplyResidues {
   Residues left;
   Residues right;
   ResidueProducts products;
+  bool accumulates;
 
   KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const {
     for (int t = 0; t < planes; ++t) {
       const std::int8_t* const a = left.data + t * left.plane + i * left.row;
       const std::int8_t* const b = right.data + t * right.plane + j * right.row;
-      std::int32_t sum = 0;
+      std::int32_t& product = products.data[t * products.plane + j * products.leading_dimension + i];
+      std::int32_t sum = accumulates ? product : 0;
       for (std::int64_t k = 0; k < depth; ++k) sum += std::int32_t{a[k]} * std::int32_t{b[k]};
-      products.data[t * products.plane + j * products.leading_dimension + i] = sum;
+      product = sum;
     }
   }
 };
@@ -52,7 +54,7 @@ struct alignas(16) QuadOfProducts {
 
 /// A thread takes four rows and two columns, for which it reads a modulus once.
 template <class T, class Space>
-struct SubtractProducts {
+struct AddProducts {
   static constexpr int columns = 2;
   static constexpr int parts = planes_per_modulus<T> == 1 ? 1 : 2;  // real and imaginary
 
@@ -60,6 +62,7 @@ struct SubtractProducts {
   int count;
   ResidueProducts products;
   Unscale unscale;
+  double alpha;
   bool adds_to_zero;
   MatrixView<T, Space> c;
 
@@ -79,8 +82,8 @@ struct SubtractProducts {
       add(t, at + second, sums[1]);
     }
     for (int q = 0; q < Quad::size && row + q < static_cast<std::int64_t>(c.extent(0)); ++q) {
-      subtract(row + q, column, sums[0][q]);
-      if (has_second) subtract(row + q, column + 1, sums[1][q]);
+      add_to(row + q, column, sums[0][q]);
+      if (has_second) add_to(row + q, column + 1, sums[1][q]);
     }
   }
 
@@ -109,57 +112,74 @@ struct SubtractProducts {
     return residue(static_cast<float>(x), moduli->modulus[t], moduli->inverse[t]);
   }
 
-  KOKKOS_INLINE_FUNCTION void subtract(std::int64_t i, std::int64_t j, const FromResidues (&sums)[parts]) const {
-    const bool is_exact = unscale.exact_until[i] >= unscale.end;
-    // One after the other, as their product may be beyond a double's exponents.
+  KOKKOS_INLINE_FUNCTION void add_to(std::int64_t i, std::int64_t j, const FromResidues (&sums)[parts]) const {
+    const bool is_exact = unscale.exact_until == nullptr || unscale.exact_until[i] >= unscale.end;
+    // One after the other, the smaller one first: what is on the way is beyond a double's exponents only if the end is.
+    const double row = unscale.rows[i];
+    const double column = unscale.columns[j];
+    const double smaller = row < column ? row : column;
+    const double larger = row < column ? column : row;
     const auto number = [&](const FromResidues& sum) {
-      return is_exact ? sum.value(*moduli) * unscale.rows[i] * unscale.columns[j] : NAN;
+      return is_exact ? alpha * (sum.value(*moduli) * smaller * larger) : NAN;
     };
     using Real = detail::RealOf<T>;
     T& element = c(i, j);
     const T before = adds_to_zero ? T(0) : element;
     if constexpr (parts == 1) {
-      element = static_cast<Real>(static_cast<double>(before) - number(sums[0]));
+      element = static_cast<Real>(static_cast<double>(before) + number(sums[0]));
     } else {
-      element = T(static_cast<Real>(static_cast<double>(before.real()) - number(sums[0])),
-                  static_cast<Real>(static_cast<double>(before.imag()) - number(sums[1])));
+      element = T(static_cast<Real>(static_cast<double>(before.real()) + number(sums[0])),
+                  static_cast<Real>(static_cast<double>(before.imag()) + number(sums[1])));
     }
   }
 };
+
+template <class T, class Exec>
+void run(const Exec& exec, const AddProducts<T, typename Exec::memory_space>& kernel) {
+  constexpr int width = AddProducts<T, typename Exec::memory_space>::columns;
+  const std::int64_t pairs = (static_cast<std::int64_t>(kernel.c.extent(1)) + width - 1) / width;
+  Kokkos::parallel_for("tessera::residues::add",
+                       Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, kernel.quads() * pairs),
+                       kernel);
+}
 
 }  // namespace
 
 template <class Exec>
 void multiply_residues(Queue<Exec>& queue, int planes, std::int64_t rows, std::int64_t columns, std::int64_t depth,
-                       const Residues& left, const Residues& right, const ResidueProducts& products) {
+                       const Residues& left, const Residues& right, const ResidueProducts& products, bool accumulates) {
   if constexpr (is_host<Exec>) {
     for_each_index("tessera::residues::multiply", queue.exec(), rows, columns,
-                   MultiplyResidues{planes, depth, left, right, products});
+                   MultiplyResidues{planes, depth, left, right, products, accumulates});
   } else {
     const std::int64_t padded_rows = (rows + Quad::size - 1) / Quad::size * Quad::size;
     queue.blas().multiply_bytes(planes, padded_rows, columns, depth, left.data, left.row, left.plane, right.data,
-                                right.row, right.plane, products.data, products.leading_dimension, products.plane);
+                                right.row, right.plane, products.data, products.leading_dimension, products.plane,
+                                accumulates);
   }
 }
 
 template <class T, class Exec>
 void subtract_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
                        const Unscale& unscale, T beta, const MatrixView<T, typename Exec::memory_space>& c) {
-  using Kernel = SubtractProducts<T, typename Exec::memory_space>;
-  const Kernel kernel{moduli, count, products, unscale, beta == T(0), c};
-  const std::int64_t pairs = (static_cast<std::int64_t>(c.extent(1)) + Kernel::columns - 1) / Kernel::columns;
-  Kokkos::parallel_for("tessera::residues::subtract",
-                       Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, kernel.quads() * pairs),
-                       kernel);
+  run<T>(exec, AddProducts<T, typename Exec::memory_space>{moduli, count, products, unscale, -1., beta == T(0), c});
+}
+
+template <class T, class Exec>
+void add_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
+                  const Unscale& unscale, double alpha, const MatrixView<T, typename Exec::memory_space>& c) {
+  run<T>(exec, AddProducts<T, typename Exec::memory_space>{moduli, count, products, unscale, alpha, false, c});
 }
 
 #define TESSERA_INSTANTIATE_SUBTRACT(T, Exec)                                                                          \
   template void subtract_products<T, Exec>(const Exec&, const Moduli*, int, const ResidueProducts&, const Unscale&, T, \
-                                           const MatrixView<T, typename Exec::memory_space>&);
+                                           const MatrixView<T, typename Exec::memory_space>&);                         \
+  template void add_products<T, Exec>(const Exec&, const Moduli*, int, const ResidueProducts&, const Unscale&, double, \
+                                      const MatrixView<T, typename Exec::memory_space>&);
 #define TESSERA_INSTANTIATE_PRODUCTS(Exec)                                                                            \
   TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_SUBTRACT, Exec)                                                         \
   template void multiply_residues<Exec>(Queue<Exec>&, int, std::int64_t, std::int64_t, std::int64_t, const Residues&, \
-                                        const Residues&, const ResidueProducts&);
+                                        const Residues&, const ResidueProducts&, bool);
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_PRODUCTS)
 
 }  // namespace tessera::kernels

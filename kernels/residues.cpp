@@ -10,6 +10,12 @@
 namespace tessera::kernels {
 namespace {
 
+/// The largest e with which 2^e row <= norm; both are positive and finite.
+KOKKOS_INLINE_FUNCTION int scale_exponent(double row, double norm) {
+  const int exponent = std::ilogb(norm) - std::ilogb(row);
+  return std::ldexp(row, exponent) > norm ? exponent - 1 : exponent;
+}
+
 struct MakeRowScales {
   const double* square_sums;
   double norm;
@@ -19,9 +25,29 @@ struct MakeRowScales {
     const double sum = square_sums[i];
     scales.up[i] = scales.down[i] = 0;
     if (!(sum > 0) || std::isinf(sum)) return;
-    const double row = std::sqrt(sum);
-    int exponent = std::ilogb(norm) - std::ilogb(row);
-    if (std::ldexp(row, exponent) > norm) --exponent;
+    const int exponent = scale_exponent(std::sqrt(sum), norm);
+    scales.up[i] = std::ldexp(1., exponent);
+    scales.down[i] = std::ldexp(1., -exponent);
+  }
+};
+
+/// Counts the rows that have none.
+struct MakeRowScalesOfAnySize {
+  static constexpr int most = 1000;  // exponent
+
+  const SquareSum* square_sums;
+  double norm;
+  RowScales scales;
+
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t& without) const {
+    const double row = square_sums[i].root();
+    scales.up[i] = scales.down[i] = 0;
+    if (row == 0) return;
+    const int exponent = row > 0 && !std::isinf(row) ? scale_exponent(row, norm) : most + 1;
+    if (exponent > most) {
+      ++without;
+      return;
+    }
     scales.up[i] = std::ldexp(1., exponent);
     scales.down[i] = std::ldexp(1., -exponent);
   }
@@ -138,6 +164,7 @@ struct LeftResidues {
         integers.write(*moduli, count, residues.data + (row0 + i) * residues.row + at + quad, residues.plane);
       });
     }
+    if (sums.squares == nullptr) return;
     team.team_barrier();
     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, rows_of_team), [&](int i) {
       const std::int64_t row = row0 + i;
@@ -210,6 +237,17 @@ void make_row_scales(const Exec& exec, const double* square_sums, std::int64_t c
                        MakeRowScales{square_sums, norm, scales});
 }
 
+template <class Exec>
+bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_t count, double norm,
+                     const RowScales& scales) {
+  std::int64_t without = 0;
+  Kokkos::parallel_reduce("tessera::residues::scales",
+                          Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, count),
+                          MakeRowScalesOfAnySize{square_sums, norm, scales}, without);
+  exec.fence();
+  return without == 0;
+}
+
 template <class T, class Exec>
 void left_residues(const Exec& exec, const Moduli* moduli, int count,
                    const MatrixView<const T, typename Exec::memory_space>& a, PaddedColumns columns,
@@ -249,6 +287,7 @@ void conjugate_residues(const Exec& exec, const Moduli* moduli, int count, std::
 #define TESSERA_INSTANTIATE_OF_EXEC(Exec)                                                                              \
   TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_RESIDUES, Exec)                                                          \
   template void make_row_scales<Exec>(const Exec&, const double*, std::int64_t, double, const RowScales&);             \
+  template bool make_row_scales<Exec>(const Exec&, const SquareSum*, std::int64_t, double, const RowScales&);          \
   template void conjugate_residues<Exec>(const Exec&, const Moduli*, int, std::int64_t, std::int64_t, const Residues&, \
                                          const Residues&);
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_OF_EXEC)

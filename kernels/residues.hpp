@@ -3,6 +3,7 @@
 
 #include "kernels/moduli.hpp"
 #include "kernels/queue.hpp"
+#include "kernels/square_sum.hpp"
 #include "tessera/matrix_view.hpp"
 #include "tessera/scalar.hpp"
 
@@ -39,6 +40,12 @@ template <class Exec>
 void make_row_scales(const Exec& exec, const double* square_sums, std::int64_t count, double norm,
                      const RowScales& scales);
 
+/// The same of rows whose squares are these sums, which may be beyond a double's exponents. Returns whether all rows
+/// have scales: not those whose sum is not finite, nor those that are so small that a double could not hold them.
+template <class Exec>
+bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_t count, double norm,
+                     const RowScales& scales);
+
 /// Columns as rows of residues have them: the integers of a tile's columns, and zeros up to a multiple of `alignment`,
 /// which products of bytes want.
 struct PaddedColumns {
@@ -69,7 +76,7 @@ struct RowSums {
 };
 
 /// Residues of rint(scale(i) a(i, j)), where a(:, 0), column `first`, is the first one of a tile. Adds to the rows'
-/// sums.
+/// sums, unless these are null.
 /// @param moduli in the memory of `exec`, as all that pointers point to
 template <class T, class Exec>
 void left_residues(const Exec& exec, const Moduli* moduli, int count,
@@ -83,7 +90,7 @@ void right_residues(const Exec& exec, const Moduli* moduli, int count,
                     const MatrixView<const T, typename Exec::memory_space>& b, PaddedColumns columns,
                     const double* scale, const Residues& residues);
 
-/// The residues of complex numbers' conjugates, `length` bytes of each row.
+/// The residues of complex numbers' conjugates, `length` bytes of each row; `to` may be `from`.
 template <class Exec>
 void conjugate_residues(const Exec& exec, const Moduli* moduli, int count, std::int64_t rows, std::int64_t length,
                         const Residues& from, const Residues& to);
@@ -99,17 +106,19 @@ struct ResidueProducts {
 /// The most bytes of a row whose products, each up to 2^14, an int32 holds.
 inline constexpr std::int64_t most_depth = (std::int64_t{1} << 17) - PaddedColumns::alignment;
 
-/// products(i, j) = left(i) . right(j) in each of `planes` planes; exact for depth <= most_depth. A device works on
-/// multiples of 4 rows: beyond the last row, what is in `left` is read and `products` is written.
+/// products(i, j) = left(i) . right(j) in each of `planes` planes, or, if it accumulates, products(i, j) += this; exact
+/// while the depths add up to most_depth at most. A device works on multiples of 4 rows: beyond the last row, what is
+/// in `left` is read and `products` is written.
 template <class Exec>
 void multiply_residues(Queue<Exec>& queue, int planes, std::int64_t rows, std::int64_t columns, std::int64_t depth,
-                       const Residues& left, const Residues& right, const ResidueProducts& products);
+                       const Residues& left, const Residues& right, const ResidueProducts& products,
+                       bool accumulates = false);
 
 /// How integers of rows and columns become numbers again.
 struct Unscale {
   const double* rows = nullptr;  ///< 1 / scale
   const double* columns = nullptr;
-  const std::int64_t* exact_until = nullptr;  ///< of the rows
+  const std::int64_t* exact_until = nullptr;  ///< of the rows; null: they are exact
   std::int64_t end = 0;                       ///< the column after the last one of the products
 };
 
@@ -117,5 +126,10 @@ struct Unscale {
 template <class T, class Exec>
 void subtract_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
                        const Unscale& unscale, T beta, const MatrixView<T, typename Exec::memory_space>& c);
+
+/// C = C + alpha products / scales.
+template <class T, class Exec>
+void add_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
+                  const Unscale& unscale, double alpha, const MatrixView<T, typename Exec::memory_space>& c);
 
 }  // namespace tessera::kernels

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "tessera/detail/arithmetic.hpp"
 #include "tessera/gram.hpp"
 
 #include <cmath>
@@ -36,6 +37,7 @@ void require_gram_options(const GramOptions& options, double most) {
   if (!(std::abs(options.alpha) <= most)) {  // NaN compares false
     throw_misuse("alpha", "must be finite in the scalar of A, got " + std::to_string(options.alpha));
   }
+  require_arithmetic(options.arithmetic, options.moduli);
 }
 
 void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, std::int64_t n) {

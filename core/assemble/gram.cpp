@@ -3,10 +3,15 @@
 
 #include "core/assemble/gram_chunks.hpp"
 #include "core/assemble/gram_exchange.hpp"
+#include "core/assemble/gram_integers.hpp"
 #include "core/assemble/gram_means.hpp"
 #include "core/assemble/gram_memory.hpp"
+#include "core/assemble/gram_norms.hpp"
 #include "core/assemble/gram_product.hpp"
+#include "core/bytes_free.hpp"
+#include "core/exchange/rank_sum.hpp"
 #include "core/exchange/transfers.hpp"
+#include "core/matrix/leaves.hpp"
 #include "core/timed.hpp"
 #include "kernels/instantiate.hpp"
 #include "kernels/queue.hpp"
@@ -27,27 +32,69 @@ class GramAssembly {
   using MemorySpace = typename Exec::memory_space;
   using Matrix = ShardedMatrix<T, MemorySpace>;
   using Piece = GramChunks::Piece;
+  using Contribution = typename GramExchange<T, Exec>::Contribution;
 
   GramAssembly(const Exec& exec, const BlockSource<T>& source, GramChunks chunks, const GramOptions& options,
-               bool in_place, Matrix& matrix, Memory<MemorySpace>& memory)
+               bool in_place, int moduli, Matrix& matrix, Memory<MemorySpace>& memory)
       : source_(source),
         chunks_(std::move(chunks)),
         in_place_(in_place),
         grid_(matrix.grid()),
         transfers_(grid_, memory),
         buffers_(buffers_in<GramBuffers<T, Exec>>(memory, matrix.layout(), chunks_, grid_.rank(), source.buffered,
-                                                  in_place)),
+                                                  in_place, moduli)),
         queue_(exec, buffers_.blas, memory.blas_handles.updates),
         means_(exec, chunks_, grid_, buffers_, transfers_),
         exchange_(exec, chunks_, matrix, buffers_, transfers_),
-        product_(queue_, static_cast<RealOf<T>>(options.alpha), matrix, transfers_) {}
+        product_(queue_, static_cast<RealOf<T>>(options.alpha), matrix, transfers_) {
+    if (moduli > 0) {
+      integers_.emplace(queue_, *buffers_.residues, static_cast<RealOf<T>>(options.alpha), matrix, transfers_);
+    }
+  }
 
+  /// With rows that integers do not represent, as they are not finite, all is native.
   void run() {
+    if (integers_) {
+      sum_squares();
+      if (!integers_->make_scales()) integers_.reset();
+    }
+    means_.begin();
     in_place_ ? multiply_in_place() : add_chunks();
+    if (integers_) integers_->finish();
     queue_.exec().fence();
   }
 
  private:
+  /// Of the rows of X, as they are multiplied.
+  void sum_squares() {
+    auto* const sums = reinterpret_cast<double*>(buffers_.residues->squares);
+    const std::int64_t count = chunks_.rows() * kernels::SquareSum::parts;
+    fill("tessera::gram::no_squares", queue_.exec(), sums, count, 0.0);
+    means_.begin();
+    for (std::int64_t chunk = 0; chunk < chunks_.count(); ++chunk) {
+      const Piece piece = chunks_.pieces(chunk)[static_cast<std::size_t>(grid_.rank())];
+      const Strided<const T> window = ask(piece);
+      add_squares({piece, window, means_.of(window, chunk, piece)});
+    }
+    if (grid_.size() > 1) sum_over_ranks(queue_.exec(), grid_, transfers_, sums, count, buffers_.sums);
+  }
+
+  void add_squares(const Contribution& mine) {
+    const int row = chunks_.sharded_rows() ? 0 : 1;
+    const Strided<const T>& j = mine.window;
+    const auto add = [&]<class Element>(const Element& element) {
+      AddSquares<T, Exec, Element>{j.data,
+                                   j.stride[row],
+                                   j.stride[1 - row],
+                                   chunks_.rows_of(grid_.rank()),
+                                   mine.piece.terms,
+                                   element,
+                                   buffers_.residues->squares + chunks_.row_begin(grid_.rank())}
+          .run(queue_.exec());
+    };
+    chunks_.has_means() ? add(mine.centring) : add(Conjugated<T>{});
+  }
+
   /// A J that BLAS takes as it is.
   void multiply_in_place() {
     const bool column_major = source_.order == Order::column_major;
@@ -57,7 +104,7 @@ class GramAssembly {
       if (window.size() == 0) continue;
       const auto j = make_matrix_view<MemorySpace>(window.data, window.extent[inside], window.extent[1 - inside],
                                                    window.stride[1 - inside]);
-      product_.add({j, j, chunks_.sharded_rows() != column_major});
+      add({j, j, chunks_.sharded_rows() != column_major});
     }
   }
 
@@ -76,15 +123,17 @@ class GramAssembly {
     const Piece& piece = pieces[static_cast<std::size_t>(grid_.rank())];
     exchange_.receive(chunk, pieces);
     const Strided<const T> window = ask(piece);
-    const typename GramExchange<T, Exec>::Contribution mine{piece, window, means_.of(window, chunk, piece)};
+    const Contribution mine{piece, window, means_.of(window, chunk, piece)};
     exchange_.send(mine);
     exchange_.keep(chunk, mine);
   }
 
   void multiply(std::int64_t chunk) {
     const std::int64_t terms = chunks_.terms(chunk);
-    if (terms > 0) product_.add(exchange_.strips(chunk, terms));
+    if (terms > 0) add(exchange_.strips(chunk, terms));
   }
+
+  void add(const typename GramProduct<T, Exec>::Operands& x) { integers_ ? integers_->add(x) : product_.add(x); }
 
   /// This rank's part of J in a chunk.
   Strided<const T> ask(const Piece& piece) {
@@ -103,6 +152,7 @@ class GramAssembly {
   GramMeans<T, Exec> means_;
   GramExchange<T, Exec> exchange_;
   GramProduct<T, Exec> product_;
+  std::optional<GramIntegers<T, Exec>> integers_;
 };
 
 /// What each rank has of J.
@@ -137,8 +187,9 @@ struct Jacobians {
 
 template <class T, class Exec>
 void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
-                     ShardedMatrix<T, typename Exec::memory_space>& matrix,
-                     Memory<typename Exec::memory_space>& memory) {
+                     ShardedMatrix<T, typename Exec::memory_space>& matrix, Memory<typename Exec::memory_space>& memory,
+                     const std::optional<std::int64_t>& bytes_free, std::int64_t beside) {
+  using MemorySpace = typename Exec::memory_space;
   const Region region("tessera::gram");
   const Communicator& communicator = matrix.grid().communicator();
   Jacobians all;
@@ -148,25 +199,41 @@ void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramO
   });
   communicator.all_gather(source.rows, all.samples.data());
   communicator.all_gather(source.columns, all.parameters.data());
+  const std::int64_t n = matrix.n();
+  const bool in_place = is_multiplied_in_place<T>(options, communicator.size(), source.order);
+  int moduli = 0;
+  const auto make_chunks = [&] {
+    return GramChunks(options, options.form == GramForm::jh_j ? n : all.agreed_parameters(), all.first_samples(),
+                      terms_per_chunk<MemorySpace>(n, source.buffered, in_place, moduli));
+  };
+  collectively(communicator, [&] { moduli = gram_moduli<T, Exec>(options, n, make_chunks().all_terms()); });
+  if (options.arithmetic == Arithmetic::fastest && moduli > 0) {
+    const std::int64_t bytes = bytes_free_for(exec, communicator, bytes_free);
+    std::int64_t fits = 0;
+    collectively(communicator, [&] {
+      const std::int64_t buffers = bytes_of<GramBuffers<T, Exec>, MemorySpace>(
+          matrix.layout(), make_chunks(), communicator.rank(), source.buffered, in_place, moduli);
+      fits = saturated_sum(saturated_sum(bytes_with_inverses(matrix), beside), buffers) <= bytes ? 1 : 0;
+    });
+    communicator.all_reduce_min(&fits, 1);
+    if (fits == 0) moduli = 0;
+  }
   std::optional<GramAssembly<T, Exec>> assembly;
   collectively(communicator, [&] {
-    const std::int64_t n = matrix.n();
-    const bool in_place = is_multiplied_in_place<T>(options, communicator.size(), source.order);
-    GramChunks chunks(options, options.form == GramForm::jh_j ? n : all.agreed_parameters(), all.first_samples(),
-                      terms_per_chunk<typename Exec::memory_space>(n, source.buffered, in_place));
+    GramChunks chunks = make_chunks();
     if (chunks.rows() != n) {
       throw_misuse("jacobian",
                    "the ranks hold " + std::to_string(chunks.rows()) + " rows in all, but n is " + std::to_string(n));
     }
-    assembly.emplace(exec, source, std::move(chunks), options, in_place, matrix, memory);
+    assembly.emplace(exec, source, std::move(chunks), options, in_place, moduli, matrix, memory);
     assembly->run();
   });
 }
 
-#define TESSERA_INSTANTIATE_GRAM(T, Exec)                                                        \
-  template void add_gram_blocks<T, Exec>(const Exec&, const BlockSource<T>&, const GramOptions&, \
-                                         ShardedMatrix<T, typename Exec::memory_space>&,         \
-                                         Memory<typename Exec::memory_space>&);
+#define TESSERA_INSTANTIATE_GRAM(T, Exec)                                                                     \
+  template void add_gram_blocks<T, Exec>(                                                                     \
+      const Exec&, const BlockSource<T>&, const GramOptions&, ShardedMatrix<T, typename Exec::memory_space>&, \
+      Memory<typename Exec::memory_space>&, const std::optional<std::int64_t>&, std::int64_t);
 #define TESSERA_INSTANTIATE_GRAMS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_GRAM, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_GRAMS)
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/tuning.hpp"
+#include "tessera/detail/arithmetic.hpp"
 #include "tessera/gram.hpp"
 
 #include <algorithm>
@@ -40,6 +41,7 @@ class GramChunks {
   bool sharded_rows() const { return sharded_rows_; }  ///< a rank has some rows of X, not some columns
   bool term_means() const { return term_means_; }      ///< from each column of X its mean is subtracted
   bool row_means() const { return row_means_; }        ///< from each row of X
+  bool has_means() const { return term_means_ || row_means_; }
   std::int64_t rows() const { return sharded_rows_ ? samples() : parameters_; }
   std::int64_t all_terms() const { return sharded_rows_ ? parameters_ : samples(); }
   std::int64_t samples() const { return first_sample_.back(); }
@@ -130,9 +132,23 @@ bool is_multiplied_in_place(const GramOptions& options, int ranks, Order order) 
   return order == Order::column_major || (order == Order::row_major && std::is_same_v<T, RealOf<T>>);
 }
 
-/// Terms that are multiplied together: of a View that is multiplied where it is, all that BLAS can count.
+/// The moduli of a Gram matrix's products; 0: they are native.
+template <class T, class Exec>
+int gram_moduli(const GramOptions& options, std::int64_t n, std::int64_t terms) {
+  Arithmetic arithmetic = options.arithmetic;
+  if (arithmetic == Arithmetic::fastest) {
+    const bool gains = Tuning<typename Exec::memory_space>::template gram_gains_by_integers<T>(n, terms);
+    arithmetic = gains ? Arithmetic::integer : Arithmetic::native;
+  }
+  // As many as for a factorisation whose sums are as long.
+  return moduli_for<T, Exec>(arithmetic, options.moduli, terms);
+}
+
+/// Terms that are multiplied together: of a View that is multiplied where it is, all that BLAS can count. `moduli`: of
+/// integer products.
 template <class MemorySpace>
-std::int64_t terms_per_chunk(std::int64_t n, bool buffered, bool in_place) {
+std::int64_t terms_per_chunk(std::int64_t n, bool buffered, bool in_place, int moduli = 0) {
+  if (moduli > 0) return Tuning<MemorySpace>::integer_gram_depth(n);
   return in_place && !buffered ? std::int64_t{1} << 30 : Tuning<MemorySpace>::gram_depth(n);
 }
 

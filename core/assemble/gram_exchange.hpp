@@ -158,7 +158,7 @@ class GramExchange {
                      WriteStrip<T, MemorySpace, Element>{from, element, axis, part.first, chunks_.sharded_rows(),
                                                          as_matrix(to, part.rows, part.terms)});
     };
-    if (chunks_.term_means() || chunks_.row_means()) {
+    if (chunks_.has_means()) {
       write_as(mine.centring);
     } else {
       write_as(Conjugated<T>{});

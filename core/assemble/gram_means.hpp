@@ -64,7 +64,10 @@ class GramMeans {
 
   GramMeans(const Exec& exec, const GramChunks& chunks, const ProcessGrid& grid, const GramBuffers<T, Exec>& buffers,
             Transfers<Exec>& transfers)
-      : exec_(exec), chunks_(chunks), grid_(grid), buffers_(buffers), transfers_(transfers) {
+      : exec_(exec), chunks_(chunks), grid_(grid), buffers_(buffers), transfers_(transfers) {}
+
+  /// Before the first chunk, each time.
+  void begin() {
     if (chunks_.row_means()) {
       fill("tessera::gram::no_mean", exec_, buffers_.running_mean, chunks_.rows_of(grid_.rank()), Wide(0));
     }

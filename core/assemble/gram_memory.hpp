@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/assemble/gram_chunks.hpp"
+#include "core/assemble/gram_residue_buffers.hpp"
 #include "core/assemble/gram_strips.hpp"
 #include "core/exchange/rank_sum.hpp"
 #include "core/matrix/workspace.hpp"
@@ -9,7 +10,9 @@
 #include "kernels/queue.hpp"
 #include "tessera/distribution.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 
 namespace tessera::detail {
 
@@ -28,9 +31,10 @@ struct GramBuffers {
     T* operator[](Strip strip) const { return strip == Strip::row ? row : column; }
   };
 
-  /// `buffered`: J is copied or asked for. `in_place`: it is multiplied where it is, see GramAssembly.
+  /// `buffered`: J is copied or asked for. `in_place`: it is multiplied where it is, see GramAssembly. `moduli`: of
+  /// integer products.
   GramBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout, const GramChunks& chunks, int rank,
-              bool buffered, bool in_place) {
+              bool buffered, bool in_place, int moduli = 0) {
     const BlockCyclic& rows = layout.rows;
     const BlockCyclic& columns = layout.columns;
     const bool alone = rows.processes * columns.processes == 1;
@@ -39,6 +43,7 @@ struct GramBuffers {
 
     blas = workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes);
     window = workspace.template take<T>(buffered ? own_rows * own_terms : 0);
+    if (moduli > 0) residues.emplace(workspace, layout, chunks.most_terms(), moduli);
     if (in_place) return;
 
     const bool one_strip = nesting_of(rows, columns) == Nesting::same;
@@ -58,18 +63,21 @@ struct GramBuffers {
       mover = workspace.template take<Wide>(own_rows);
     }
     const int ranks = rows.processes * columns.processes;
-    sums = workspace.template take<double>(ranks * share_of_sums(chunks.most_sums() * doubles_of_wide, ranks));
+    const std::int64_t of_squares = residues && !alone ? rows.n * kernels::SquareSum::parts : 0;
+    const std::int64_t most_sums = std::max(chunks.most_sums() * doubles_of_wide, of_squares);
+    sums = workspace.template take<double>(ranks * share_of_sums(most_sums, ranks));
   }
 
   char* blas;
   T* window = nullptr;  // of the caller's J, if it is copied or asked for
   Strips strips[2];     // one chunk's are multiplied while the next one's arrive
   T* outgoing = nullptr;
-  Wide* term_mean = nullptr;     // of this rank's terms of a chunk
-  Wide* row_mean = nullptr;      // over these terms, of each row
-  Wide* running_mean = nullptr;  // over all terms so far
-  Wide* mover = nullptr;         // the term that moves the mean
-  double* sums = nullptr;        // room for sum_over_ranks
+  Wide* term_mean = nullptr;                            // of this rank's terms of a chunk
+  Wide* row_mean = nullptr;                             // over these terms, of each row
+  Wide* running_mean = nullptr;                         // over all terms so far
+  Wide* mover = nullptr;                                // the term that moves the mean
+  double* sums = nullptr;                               // room for sum_over_ranks
+  std::optional<GramResidueBuffers<T, Exec>> residues;  // where products are of integers
 };
 
 }  // namespace tessera::detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "core/assemble/gram_blocks.hpp"
 #include "core/exchange/transfers.hpp"
 #include "core/tuning.hpp"
 #include "kernels/blas.hpp"
@@ -38,18 +39,10 @@ class GramProduct {
         alone_(matrix.grid().size() == 1) {}
 
   void add(const Operands& x) {
-    const LocalTile end = columns_.local_tiles_end();
-    const std::int64_t slab_tiles = std::max<std::int64_t>(1, matrix_.slab() / columns_.tile);
     // The wider, the less time goes to packing; a device would compute too much above the diagonal.
-    const std::int64_t together = kernels::is_host<Exec>
-                                      ? slab_tiles
-                                      : std::max<std::int64_t>(1, Tuning<MemorySpace>::update_width / columns_.tile);
-    for (LocalTile t{0}; t < end;) {
-      const LocalTile slab_end{(t.value / slab_tiles + 1) * slab_tiles};
-      const LocalTile to = std::min({t + together, slab_end, end});
-      add_to_columns(x, t, to);
-      t = to;
-    }
+    const std::int64_t width = kernels::is_host<Exec> ? matrix_.slab() : Tuning<MemorySpace>::update_width;
+    for_each_column_group(matrix_.layout(), width,
+                          [&](LocalTile begin, LocalTile end) { add_to_columns(x, begin, end); });
   }
 
  private:

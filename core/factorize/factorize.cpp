@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "core/bytes_free.hpp"
 #include "core/factorize/block_columns.hpp"
 #include "core/factorize/diagonal.hpp"
 #include "core/factorize/integer_columns.hpp"
@@ -124,18 +125,11 @@ class Factorization {
     const int moduli = moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
     if (moduli == 0) return {};
     const Communicator& communicator = matrix.grid().communicator();
-    std::int64_t bytes = options.bytes_free.value_or(saturated);
-    if constexpr (!kernels::is_host<Exec>) {
-      if (!options.bytes_free) bytes = share_of_device(exec, communicator);
-    }
+    const std::int64_t bytes = bytes_free_for(exec, communicator, options.bytes_free);
     std::int64_t columns = 0;
     collectively(communicator, [&] {
-      // What the caller has is no part of what is free.
-      const std::int64_t tiles = matrix.is_adopted() && options.bytes_free ? 0 : matrix.bytes();
-      const std::int64_t inverses =
-          Leaves<MemorySpace>(layout.full()).template inverses_size<T>() * std::int64_t{sizeof(T)};
-      const std::int64_t held =
-          saturated_sum(saturated_sum(saturated_round_up(tiles, 8), saturated_round_up(inverses, 8)), beside);
+      std::int64_t held = saturated_sum(bytes_with_inverses(matrix), beside);
+      if (matrix.is_adopted() && options.bytes_free) held -= matrix.bytes();  // no part of what is free
       columns =
           most_integer_columns<MemorySpace>(layout, moduli, schedule.most_integer_columns, [&](std::int64_t some) {
             return saturated_sum(held, factorize_bytes<T, Exec>(layout, {moduli, some}, schedule)) <= bytes;

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "core/exchange/communicator.hpp"
 #include "core/factorize/step.hpp"
 #include "core/tuning.hpp"
-#include "kernels/backend.hpp"
 #include "tessera/detail/integers.hpp"
 #include "tessera/distribution.hpp"
 #include "tessera/options.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <vector>
@@ -36,22 +33,6 @@ template <class MemorySpace>
 Integers integers_with(Arithmetic arithmetic, int moduli, std::int64_t columns, std::int64_t n) {
   const std::int64_t fewest = arithmetic == Arithmetic::fastest ? Tuning<MemorySpace>::fewest_integer_columns(n) : 1;
   return moduli > 0 && columns >= std::min(fewest, n) ? Integers{moduli, columns} : Integers{};
-}
-
-/// Collective. The bytes of its device that a rank may have, whether they are free or not: as many as each other rank
-/// there.
-template <class Exec>
-std::int64_t share_of_device(const Exec& exec, const Communicator& communicator) {
-  using Backend = kernels::Backend<Exec>;
-  std::vector<std::int64_t> devices;
-  std::int64_t mine = 0;
-  collectively(communicator, [&] {
-    devices.resize(static_cast<std::size_t>(communicator.size()));
-    mine = Backend::device_number(exec);
-  });
-  communicator.all_gather(mine, devices.data());
-  const auto ranks = std::count(devices.begin(), devices.end(), mine);
-  return Tuning<typename Exec::memory_space>::usable(Backend::memory_bytes(exec)) / ranks;
 }
 
 }  // namespace tessera::detail

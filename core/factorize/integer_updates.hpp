@@ -3,6 +3,7 @@
 
 #include "core/factorize/residue_buffers.hpp"
 #include "core/factorize/update.hpp"
+#include "core/matrix/axis_scales.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/residues.hpp"
 #include "tessera/detail/strided.hpp"
@@ -27,18 +28,6 @@ struct IntegerUpdate {
   kernels::Residues right;  ///< of the conjugates of rows k; not used where those are left operands, too
   T beta;
   MatrixView<T, MemorySpace> target;  ///< C, from this rank's first row of k on
-};
-
-/// What is known of all rows, for this rank's.
-struct ScalesOfMyRows {
-  BlockCyclic rows;
-  kernels::RowScales of_all;
-  kernels::RowScales mine;
-  KOKKOS_FUNCTION void operator()(std::int64_t i) const {
-    const std::int64_t row = rows.to_global(LocalIndex{i}).value;
-    mine.up[i] = of_all.up[row];
-    mine.down[i] = of_all.down[row];
-  }
 };
 
 /// Updates by exact products of integers. Row i of L, whose squares add up to A(i,i), is scaled by a power of two and
@@ -68,9 +57,7 @@ class IntegerUpdates {
     Kokkos::deep_copy(exec, Kokkos::View<kernels::Moduli, MemorySpace, Unmanaged>(buffers.moduli),
                       Kokkos::View<const kernels::Moduli, Kokkos::HostSpace, Unmanaged>(&on_host));
     kernels::make_row_scales(exec, diagonal, rows_.n, kernels::largest_norm(on_host, rows_.n), buffers.of_all_rows);
-    Kokkos::parallel_for("tessera::factorize::scales_of_my_rows",
-                         Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, rows_.local_extent()),
-                         ScalesOfMyRows{rows_, buffers.of_all_rows, buffers.of_my_rows});
+    pick_scales(exec, rows_, buffers.of_all_rows, buffers.of_my_rows);
     fill("tessera::factorize::no_squares", exec, buffers.sums.squares, rows_.local_extent(), 0.0);
     fill("tessera::factorize::all_exact", exec, buffers.sums.exact_until, rows_.local_extent(),
          std::numeric_limits<std::int64_t>::max());

@@ -4,7 +4,9 @@
 #include "core/matrix/steps.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/slabs_of_l.hpp"
+#include "tessera/detail/saturated.hpp"
 #include "tessera/distribution.hpp"
+#include "tessera/sharded_matrix.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -55,5 +57,13 @@ class Leaves {
   std::int64_t width_;
   std::int64_t period_;
 };
+
+/// The bytes that a matrix takes on this rank, with the inverses that its factor will have.
+template <class T, class MemorySpace>
+std::int64_t bytes_with_inverses(const ShardedMatrix<T, MemorySpace>& matrix) {
+  const std::int64_t inverses = Leaves<MemorySpace>(matrix.layout().full()).template inverses_size<T>();
+  return saturated_sum(saturated_round_up(matrix.bytes(), 8),
+                       saturated_round_up(inverses * std::int64_t{sizeof(T)}, 8));
+}
 
 }  // namespace tessera::detail

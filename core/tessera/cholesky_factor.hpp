@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tessera/by_rows.hpp>
+#include <tessera/detail/arithmetic.hpp>
 #include <tessera/detail/backends.hpp>
 #include <tessera/detail/integers.hpp>
 #include <tessera/detail/memory.hpp>
@@ -228,15 +229,8 @@ struct Factored {
   PhaseSeconds seconds = {};  ///< update, panel, exchange and waiting
 };
 
-/// Throws Misuse for what no factorisation computes with.
-void require_arithmetic(Arithmetic arithmetic, int moduli);
-
 /// Checks it and notes it in `agreement`, within agree().
 void describe_bytes_free(Agreement& agreement, const std::optional<std::int64_t>& bytes);
-
-/// The moduli of an n x n factorisation's products; 0: they are native.
-template <class T, class Exec>
-int moduli_for(Arithmetic arithmetic, int moduli, std::int64_t n);
 
 /// Collective. factorize, except that it returns a failure instead of throwing, and takes its memory from `memory`.
 /// @param beside bytes that this rank has beside the matrix and the factorisation

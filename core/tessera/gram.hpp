@@ -7,6 +7,7 @@
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -27,6 +28,11 @@ struct GramOptions {
   double alpha = 1;                    ///< factor of the product; finite
   bool subtract_column_means = false;  ///< centre each parameter's column: subtract its mean over all ranks' samples
   bool subtract_row_means = false;     ///< centre each sample's row: subtract its mean over the parameters
+  /// What the products are made of, as for a factorisation: `native`; `integer`, of rows that are scaled by a power of
+  /// two for their norm and rounded, once; or `fastest`. With rows that are not finite, or of norms below 1e-285, the
+  /// products are native. In cholesky_distributed CholeskyOptions::arithmetic and moduli count where this is `native`.
+  Arithmetic arithmetic = Arithmetic::native;
+  int moduli = 0;  ///< of Arithmetic::integer, from 4 to 15; 0: as many as keep native accuracy
 };
 
 /// The matrix alpha J J^H or alpha J^H J of a Jacobian whose samples are distributed over the ranks: an argument of
@@ -39,7 +45,8 @@ struct GramOptions {
 /// An operator has extent(0) samples on this rank, extent(1) parameters, and
 /// to_dense(exec, first_row, first_column, block), which writes the part of this rank's rows that begins there into a
 /// Kokkos::View<T**> in the memory of `exec`. For J J^H it is called with all rows and chunks of columns, for J^H J
-/// with all columns and chunks of rows, each once and in order. It must not communicate.
+/// with all columns and chunks of rows, each once and in order; for Arithmetic::integer all of them once more before,
+/// for the norms of the rows. It must not communicate.
 /// @tparam J the View or the operator; Gram<Operator&>{op} refers to an operator instead of copying it
 template <class J>
 struct Gram {
@@ -75,6 +82,15 @@ concept AnyGram = IsGram<std::remove_cvref_t<A>>::value;
 /// The most samples or parameters that are accepted, so that sums stay exact.
 inline constexpr std::int64_t most_terms = std::int64_t{1} << 40;
 
+/// The options of a Gram in a call whose own arithmetic and moduli are these.
+inline GramOptions in_call(GramOptions options, Arithmetic arithmetic, int moduli) {
+  if (options.arithmetic == Arithmetic::native) {
+    options.arithmetic = arithmetic;
+    options.moduli = moduli;
+  }
+  return options;
+}
+
 /// Throws Misuse for invalid options; `most`: the largest finite number of A's scalar.
 void require_gram_options(const GramOptions& options, double most);
 /// Throws Misuse if this rank's part of J, `rows x columns`, is no matrix or does not fit an n x n product.
@@ -89,10 +105,12 @@ struct Shift {
 
 /// Collective. A += alpha J J^H or alpha J^H J, where `source` has this rank's samples of J. The arguments have passed
 /// an Agreement; whether the ranks' samples fit together is checked here.
+/// @param bytes_free as of CholeskyOptions, for Arithmetic::fastest
+/// @param beside bytes that this rank has beside the matrix and the assembly
 template <class T, class Exec>
 void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
-                     ShardedMatrix<T, typename Exec::memory_space>& matrix,
-                     Memory<typename Exec::memory_space>& memory);
+                     ShardedMatrix<T, typename Exec::memory_space>& matrix, Memory<typename Exec::memory_space>& memory,
+                     const std::optional<std::int64_t>& bytes_free = std::nullopt, std::int64_t beside = 0);
 
 template <AnyGram A, class T, class Exec>
 struct MatrixSource<A, T, Exec> {
@@ -114,17 +132,20 @@ struct MatrixSource<A, T, Exec> {
     agreement.same("alpha", gram.options.alpha);
     agreement.same("subtract_column_means", static_cast<int>(gram.options.subtract_column_means));
     agreement.same("subtract_row_means", static_cast<int>(gram.options.subtract_row_means));
+    agreement.same("arithmetic", static_cast<int>(gram.options.arithmetic));
+    agreement.same("moduli", gram.options.moduli);
   }
 
   /// The triangle does not matter: a Gram is not stored.
   static void take_in(const Exec& exec, A& gram, Matrix& matrix, double diag_shift, Triangle,
-                      Memory<typename Exec::memory_space>& memory) {
+                      Memory<typename Exec::memory_space>& memory, Arithmetic arithmetic, int moduli,
+                      const std::optional<std::int64_t>& bytes_free, std::int64_t beside) {
     BlockSource<T> source;
     collectively(matrix.grid().communicator(), [&] {
       matrix.fill(exec, Shift<T>{static_cast<RealOf<T>>(diag_shift)});
       source = source_of(exec, gram.jacobian);
     });
-    add_gram_blocks(exec, source, gram.options, matrix, memory);
+    add_gram_blocks(exec, source, in_call(gram.options, arithmetic, moduli), matrix, memory, bytes_free, beside);
   }
 
   /// Collective. Adds the product to what `matrix` holds.
@@ -166,8 +187,8 @@ struct MatrixSource<A, T, Exec> {
 /// @param exec runs the kernels, in the memory space of `matrix`
 /// @param gram is not changed
 /// @param matrix must hold an A to add to; fill it with shift I for a shifted product
-/// @throws std::invalid_argument on every rank, for shapes that do not fit, an alpha that is not finite, or ranks that
-///   disagree
+/// @throws std::invalid_argument on every rank, for shapes that do not fit, an alpha that is not finite, an arithmetic
+///   or moduli that are none, or ranks that disagree
 template <class Exec, detail::AnyGram A, Scalar T>
 void add_gram(const Exec& exec, A&& gram, ShardedMatrix<T, typename Exec::memory_space>& matrix) {
   detail::require_backend<Exec>();

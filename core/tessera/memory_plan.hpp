@@ -35,7 +35,7 @@ struct MemoryPlanOptions {
   Source source = Source::fill;         ///< where A comes from
   Triangle triangle = Triangle::lower;  ///< which triangle of the rows is read
   bool row_ids = false;                 ///< whether rows, of A and in ByRows, have ids in another order than the ranks'
-  GramOptions gram = {};                ///< options of a Gram
+  GramOptions gram = {};                ///< options of a Gram, for which `arithmetic` counts as in the call
   /// Of a Gram, at most 2^40: the parameters for J J^H, the samples of all ranks for J^H J.
   std::int64_t depth = 0;
   /// Free memory of each rank. If it is too little, only as many columns are multiplied by integers as fit, and then
@@ -77,6 +77,7 @@ struct MemoryPlan {
   std::int64_t tile_size = 0;        ///< rows and columns of a tile
   std::int64_t slab = 0;             ///< local columns per slab
   int moduli = 0;                    ///< of integer products; 0: they are native
+  int gram_moduli = 0;               ///< the same of those that assemble a Gram
   std::int64_t integer_columns = 0;  ///< CholeskyInfo::integer_columns, of calls whose bytes_free is that of the plan
   bool fits = true;                  ///< whether peak() is at most bytes_free, if that was given
   std::vector<RankMemory> ranks;     ///< what each rank allocates

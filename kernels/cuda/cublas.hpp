@@ -24,11 +24,12 @@ class Cublas {
   void gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t lda,
             const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) const;
 
-  /// A^T B in each plane, of bytes, A k x m and B k x n: exactly, as long as an int32 holds it. m, k, the leading
-  /// dimensions and the strides from plane to plane are multiples of 4.
+  /// C = A^T B in each plane, of bytes, A k x m and B k x n, or, if it accumulates, C += A^T B: exactly, as long as an
+  /// int32 holds it. m, k, the leading dimensions and the strides from plane to plane are multiples of 4.
   void multiply_bytes(int planes, std::int64_t m, std::int64_t n, std::int64_t k, const std::int8_t* a,
                       std::int64_t lda, std::int64_t a_plane, const std::int8_t* b, std::int64_t ldb,
-                      std::int64_t b_plane, std::int32_t* c, std::int64_t ldc, std::int64_t c_plane) const;
+                      std::int64_t b_plane, std::int32_t* c, std::int64_t ldc, std::int64_t c_plane,
+                      bool accumulates) const;
 
   /// The m x n matrix B = op(L) B, with L lower triangular; 'N' or 'C'.
   template <class T>

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "calls.hpp"
+#include "grams.hpp"
+#include "kernels/moduli.hpp"
+#include "kernels/residues.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+// Gram matrices by products of integers: the same as native ones.
+namespace tessera::testing {
+namespace {
+
+template <class T>
+using GramByIntegersTest = GramTest<T>;
+TYPED_TEST_SUITE(GramByIntegersTest, Scalars);
+
+TYPED_TEST(GramByIntegersTest, IsWhatItShouldBe) {
+  using T = TypeParam;
+  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+    for (const auto& [n, depth] :
+         {std::pair<std::int64_t, std::int64_t>{37, several_chunks<Space>(37)}, {5, 3}, {1, 4}, {4, 0}, {0, 4}}) {
+      const std::int64_t samples = form == GramForm::j_jh ? n : depth;
+      const std::int64_t parameters = form == GramForm::j_jh ? depth : n;
+      for (const int means : {0, 1, 2, 3}) {
+        if (n < 37 && means > 0 && means < 3) continue;
+        const Jacobian<T> f{means == 0 ? 0. : 3.};
+        const GramOptions options{form, -0.75, (means & 1) != 0, (means & 2) != 0, Arithmetic::integer};
+        const GramReference reference(samples, parameters, f, options);
+        const std::vector<Wide> expected = all_of(reference);
+        for (const GridShape grid : all_grids(this->ranks)) {
+          SCOPED_TRACE(::testing::Message() << (form == GramForm::j_jh ? "J J^H" : "J^H J") << ", n " << n << ", depth "
+                                            << depth << ", means " << means << ", " << grid.rows << " x " << grid.cols);
+          const Shards shards = means == 1 ? even_shards(samples, this->ranks) : ragged_shards(samples, this->ranks);
+          const auto check = [&](const auto& jacobian) {
+            expect_gram(this->assembled(jacobian, options, grid, n, 3, 9), expected, reference, Start<T>{});
+          };
+          check(make_samples<Kokkos::View<T**, Kokkos::LayoutLeft>>(shards, this->rank, parameters, f));
+          if (means > 0 || grid != nearly_square(this->ranks)) continue;
+          check(make_samples<Kokkos::View<T**, Kokkos::LayoutRight>>(shards, this->rank, parameters, f));
+          check(JacobianOperator<Jacobian<T>>{f, shards, this->rank, parameters});
+        }
+      }
+    }
+  }
+}
+
+/// Samples of very different sizes, and one of zeros.
+template <class T>
+struct GradedJacobian {
+  KOKKOS_FUNCTION static int exponent(std::int64_t s) {
+    return static_cast<int>(s % 5 - 2) * (sizeof(Real<T>) == 4 ? 30 : 265);  // to about 1e-160 and 1e160
+  }
+  KOKKOS_FUNCTION T operator()(std::int64_t s, std::int64_t k) const {
+    if (s % 7 == 3) return T(0);
+    return scalar<T>(std::ldexp(noise(s, k, 21), exponent(s)), std::ldexp(noise(s, k, 22), exponent(s)));
+  }
+};
+
+/// max |dA(i, j)| / (|x(i)| |x(j)|); zeros must be exact.
+template <class T>
+long double worst_error(MPI_Comm comm, const ShardedMatrix<T>& matrix, const GramReference& reference,
+                        const std::vector<Wide>& expected) {
+  double worst = 0;
+  const auto norm = [&](std::int64_t i) {
+    return std::sqrt(std::abs(expected[static_cast<std::size_t>(i * reference.n() + i)]));
+  };
+  for_each_element(matrix, [&](std::int64_t i, std::int64_t j, const T& x) {
+    const long double size = norm(i) * norm(j);
+    EXPECT_TRUE(size > 0 || x == T(0)) << i << ", " << j;
+    using Limits = std::numeric_limits<Real<T>>;  // beyond which the products of the largest and the smallest are
+    if (size > static_cast<long double>(Limits::max())) return;
+    if (size < static_cast<long double>(Limits::min() / Limits::epsilon())) {
+      EXPECT_LE(std::abs(wide(x)), 2 * size) << i << ", " << j;
+      return;
+    }
+    const long double error = std::abs(wide(x) - expected[static_cast<std::size_t>(i * reference.n() + j)]);
+    worst = std::isnan(error) ? INFINITY : std::max(worst, static_cast<double>(error / size));
+  });
+  MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPI_DOUBLE, MPI_MAX, comm);
+  return worst;
+}
+
+/// So large a matrix that sums are not kept from chunk to chunk on one rank; on several some are.
+TYPED_TEST(GramByIntegersTest, TheErrorIsThatOfRoundingRows) {
+  using T = TypeParam;
+  const std::int64_t n = 100;
+  const std::int64_t parameters = several_chunks<Space>(n);
+  const GradedJacobian<T> f;
+  const Shards shards = ragged_shards(n, this->ranks);
+  const auto jacobian = make_samples<Kokkos::View<T**>>(shards, this->rank, parameters, f);
+  const GramReference reference(n, parameters, f, {});
+  const std::vector<Wide> expected = all_of(reference);
+  const auto error = [&](const GramOptions& options) {
+    ShardedMatrix<T> matrix(ProcessGrid(this->comm), n, 32);
+    matrix.fill(Exec{}, detail::Shift<T>{0});
+    add_gram(Exec{}, Gram{jacobian, options}, matrix);
+    return worst_error(this->comm, matrix, reference, expected);
+  };
+  const long double native = error({});
+  EXPECT_LE(error({.arithmetic = Arithmetic::integer}), 2.5L * native + 2 * epsilon<T>());
+  for (const int moduli : {4, 9, 15}) {
+    const double norm = kernels::largest_norm(kernels::make_moduli(moduli), kernels::most_depth);
+    const long double of_integers = error({.arithmetic = Arithmetic::integer, .moduli = moduli});
+    EXPECT_LE(of_integers, 4 / norm + epsilon<T>()) << moduli;
+    EXPECT_TRUE(moduli > 4 || of_integers > 8 * epsilon<T>());  // so these are integers
+  }
+}
+
+/// In one row of X, or only once in it, a number that is not finite, or so small that no double scales it.
+template <class T>
+struct JacobianWith {
+  Real<T> number;
+  bool only_once;
+  GramForm form;
+
+  KOKKOS_FUNCTION T operator()(std::int64_t s, std::int64_t k) const {
+    const std::int64_t row = form == GramForm::j_jh ? s : k;
+    const std::int64_t term = form == GramForm::j_jh ? k : s;
+    return row == 11 && (!only_once || term == 300) ? T(number) : scalar<T>(noise(s, k, 21), noise(s, k, 22));
+  }
+};
+
+TYPED_TEST(GramByIntegersTest, WhatIsNotFiniteIsAsItIsNatively) {
+  using T = TypeParam;
+  using Limits = std::numeric_limits<Real<T>>;
+  const std::int64_t n = 30;
+  const std::int64_t depth = several_chunks<Space>(n);
+  for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
+    for (const Real<T> number : {Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity(), Limits::denorm_min()}) {
+      SCOPED_TRACE(number);
+      const std::int64_t samples = form == GramForm::j_jh ? n : depth;
+      const std::int64_t parameters = form == GramForm::j_jh ? depth : n;
+      const JacobianWith<T> f{number, number != Limits::denorm_min(), form};
+      const auto jacobian =
+          make_samples<Kokkos::View<T**>>(ragged_shards(samples, this->ranks), this->rank, parameters, f);
+      const GridShape grid = nearly_square(this->ranks);
+      const ShardedMatrix<T> native = this->assembled(jacobian, {.form = form}, grid, n, 4, 0);
+      const ShardedMatrix<T> by_integers =
+          this->assembled(jacobian, {.form = form, .arithmetic = Arithmetic::integer}, grid, n, 4, 0);
+      std::vector<T> expected;
+      for_each_element(native, [&](std::int64_t, std::int64_t, const T& x) { expected.push_back(x); });
+      std::size_t at = 0;
+      for_each_element(by_integers, [&](std::int64_t i, std::int64_t j, const T& x) {
+        const Wide got = wide(x);
+        const Wide want = wide(expected[at++]);
+        const auto is_alike = [](long double a, long double b) {
+          if (!std::isfinite(b)) return std::isnan(b) ? std::isnan(a) : a == b;
+          return std::abs(a - b) <= 1000 * epsilon<T>();
+        };
+        EXPECT_TRUE(is_alike(got.real(), want.real()) && is_alike(got.imag(), want.imag()))
+            << i << ", " << j << ": " << got << " in place of " << want;
+      });
+    }
+  }
+}
+
+/// All numbers of a sample are the same.
+template <class T>
+struct ConstantRows {
+  KOKKOS_FUNCTION T operator()(std::int64_t s, std::int64_t) const {
+    return scalar<T>(1 + 0.3 * static_cast<double>(s), 0.7);
+  }
+};
+
+/// More terms than an int32 holds products of.
+TYPED_TEST(GramByIntegersTest, LongSums) {
+  using T = TypeParam;
+  const std::int64_t depth = 200000;
+  const ConstantRows<T> f;
+  const auto jacobian = make_samples<Kokkos::View<T**>>(even_shards(3, this->ranks), this->rank, depth, f);
+  const GramOptions options{.alpha = 1. / 200000, .arithmetic = Arithmetic::integer};
+  const ShardedMatrix<T> matrix = this->assembled(jacobian, options, nearly_square(this->ranks), 3, 2, 0);
+  for_each_element(matrix, [&](std::int64_t i, std::int64_t j, const T& x) {
+    const Wide expected = wide(f(i, 0)) * std::conj(wide(f(j, 0))) + wide(Start<T>{}(i, j));
+    // All numbers of a row are rounded alike.
+    const long double bound = 4 * std::sqrt(static_cast<long double>(depth)) * epsilon<T>() * std::abs(expected);
+    EXPECT_LE(std::abs(wide(x) - expected), bound) << i << ", " << j;
+  });
+}
+
+/// The one call's own arithmetic counts, too: J is asked for once more, for its norms.
+TYPED_TEST(GramByIntegersTest, InTheOneCall) {
+  using T = TypeParam;
+  const std::int64_t n = 20;
+  const std::int64_t parameters = several_chunks<Space>(n);
+  const Shards shards = ragged_shards(n, this->ranks);
+  const JacobianOperator<Jacobian<T>> jacobian{{}, shards, this->rank, parameters};
+  const Kokkos::View<T*> b("b", static_cast<std::size_t>(n));
+  set_noise(b, 4);
+  const auto calls = [&](const GramOptions& gram_options, Arithmetic arithmetic, int moduli) {
+    Gram gram{jacobian, gram_options};
+    const auto [x, info] = cholesky_distributed(
+        this->comm, gram, b, {.local_tile_size = 8, .diag_shift = 1, .arithmetic = arithmetic, .moduli = moduli});
+    EXPECT_EQ(info.leading_minor, 0);
+    EXPECT_EQ(info.arithmetic, arithmetic == Arithmetic::integer ? Arithmetic::integer : Arithmetic::native);
+    return gram.jacobian.calls.size();
+  };
+  const std::size_t once = calls({}, Arithmetic::native, 0);
+  EXPECT_EQ(calls({}, Arithmetic::integer, 0), 2 * once);
+  EXPECT_EQ(calls({.arithmetic = Arithmetic::integer, .moduli = 9}, Arithmetic::native, 0), 2 * once);
+  EXPECT_EQ(calls({.arithmetic = Arithmetic::fastest}, Arithmetic::native, 0), once);  // of so small a matrix
+}
+
+}  // namespace
+}  // namespace tessera::testing
