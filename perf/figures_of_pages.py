@@ -218,16 +218,14 @@ def moduli(results):
     return table(["", *(f"n = {n}, " + (str(count) if count else "native") for n, count in columns)], rows)
 
 
-def moduli_words(results):
-    """Where and when, and what the default is."""
-    text = []
-    for data in results.get("moduli"):
-        numbers = {}
-        for line in data["lines"]:
-            numbers.setdefault((line["scalar"], line["default"]), []).append(str(line["n"]))
-        text += [f"{number} moduli in {scalar} at n = {' and '.join(dict.fromkeys(sizes))}"
-                 for (scalar, number), sizes in numbers.items()]
-    return ", ".join(text)
+def moduli_numbers(results):
+    """The default ones."""
+    numbers = {}
+    for line in (line for data in results.get("moduli") for line in data["lines"]):
+        numbers.setdefault((line["scalar"], line["default"]), {})[str(line["n"])] = None
+    text = ", ".join(f"{number} in {scalar} at n = {' and '.join(sizes)}"
+                     for (scalar, number), sizes in sorted(numbers.items()))
+    return f"The default numbers keep native accuracy on all of these matrices: {text}." if text else ""
 
 
 def share(plan):
