@@ -348,8 +348,9 @@ TEST_F(AllocationTest, Gram) {
     Kokkos::View<double*> x;
     const auto solve = [&] {
       const CholeskyOptions options{.local_tile_size = 5, .diag_shift = 1};
-      x = cholesky_distributed(exec, comm, ::tessera::Gram<decltype(j)&>{j, {form, 1., true, true}}, system.b, options)
-              .x;
+      const Arithmetic arithmetic = kernel_matrix ? Arithmetic::native : Arithmetic::integer;
+      const GramOptions of_gram{form, 1., true, true, arithmetic};
+      x = cholesky_distributed(exec, comm, ::tessera::Gram<decltype(j)&>{j, of_gram}, system.b, options).x;
     };
     solve();
     const auto expected = to_host(x);

@@ -27,10 +27,10 @@ struct GramExchangeTest : ::testing::TestWithParam<GramForm> {
   auto jacobian() const {
     return make_samples<Kokkos::View<double**>>(shards, rank, sharded_rows ? depth : n, Jacobian<double>{1});
   }
-  ShardedMatrix<double> assemble(GridShape grid, bool means) const {
+  ShardedMatrix<double> assemble(GridShape grid, bool means, Arithmetic arithmetic) const {
     ShardedMatrix<double> matrix(ProcessGrid(comm, grid), n, tile);
     matrix.fill(Exec{}, detail::Shift<double>{0});
-    add_gram(Exec{}, Gram{jacobian(), {GetParam(), 1, means, means}}, matrix);
+    add_gram(Exec{}, Gram{jacobian(), {GetParam(), 1, means, means, arithmetic}}, matrix);
     return matrix;
   }
 
@@ -70,12 +70,14 @@ TEST_P(GramExchangeTest, DoesNotDependOnWhenMessagesArrive) {
   const ProcessGrid first(comm);  // which makes a duplicate, for all that follow
   const profile::Open before = profile::open();
   for (const GridShape grid : all_grids(ranks)) {
-    for (const bool means : {false, true}) {
-      SCOPED_TRACE(::testing::Message() << grid.rows << " x " << grid.cols << ", means " << means);
-      const ShardedMatrix<double> undisturbed = assemble(grid, means);
+    for (const int choice : {0, 1, 2}) {
+      const bool means = choice > 0;
+      const auto arithmetic = choice > 1 ? Arithmetic::integer : Arithmetic::native;
+      SCOPED_TRACE(::testing::Message() << grid.rows << " x " << grid.cols << ", choice " << choice);
+      const ShardedMatrix<double> undisturbed = assemble(grid, means, arithmetic);
       for (std::uint64_t seed = 1; seed <= 3; ++seed) {
         profile::delay(seed, 300);
-        const ShardedMatrix<double> delayed = assemble(grid, means);
+        const ShardedMatrix<double> delayed = assemble(grid, means, arithmetic);
         profile::delay(0, 0);
         const HostTiles<double, Exec::memory_space> expected(undisturbed);
         const HostTiles<double, Exec::memory_space> got(delayed);

@@ -65,6 +65,14 @@ TYPED_TEST(GramMisuseTest, Misuse) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   this->expect_misuse(this->solve(jacobian, {.alpha = nan}), {"alpha", "nan"});
   this->expect_misuse(this->solve(jacobian, {.form = static_cast<GramForm>(7)}), {"form", "7"});
+  this->expect_misuse(this->solve(jacobian, {.arithmetic = static_cast<Arithmetic>(7)}), {"arithmetic: ", "7"});
+  for (const int moduli : {-1, 3, 16}) {
+    const auto words = {std::string("moduli: "), std::to_string(moduli)};
+    this->expect_misuse(this->solve(jacobian, {.moduli = moduli}), words);
+    ShardedMatrix<T> a(ProcessGrid(this->comm), this->n, 4);
+    const GramOptions options{.arithmetic = Arithmetic::integer, .moduli = moduli};
+    this->expect_misuse([&] { add_gram(Exec{}, Gram{jacobian, options}, a); }, words);
+  }
   if (std::is_same_v<Real<T>, float>) this->expect_misuse(this->solve(jacobian, {.alpha = 1e39}), {"alpha"});
   for (const bool throws : {false, true}) {
     NoExtent<T> none{last, throws};
@@ -83,6 +91,9 @@ TYPED_TEST(GramMisuseTest, Misuse) {
     this->expect_misuse(this->solve(this->samples(last ? 21 : 20), {}), {"jacobian", "columns", "20", "21"});
     this->expect_misuse(this->solve(jacobian, {.alpha = last ? 1. : 2.}), {"alpha"});
     this->expect_misuse(this->solve(jacobian, {.subtract_row_means = last}), {"subtract_row_means"});
+    this->expect_misuse(this->solve(jacobian, {.moduli = last ? 13 : 14}), {"moduli", "13", "14"});
+    const auto arithmetic = last ? Arithmetic::integer : Arithmetic::native;
+    this->expect_misuse(this->solve(jacobian, {.arithmetic = arithmetic}), {"arithmetic"});
   }
   ShardedMatrix<T> matrix(ProcessGrid(this->comm), 13, 4);
   this->expect_misuse([&] { add_gram(Exec{}, Gram{jacobian}, matrix); }, {"jacobian", "rows", "12", "13"});
@@ -92,7 +103,8 @@ TYPED_TEST(GramMisuseTest, WhatTheOperatorThrowsIsThrownEverywhere) {
   using T = TypeParam;
   for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
     for (const bool means : {false, true}) {
-      for (const std::size_t missing : {0, 1, 2}) {  // of three chunks
+      for (const std::size_t missing : {0, 1, 2, 4}) {  // of three chunks, which integers ask for twice
+        const auto arithmetic = missing < 3 ? Arithmetic::native : Arithmetic::integer;
         const std::int64_t samples = form == GramForm::j_jh ? this->n : several_chunks<Exec::memory_space>(this->n);
         const std::int64_t all = form == GramForm::j_jh ? several_chunks<Exec::memory_space>(this->n) : this->n;
         JacobianOperator<Jacobian<T>> jacobian{{}, even_shards(samples, this->ranks), this->rank, all};
@@ -106,7 +118,7 @@ TYPED_TEST(GramMisuseTest, WhatTheOperatorThrowsIsThrownEverywhere) {
         }
         this->expect_misuse(
             [&] {
-              cholesky_distributed(this->comm, Gram{jacobian, {form, 1, means, means}}, this->b,
+              cholesky_distributed(this->comm, Gram{jacobian, {form, 1, means, means, arithmetic}}, this->b,
                                    {.local_tile_size = 4, .diag_shift = 1});
             },
             {"a chunk is missing"}, Kind::runtime_error);

@@ -122,8 +122,9 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
     const bool j_jh = options.gram.form == GramForm::j_jh;
     std::vector<std::int64_t> first;
     for (int r = 0; r <= ranks; ++r) first.push_back(detail::operator_row_begin(j_jh ? n : depth, ranks, r));
+    const int gram_moduli = detail::gram_moduli<T, Exec>(options.gram, n, depth);
     const detail::GramChunks chunks(options.gram, j_jh ? depth : n, first,
-                                    detail::terms_per_chunk<Space>(n, true, false));
+                                    detail::terms_per_chunk<Space>(n, true, false, gram_moduli));
     const MemoryPlan plan = memory_plan<T, Exec>(n, grid, options);
     ASSERT_EQ(plan.ranks.size(), static_cast<std::size_t>(ranks));
     for (int rank = 0; rank < ranks; ++rank) {
@@ -144,8 +145,9 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
       EXPECT_EQ(memory.solve, (detail::solve_bytes<T, Exec>(layout, options.nrhs, schedule)));
       if (options.source == Source::buffered_gram) {
         const bool in_place = detail::is_multiplied_in_place<T>(options.gram, ranks, detail::order_of_blocks<Exec>);
-        EXPECT_EQ(memory.redistribute,
-                  (detail::bytes_of<detail::GramBuffers<T, Exec>, Space>(layout, chunks, rank, true, in_place)));
+        EXPECT_EQ(memory.redistribute, (detail::bytes_of<detail::GramBuffers<T, Exec>, Space>(
+                                           layout, chunks, rank, true, in_place, gram_moduli)));
+        EXPECT_EQ(plan.gram_moduli, gram_moduli);
       } else {
         const std::int64_t rows =
             detail::operator_row_begin(n, ranks, rank + 1) - detail::operator_row_begin(n, ranks, rank);
@@ -171,8 +173,10 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
         expect_planned(n, grid, options);
         options.source = Source::buffered_gram;
         for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
-          options.gram = {form, 1, form == GramForm::jh_j, true};
-          expect_planned(n, grid, options);
+          for (const Arithmetic arithmetic : {Arithmetic::native, Arithmetic::integer}) {
+            options.gram = {form, 1, form == GramForm::jh_j, true, arithmetic};
+            expect_planned(n, grid, options);
+          }
         }
       }
     }
@@ -333,6 +337,10 @@ TEST(MemoryPlanTest, Misuse) {
             }).kind,
             Kind::invalid_argument);
   expect("form", 10, {1, 1}, {.gram = {.form = static_cast<GramForm>(7)}});
+  expect("arithmetic", 10, {1, 1}, {.gram = {.arithmetic = static_cast<Arithmetic>(3)}});
+  expect("moduli", 10, {1, 1}, {.gram = {.moduli = 16}});
+  expect("n", (std::int64_t{1} << 31) - 1, {1, 1},
+         {.tile_size = 1 << 20, .source = Source::gram, .gram = {.arithmetic = Arithmetic::integer}});
   expect("arithmetic", 10, {1, 1}, {.arithmetic = static_cast<Arithmetic>(3)});
   for (const int moduli : {-1, 1, 3, 16}) {
     expect("moduli", 10, {1, 1}, {.moduli = moduli});

@@ -295,15 +295,15 @@ TYPED_TEST(MemoryTest, ThePlanOfOneCallIsRight) {
           cholesky_distributed(this->comm, op, system.b, options);
           EXPECT_EQ(watch.peak(), this->planned(n, grid, asked));
         }
-        asked.depth = 1100;
         for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
-          for (const bool means : {false, true}) {
+          for (const int choice : tile == 0 ? std::vector{0, 1} : std::vector{0, 1, 2, 3}) {
+            const bool means = choice % 2 == 1;
+            asked.depth = choice < 2 ? 1100 : 100;
             const std::int64_t samples = form == GramForm::j_jh ? n : asked.depth;
             const std::int64_t parameters = form == GramForm::j_jh ? asked.depth : n;
             const Shards shards = even_shards(samples, this->ranks);
-            asked.gram = {form, 1, means, means};
-            CholeskyOptions shifted = options;
-            shifted.diag_shift = 1;
+            asked.gram = {form, 1, means, means, choice < 2 ? Arithmetic::native : Arithmetic::integer, 4};
+            const CholeskyOptions shifted{.local_tile_size = tile, .grid = grid, .diag_shift = 1};
             const JacobianOperator<Jacobian<T>> asked_for{{}, shards, this->rank, parameters};
             const auto there = make_samples<Kokkos::View<T**>>(shards, this->rank, parameters, asked_for.f);
             const auto expect_planned = [&](Source source, const auto& jacobian) {
