@@ -200,6 +200,29 @@ TEST(ModuliTest, ScalesAreTheLargest) {
   }
 }
 
+TEST(SquareSumTest, OfNumbersOfAnySize) {
+  using Limits = std::numeric_limits<double>;
+  const auto expect = [](const std::vector<double>& numbers, double norm, bool has_scale) {
+    SCOPED_TRACE(norm);
+    kernels::SquareSum sum;
+    for (const double x : numbers) sum.add(x);
+    EXPECT_TRUE(std::isnan(norm) ? std::isnan(sum.root())
+                                 : sum.root() == norm || std::abs(sum.root() / norm - 1) < 1e-15);
+    const auto sums = to_device(std::vector<kernels::SquareSum>{sum, kernels::SquareSum{}});
+    const Kokkos::View<double*, Space> up("up", 2);
+    EXPECT_EQ(kernels::make_row_scales(Exec{}, sums.data(), 2, 0x1p50, {up.data(), up.data()}), has_scale);
+  };
+  expect({}, 0, true);
+  expect({3e300, -4e300}, 5e300, true);
+  expect({3e-280, 4e-280, 1e-300}, 5e-280, true);
+  expect({1e-300, 1, 1e-200}, 1, true);
+  expect({3e-290, 4e-290}, 5e-290, false);
+  expect({3 * Limits::denorm_min(), 4 * Limits::denorm_min()}, 5 * Limits::denorm_min(), false);
+  expect({Limits::max(), Limits::max()}, INFINITY, false);
+  expect({1e-300, INFINITY}, INFINITY, false);
+  for (const double other : {0., 1., 1e300, INFINITY}) expect({other, NAN}, NAN, false);
+}
+
 template <class T>
 struct ResiduesTest : ::testing::Test {
   static constexpr int planes = kernels::planes_per_modulus<T>;

@@ -63,8 +63,11 @@ std::vector<Contender> line_up(MPI_Comm comm, const Options& options, GridShape 
   std::vector<Contender> contenders;
   const System<T> system{comm, n, options.nrhs, {n, 1}};
   if (options.parameters > 0) {
-    contenders.push_back(tessera_gram_contender(GramProblem<Kokkos::Cuda>{{comm, n, {1}, {n, 1}}, options.parameters},
-                                                shape, options.tile));
+    const GramProblem<Kokkos::Cuda> gram{{comm, n, {1}, {n, 1}}, options.parameters};
+    contenders.push_back(tessera_gram_contender(gram, shape, options.tile));
+    for (const int moduli : options.moduli) {
+      contenders.push_back(tessera_gram_contender(gram, shape, options.tile, {moduli}));
+    }
     return contenders;
   }
   if (size_of(comm) == 1 && !options.alone) {
@@ -215,7 +218,7 @@ int main(int argc, char** argv) {
   app.add_option("--tile", options.tile, "Tessera's tile size; 0: the library's choice");
   app.add_option("--slab", options.slab, "Tessera's slab, but for the one call; 0: the library's choice");
   app.add_option("--moduli", options.moduli,
-                 "factorise by integers as well, with so many moduli; 0: the library's choice")
+                 "factorise, or assemble, by integers as well, with so many moduli; 0: the library's choice")
       ->check(CLI::Range(0, 15));
   app.add_option("--free", options.gibibytes_free,
                  "and by integers of as many columns as fit into so much memory of each rank")

@@ -13,7 +13,8 @@ namespace tessera::perf {
 
 /// Tessera, from samples that are sharded over the ranks, wherever the problem is.
 template <class Exec>
-Contender tessera_gram_contender(const GramProblem<Exec>& gram, GridShape shape, std::int64_t wished_tile) {
+Contender tessera_gram_contender(const GramProblem<Exec>& gram, GridShape shape, std::int64_t wished_tile,
+                                 Products products = {}) {
   using Space = typename Exec::memory_space;
   struct State {
     typename GramProblem<Exec>::Samples j;
@@ -23,10 +24,12 @@ Contender tessera_gram_contender(const GramProblem<Exec>& gram, GridShape shape,
   const auto state = std::make_shared<State>();
   const std::int64_t n = gram.problem.n;
   const std::int64_t tile = detail::tile_size_for<double, Space>(wished_tile, n, shape);
-  const GramOptions options{.alpha = 1 / static_cast<double>(gram.parameters)};
+  const GramOptions options{.alpha = 1 / static_cast<double>(gram.parameters),
+                            .arithmetic = products.arithmetic(),
+                            .moduli = products.moduli.value_or(0)};
 
   Contender contender;
-  contender.name = "Tessera";
+  contender.name = "Tessera" + products.describe();
   contender.detail = describe_grid(shape, tile);
   contender.prepare = [=] {
     state->j = gram.make_samples(gram.begin(), gram.end());
@@ -50,6 +53,8 @@ Contender tessera_gram_contender(const GramProblem<Exec>& gram, GridShape shape,
          choices.grid = shape;
          choices.local_tile_size = wished_tile;
          choices.diag_shift = 1;
+         choices.arithmetic = options.arithmetic;
+         choices.moduli = options.moduli;
          state->x =
              cholesky_distributed(gram.problem.exec, gram.problem.comm, Gram{state->j, options}, state->b, choices).x;
        },
