@@ -26,12 +26,14 @@ TYPED_TEST(GramByIntegersTest, IsWhatItShouldBe) {
       const std::int64_t samples = form == GramForm::j_jh ? n : depth;
       const std::int64_t parameters = form == GramForm::j_jh ? depth : n;
       for (const int means : {0, 1, 2, 3}) {
-        if (n < 37 && means > 0 && means < 3) continue;
+        if (n < 37 && means > 0) continue;
         const Jacobian<T> f{means == 0 ? 0. : 3.};
         const GramOptions options{form, -0.75, (means & 1) != 0, (means & 2) != 0, Arithmetic::integer};
         const GramReference reference(samples, parameters, f, options);
         const std::vector<Wide> expected = all_of(reference);
+        const bool has_one_of_them = means == 1 || means == 2;
         for (const GridShape grid : all_grids(this->ranks)) {
+          if (has_one_of_them && grid != nearly_square(this->ranks)) continue;
           SCOPED_TRACE(::testing::Message() << (form == GramForm::j_jh ? "J J^H" : "J^H J") << ", n " << n << ", depth "
                                             << depth << ", means " << means << ", " << grid.rows << " x " << grid.cols);
           const Shards shards = means == 1 ? even_shards(samples, this->ranks) : ragged_shards(samples, this->ranks);

@@ -220,7 +220,7 @@ TEST(SquareSumTest, OfNumbersOfAnySize) {
   expect({3 * Limits::denorm_min(), 4 * Limits::denorm_min()}, 5 * Limits::denorm_min(), false);
   expect({Limits::max(), Limits::max()}, INFINITY, false);
   expect({1e-300, INFINITY}, INFINITY, false);
-  for (const double other : {0., 1., 1e300, INFINITY}) expect({other, NAN}, NAN, false);
+  for (const double other : {0., 1., 1e300, Limits::infinity()}) expect({other, NAN}, NAN, false);
 }
 
 template <class T>
