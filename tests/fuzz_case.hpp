@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <ostream>
 
 // One random system for fuzz_test.cpp, derived from one number.
@@ -94,6 +95,7 @@ struct FuzzCase {
   std::int64_t depth = 0;  ///< terms of a Gram matrix
   double offset = 0;       ///< of all numbers in J
   Arithmetic arithmetic = Arithmetic::native;
+  std::optional<std::int64_t> bytes_free;  ///< of the pieces, too little for all residues, or not
   std::int64_t appended = 0;               ///< of `fill`: rows that are appended to a factor of the others
   std::int64_t at_once = 1;                ///< so many at a time, at most
   GridOrder order = GridOrder::row_major;  ///< of the pieces
@@ -104,6 +106,7 @@ struct FuzzCase {
   bool is_gram() const { return way == Way::gram_view || way == Way::gram_operator; }
   std::int64_t samples() const { return gram.form == GramForm::j_jh ? n : depth; }
   std::int64_t parameters() const { return gram.form == GramForm::j_jh ? depth : n; }
+  FactorizeOptions factorize_options() const { return {.arithmetic = arithmetic, .bytes_free = bytes_free}; }
   double scale() const { return std::ldexp(1., exponent); }
   /// Exact in every scalar.
   double diag_shift() const { return std::ldexp(shift, exponent); }
@@ -151,6 +154,7 @@ inline FuzzCase::FuzzCase(std::uint64_t case_seed, int number_of_ranks) : seed(c
   order = random.enumerator(GridOrder::column_major);
   adopted = appended == 0 && random.once_in(2);
   if (way == Way::rows_right) any_order = random.once_in(2);
+  if (pieces && random.once_in(2)) bytes_free = random.between(std::int64_t{0}, 300'000 + 20 * n * n);
 }
 
 /// alpha J J^H + shift I is well-conditioned, as the shift is of the size of the product.
@@ -226,6 +230,7 @@ inline std::ostream& operator<<(std::ostream& out, const FuzzCase& c) {
     out << ", minor " << c.minor << " by defect " << static_cast<int>(c.defect) << " in row " << c.row << " at "
         << c.left;
   if (c.arithmetic == Arithmetic::integer) out << ", by integers";
+  if (c.arithmetic == Arithmetic::integer && c.bytes_free) out << " in " << *c.bytes_free << " bytes";
   return out << (c.fill_nan ? ", fill_nan" : ", raise") << ", largest message " << c.largest_message << ", delay "
              << c.delay;
 }

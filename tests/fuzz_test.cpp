@@ -177,7 +177,7 @@ class Fuzz {
     const std::int64_t minor = with_delay(c_.delay, [&] {
       take_in(matrix);
       if (c_.adopted) poison_above_diagonal(exec_, matrix);
-      auto factor = factorize(exec_, std::move(matrix), FactorizeOptions{.arithmetic = c_.arithmetic});
+      auto factor = factorize(exec_, std::move(matrix), c_.factorize_options());
       append(factor);
       l.emplace(std::move(factor));
       return 0;
