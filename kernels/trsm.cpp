@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/backend.hpp"
 #include "kernels/blas.hpp"
+#include "kernels/block_inverse.hpp"
 #include "kernels/compat.hpp"
 #include "kernels/instantiate.hpp"
 
@@ -17,6 +18,35 @@ constexpr std::int64_t columns_at_once() {
     return 64;
   } else {
     return TileKernels<Exec>::template columns<T>;
+  }
+}
+
+constexpr std::size_t worth_inverses = 96;  // right-hand sides
+
+/// One half, its product with the other half's rows, that half; down to blocks that are inverted, where that is safe.
+template <class T, class Exec>
+void trsm_left_by_halves(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
+                         const MatrixView<T, typename Exec::memory_space>& b) {
+  using Inverse = BlockInverse<T, typename Exec::memory_space>;
+  constexpr std::int64_t most = Inverse::most_rows;
+  const auto n = static_cast<std::int64_t>(l.extent(0));
+  if (n <= most) {
+    const Inverse inverse(l);
+    if (inverse.is_accurate()) return trmm_left<T>(queue, op, inverse.view(), b);
+    return compat::trsm<T>(queue.exec(), "L", blas_name(op), l, b);
+  }
+  const std::int64_t h = (n / 2 + most - 1) / most * most;
+  const auto upper = block(b, 0, h, 0, static_cast<std::int64_t>(b.extent(1)));
+  const auto lower = block(b, h, n, 0, static_cast<std::int64_t>(b.extent(1)));
+  const auto below = block(l, h, n, 0, h);
+  if (op == Op::none) {
+    trsm_left_by_halves<T>(queue, op, block(l, 0, h, 0, h), upper);
+    gemm<T>(queue, T(-1), op, below, Op::none, upper, T(1), lower);
+    trsm_left_by_halves<T>(queue, op, block(l, h, n, h, n), lower);
+  } else {
+    trsm_left_by_halves<T>(queue, op, block(l, h, n, h, n), lower);
+    gemm<T>(queue, T(-1), op, below, Op::none, lower, T(1), upper);
+    trsm_left_by_halves<T>(queue, op, block(l, 0, h, 0, h), upper);
   }
 }
 
@@ -48,6 +78,9 @@ template <class T, class Exec>
 void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
                const MatrixView<T, typename Exec::memory_space>& b) {
   if (b.size() == 0) return;
+  if constexpr (is_host<Exec>) {
+    if (b.extent(1) >= worth_inverses) return trsm_left_by_halves<T>(queue, op, l, b);
+  }
   compat::trsm<T>(queue.exec(), "L", blas_name(op), l, b);
 }
 
