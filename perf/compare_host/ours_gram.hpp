@@ -29,7 +29,8 @@ Contender tessera_gram_contender(const GramProblem<Exec>& gram, GridShape shape,
                             .moduli = products.moduli.value_or(0)};
 
   Contender contender;
-  contender.name = "Tessera" + products.describe();
+  const MemoryPlanOptions plan{.tile_size = tile, .source = Source::gram, .gram = options, .depth = gram.parameters};
+  contender.name = "Tessera" + products.describe<double, Exec>(n, shape, plan);
   contender.detail = describe_grid(shape, tile);
   contender.prepare = [=] {
     state->j = gram.make_samples(gram.begin(), gram.end());
