@@ -184,13 +184,13 @@ MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& opt
   using MemorySpace = typename Exec::memory_space;
   const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
   const auto plan_of = [&](const detail::Integers& integers) { return plan_with<T, Exec>(integers, n, grid, options); };
-  MemoryPlan plan = plan_of(detail::integers_with<MemorySpace>(options.arithmetic, moduli, n, n));
+  MemoryPlan plan = plan_of(moduli > 0 ? detail::Integers{moduli, n} : detail::Integers{});
   if (moduli == 0 || can_factorize(plan, options.bytes_free)) return plan;
   const SlabLayout layout = SystemMemory<T, Exec>(n, grid, options, {}).layout_of(0);
-  const std::int64_t columns = detail::most_integer_columns<MemorySpace>(layout, moduli, n, [&](std::int64_t some) {
-    return can_factorize(plan_of({moduli, some}), options.bytes_free);
-  });
-  return plan_of(detail::integers_with<MemorySpace>(options.arithmetic, moduli, columns, n));
+  const detail::Integers integers = detail::integers_that_fit<MemorySpace>(
+      layout, moduli, n,
+      [&](const detail::Integers& some) { return can_factorize(plan_of(some), options.bytes_free); });
+  return plan_of(detail::worthwhile<MemorySpace>(options.arithmetic, integers, n));
 }
 
 }  // namespace

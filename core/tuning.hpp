@@ -48,6 +48,13 @@ class Tuning {
     return !host && n >= (std::is_same_v<T, double> ? 10240 : 6144);
   }
 
+  /// Where residues are not kept but made anew for some steps together: the columns of these, and other rows at a time.
+  static constexpr std::int64_t integer_width = host ? 64 : 4096;
+  static constexpr std::int64_t rows_together = host ? 64 : 4096;
+
+  /// Fewer columns that keep residues lose to that, by what conversions and native products cost on an H100.
+  static constexpr std::int64_t fewest_kept_columns(std::int64_t n) { return n >= 8 * integer_width ? n / 8 * 3 : 0; }
+
   /// The fewest columns by integers with which such a factorisation is the fastest: an eighth of the products and more,
   /// while a remainder of each number is to be subtracted nevertheless.
   static constexpr std::int64_t fewest_integer_columns(std::int64_t n) { return n / 16; }

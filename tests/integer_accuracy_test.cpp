@@ -3,6 +3,7 @@
 #include "factor_error.hpp"
 #include "jacobians.hpp"
 #include "operators.hpp"
+#include "watch.hpp"
 
 #include "kernels/moduli.hpp"
 
@@ -242,12 +243,72 @@ TYPED_TEST(IntegerAccuracyTest, AnyPartOfTheColumnsMayKeepResidues) {
           EXPECT_EQ(lower_tiles(some.factor.matrix()), lower_tiles(factored({}, size.n).factor.matrix()));
           continue;
         }
-        // Few moduli show that integers were used.
+        if (hard != Hard::wishart) continue;  // few moduli show that integers were used
         const auto coarse = factored({.arithmetic = Arithmetic::integer, .moduli = 4}, most_columns);
         EXPECT_GE(factor_error(this->comm, coarse.factor.matrix(), a), 0.1 * std::exp2(-bits_of(4)) / epsilon<T>());
       }
     }
   }
+}
+
+TYPED_TEST(IntegerAccuracyTest, ResiduesMayBeMadeAnew) {
+  using T = TypeParam;
+  if (this->ranks > 1) GTEST_SKIP() << "one rank alone does that";
+  const Size size = has_narrow_steps ? Size{203, 16} : Size{1100, 300};
+  const ProcessGrid grid(this->comm);
+  for (const Hard hard : {Hard::wishart, Hard::graded, Hard::correlated_rows}) {
+    const HardMatrix<T> a(hard, size.n);
+    const double native = native_error(grid, a, size.tile);
+    for (const auto& [tiles_of_slab, tiles] : {std::pair{0, 2}, {0, 5}, {3, 4}, {7, 4}, {13, 13}}) {
+      SCOPED_TRACE(::testing::Message() << hard << ", slabs of " << tiles_of_slab << " tiles, updates of " << tiles);
+      const auto error = [&](int moduli) {
+        ShardedMatrix<T> matrix(grid, size.n, size.tile, tiles_of_slab * size.tile);
+        matrix.fill(Exec{}, a.stored());
+        detail::Memory<Space> memory;
+        const auto factored =
+            detail::try_factorize<T>(Exec{}, std::move(matrix), {.arithmetic = Arithmetic::integer, .moduli = moduli},
+                                     memory, {.integer_width = tiles * size.tile});
+        EXPECT_EQ(factored.leading_minor, 0);
+        EXPECT_EQ(factored.integers.width, tiles * size.tile);
+        return factor_error(this->comm, factored.factor.matrix(), a);
+      };
+      EXPECT_LE(error(0), most(native)) << "native: " << native;
+      if (hard == Hard::wishart && tiles * size.tile < size.n / 2) {  // few moduli show that integers were used
+        EXPECT_GE(error(4), 0.1 * std::exp2(-bits_of(4)) / epsilon<T>());
+      }
+    }
+  }
+}
+
+// To the byte, and with the bits that such updates come to.
+TYPED_TEST(IntegerAccuracyTest, LittleMemoryHasResiduesMadeAnew) {
+  using T = TypeParam;
+  if (!has_narrow_steps || this->ranks > 1 || is_complex<T>) {
+    GTEST_SKIP() << "one rank alone does that, and a device, or for complex numbers, with more rows";
+  }
+  constexpr std::int64_t n = 520;
+  constexpr std::int64_t tile = 16;
+  const ProcessGrid grid(this->comm);
+  MemoryPlanOptions asked{.nrhs = 0, .tile_size = tile, .arithmetic = Arithmetic::integer};
+  const std::int64_t all = memory_plan<T, Exec>(n, 1, asked).peak();
+  asked.bytes_free = (all + memory_plan<T, Exec>(n, 1, {.nrhs = 0, .tile_size = tile}).peak()) / 2;
+  const MemoryPlan plan = memory_plan<T, Exec>(n, 1, asked);
+  EXPECT_TRUE(plan.fits);
+  EXPECT_EQ(plan.integer_columns, n);
+  const auto factored = [&](const FactorizeOptions& options, const detail::Schedule& schedule) {
+    ShardedMatrix<T> matrix(grid, n, tile);
+    matrix.fill(Exec{}, Dominant<T>{n});
+    detail::Memory<Space> memory;
+    Watch watch;
+    auto result = detail::try_factorize<T>(Exec{}, std::move(matrix), options, memory, schedule);
+    if (options.bytes_free) {
+      EXPECT_EQ(watch.peak(), plan.ranks[0].factorize);
+    }
+    EXPECT_GT(result.integers.width, 0);
+    return lower_tiles(result.factor.matrix());
+  };
+  EXPECT_EQ(factored({.arithmetic = Arithmetic::integer, .bytes_free = asked.bytes_free}, {}),
+            factored({.arithmetic = Arithmetic::integer}, {.integer_width = 64}));
 }
 
 /// b with x's numbers of a size that the scaling of the rows of A asks for.

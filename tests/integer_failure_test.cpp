@@ -13,7 +13,7 @@
 
 // Where A is not positive definite, or strange, a factorisation by integers says what a native one does: no sum that is
 // beyond the residues' range, and nothing that is not finite, is taken for a number; whether all columns keep residues,
-// or the first ones.
+// or the first ones, or all are made anew.
 namespace tessera::testing {
 namespace {
 
@@ -46,6 +46,9 @@ struct IntegerFailureTest : ::testing::Test {
   /// All columns, some of the first steps, one step, and all but one.
   std::int64_t next_columns(std::int64_t n) const { return std::array{n, n / 2, n, 40 * unit, n - 1}[variant / 2 % 5]; }
 
+  /// On one rank residues are kept, or made anew for updates that are so wide.
+  std::int64_t next_width() const { return variant % 3 == 1 ? 50 * unit : 0; }
+
   template <class F>
   detail::Factored<T, Space> factored(const ProcessGrid& grid, std::int64_t n, std::int64_t tile, const F& f,
                                       const FactorizeOptions& options) const {
@@ -53,7 +56,7 @@ struct IntegerFailureTest : ::testing::Test {
     matrix.fill(Exec{}, f);
     detail::Memory<Space> memory;
     return detail::try_factorize<T>(Exec{}, std::move(matrix), options, memory,
-                                    {.most_integer_columns = next_columns(n)});
+                                    {.most_integer_columns = next_columns(n), .integer_width = next_width()});
   }
 
   /// The order of the minor at which both fail, on every rank, or 0.
@@ -62,7 +65,8 @@ struct IntegerFailureTest : ::testing::Test {
     const ProcessGrid& grid = next_grid();
     const FactorizeOptions options = next_options();
     SCOPED_TRACE(::testing::Message() << grid.rows() << " x " << grid.cols() << ", tile " << tile << ", moduli "
-                                      << options.moduli << ", columns " << next_columns(n));
+                                      << options.moduli << ", columns " << next_columns(n) << ", width "
+                                      << next_width());
     const std::int64_t native = factored(grid, n, tile, f, {}).leading_minor;
     const std::int64_t integer = factored(grid, n, tile, f, options).leading_minor;
     EXPECT_EQ(integer, native);
@@ -76,7 +80,8 @@ struct IntegerFailureTest : ::testing::Test {
                                 double tolerance) {
     const ProcessGrid& grid = next_grid();
     SCOPED_TRACE(::testing::Message() << grid.rows() << " x " << grid.cols() << ", tile " << tile << ", moduli "
-                                      << options.moduli << ", columns " << next_columns(n));
+                                      << options.moduli << ", columns " << next_columns(n) << ", width "
+                                      << next_width());
     const auto native = factored(grid, n, tile, f, {});
     const auto integer = factored(grid, n, tile, f, options);
     EXPECT_EQ(native.leading_minor, 0);

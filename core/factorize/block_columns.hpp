@@ -146,6 +146,12 @@ class BlockColumns {
     integers_->subtract(queue_of(lane, part), update, part);
   }
 
+  /// See IntegerUpdates::subtract_together.
+  void subtract_together(Lane lane, TileRange k, LocalIndex to) {
+    const Timed timed(seconds_.update, "tessera::factorize::update");
+    integers_->subtract_together(queue_of(lane, {}), a_, k, to, below(k, k.begin));
+  }
+
   /// Holds back the panels until the device has done the updates that are enqueued, which have events in the slot.
   void updated_ahead(Slot<T, Exec>& slot) {
     slot.update.record(updates_.exec());

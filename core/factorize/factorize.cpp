@@ -71,7 +71,7 @@ class Factorization {
       }
       columns.emplace(exec, matrix, *buffers, memory, integers ? &*integers : nullptr, result.seconds);
       Factorization(*columns, schedule, options.progress, callback_exception)
-          .run(steps_of<MemorySpace>(layout, moduli).all());
+          .run(steps_in_order<MemorySpace>(layout, result.integers));
       result.leading_minor = columns->failing_minor();
       above_diagonal->give_back();
     });
@@ -126,28 +126,26 @@ class Factorization {
     if (moduli == 0) return {};
     const Communicator& communicator = matrix.grid().communicator();
     const std::int64_t bytes = bytes_free_for(exec, communicator, options.bytes_free);
-    std::int64_t columns = 0;
+    if (schedule.integer_width > 0 && can_be_made_anew(layout)) return {moduli, n, schedule.integer_width};
+    Integers integers;
     collectively(communicator, [&] {
       std::int64_t held = saturated_sum(bytes_with_inverses(matrix), beside);
       if (matrix.is_adopted() && options.bytes_free) held -= matrix.bytes();  // no part of what is free
-      columns =
-          most_integer_columns<MemorySpace>(layout, moduli, schedule.most_integer_columns, [&](std::int64_t some) {
-            return saturated_sum(held, factorize_bytes<T, Exec>(layout, {moduli, some}, schedule)) <= bytes;
+      integers =
+          integers_that_fit<MemorySpace>(layout, moduli, schedule.most_integer_columns, [&](const Integers& some) {
+            return saturated_sum(held, factorize_bytes<T, Exec>(layout, some, schedule)) <= bytes;
           });
     });
-    communicator.all_reduce_min(&columns, 1);
-    return integers_with<MemorySpace>(options.arithmetic, moduli, columns, n);
+    communicator.all_reduce_min(&integers.columns, 1);
+    return worthwhile<MemorySpace>(options.arithmetic, integers, n);
   }
 
-  void run(const std::vector<TileRange>& steps) {
+  void run(const std::vector<Step>& steps) {
     Transfers<Exec>& transfers = columns_.transfers();
     PhaseSeconds& seconds = columns_.seconds();
     run_task_lists(
         static_cast<std::int64_t>(steps.size()), columns_.slots(),
-        [&](std::int64_t i, int slot) {
-          const auto number = static_cast<std::size_t>(i);
-          return tasks_of({steps[number], i > 0 ? steps[number - 1] : TileRange{}}, slot);
-        },
+        [&](std::int64_t i, int slot) { return tasks_of(steps[static_cast<std::size_t>(i)], slot); },
         [&] {
           if (transfers.idle()) return;
           Timed timed(seconds.exchange, "tessera::factorize::exchange");

@@ -49,6 +49,7 @@ class IntegerUpdates {
         columns_(layout.columns),
         count_(integers.moduli),
         bands_(layout, integers),
+        columns_of_products_(steps_of<MemorySpace>(layout, count_).width()),
         buffers_(buffers),
         remainders_(exec, kernels::Priority::urgent),
         of_products_(buffers.products.size()) {
@@ -58,9 +59,7 @@ class IntegerUpdates {
                       Kokkos::View<const kernels::Moduli, Kokkos::HostSpace, Unmanaged>(&on_host));
     kernels::make_row_scales(exec, diagonal, rows_.n, kernels::largest_norm(on_host, rows_.n), buffers.of_all_rows);
     pick_scales(exec, rows_, buffers.of_all_rows, buffers.of_my_rows);
-    fill("tessera::factorize::no_squares", exec, buffers.sums.squares, rows_.local_extent(), 0.0);
-    fill("tessera::factorize::all_exact", exec, buffers.sums.exact_until, rows_.local_extent(),
-         std::numeric_limits<std::int64_t>::max());
+    forget_sums(exec, LocalIndex{0});
     exec.fence();  // on_host ends here, and remainders begin after all that `exec` has done
   }
 
@@ -110,16 +109,53 @@ class IntegerUpdates {
   void subtract(kernels::Queue<Exec>& queue, const IntegerUpdate<T, MemorySpace>& update, const UpdatePart& part) {
     const LocalIndex top = rows_.local_begin(update.k.begin);
     for_each_band(part.begin, part.end, [&](LocalIndex begin, LocalIndex end) {
+      const kernels::Residues left = bands_.at(buffers_.left, begin, LocalIndex{0});
       if (!buffers_.right.empty()) {
-        subtract_product(queue, update, begin, end, update.right, 0, part.columns,
+        subtract_product(queue, left, update.right, unscale(begin, update.k, 0, update.to), update.beta,
                          block(update.target, begin - top, end - top, 0, part.columns));
         return;
       }
       for_each_band(top, top + part.columns, [&](LocalIndex from, LocalIndex to) {
-        subtract_product(queue, update, begin, end, bands_.at(buffers_.left, from, LocalIndex{0}), from - top,
-                         to - from, block(update.target, begin - top, end - top, from - top, to - top));
+        subtract_product(queue, left, bands_.at(buffers_.left, from, LocalIndex{0}),
+                         unscale(begin, update.k, from - top, update.to), update.beta,
+                         block(update.target, begin - top, end - top, from - top, to - top));
       });
     });
+  }
+
+  /// C -= L(k:,0:to) L(k,0:to)^H for the columns k of some steps of the only rank, by residues that are made for that:
+  /// those of rows k, and of the others some rows at a time. `target`: C.
+  void subtract_together(kernels::Queue<Exec>& queue, const ShardedMatrix<T, MemorySpace>& l, TileRange k,
+                         LocalIndex to, const View& target) {
+    const Exec& exec = queue.exec();
+    const LocalIndex top = rows_.local_begin(k.begin);
+    const LocalIndex below = rows_.local_begin(k.end);
+    const LocalIndex rows_end{rows_.local_extent()};
+    forget_sums(exec, top);
+    const kernels::Residues of_k = make_left(exec, l, top, below, to, buffers_.right.front());
+    kernels::Residues right = of_k;
+    if constexpr (kernels::planes_per_modulus < T >> 1) {
+      right.data = buffers_.right.back();
+      kernels::conjugate_residues(exec, buffers_.moduli, count_, below - top, right.row, of_k, right);
+    }
+    for (LocalIndex begin = top; begin < rows_end;) {
+      const LocalIndex end = std::min(begin < below ? below : rows_end, begin + Buffers::Layout::rows_together);
+      kernels::Residues left = of_k;
+      if (begin < below) {
+        left.data += (begin - top) * left.row;
+      } else {
+        left = make_left(exec, l, begin, end, to, buffers_.left);
+      }
+      for (std::int64_t from = 0; from < below - top; from += columns_of_products_) {
+        const std::int64_t columns = std::min(columns_of_products_, below - top - from);
+        subtract_product(queue, left, {right.data + from * right.row, right.row, right.plane},
+                         unscale(begin, k, from, to), T(1),
+                         block(target, begin - top, end - top, from, from + columns));
+      }
+      begin = end;
+    }
+    // What comes next subtracts natively from the same columns, or makes sums anew.
+    for (OfProducts& events : of_products_) events.subtracted.hold_back(exec);
   }
 
  private:
@@ -139,23 +175,48 @@ class IntegerUpdates {
     kernels::Event<Exec> subtracted;
   };
 
-  /// For rows [begin, end) of one band, and `columns` of k from number `first` on.
-  void subtract_product(kernels::Queue<Exec>& queue, const IntegerUpdate<T, MemorySpace>& update, LocalIndex begin,
-                        LocalIndex end, kernels::Residues right, std::int64_t first, std::int64_t columns,
-                        const View& target) {
-    kernels::Residues left = bands_.at(buffers_.left, begin, LocalIndex{0});
-    const std::int64_t leading_dimension = kernels::PaddedColumns::padded(end - begin);
-    const kernels::Unscale unscale{buffers_.of_my_rows.down + begin.value,
-                                   buffers_.of_all_rows.down + rows_.begin(update.k.begin).value + first,
-                                   buffers_.sums.exact_until + begin.value, update.to.value};
-    T beta = update.beta;
-    for (std::int64_t depth = bands_.padding().position(update.to.value); depth > 0;) {
+  /// Of rows from `begin` on, and of k's from number `first` on, which have been multiplied as far as column `to`.
+  kernels::Unscale unscale(LocalIndex begin, TileRange k, std::int64_t first, LocalIndex to) const {
+    return {buffers_.of_my_rows.down + begin.value, buffers_.of_all_rows.down + rows_.begin(k.begin).value + first,
+            buffers_.sums.exact_until + begin.value, to.value};
+  }
+
+  /// No columns of rows from `begin` on have been added up.
+  void forget_sums(const Exec& exec, LocalIndex begin) {
+    const std::int64_t count = rows_.local_extent() - begin.value;
+    fill("tessera::factorize::no_squares", exec, buffers_.sums.squares + begin.value, count, 0.0);
+    fill("tessera::factorize::all_exact", exec, buffers_.sums.exact_until + begin.value, count,
+         std::numeric_limits<std::int64_t>::max());
+  }
+
+  /// The residues of rows [begin, end) and this rank's columns before `to`, in `memory`.
+  kernels::Residues make_left(const Exec& exec, const ShardedMatrix<T, MemorySpace>& l, LocalIndex begin,
+                              LocalIndex end, LocalIndex to, std::int8_t* memory) {
+    const std::int64_t row = bands_.padding().position(to.value);
+    const kernels::Residues residues{memory, row, row * Buffers::rows_with_margin(end - begin)};
+    l.layout().for_each_slab(LocalIndex{0}, to, [&](LocalIndex from, LocalIndex until) {
+      kernels::left_residues<T>(exec, buffers_.moduli, count_, l.view(begin, end, from, until), bands_.padding(),
+                                buffers_.of_my_rows.up + begin.value,
+                                {memory + bands_.padding().position(from.value), residues.row, residues.plane},
+                                {buffers_.sums.squares + begin.value, buffers_.sums.exact_until + begin.value},
+                                from.value);
+    });
+    return residues;
+  }
+
+  /// Rows of `left` and `right` for those and the columns of `target`.
+  void subtract_product(kernels::Queue<Exec>& queue, kernels::Residues left, kernels::Residues right,
+                        const kernels::Unscale& unscale, T beta, const View& target) {
+    const auto rows = static_cast<std::int64_t>(target.extent(0));
+    const auto columns = static_cast<std::int64_t>(target.extent(1));
+    const std::int64_t leading_dimension = kernels::PaddedColumns::padded(rows);
+    for (std::int64_t depth = bands_.padding().position(unscale.end); depth > 0;) {
       const std::int64_t piece = std::min(depth, kernels::most_depth);
       const std::size_t turn = turn_++ % of_products_.size();
       OfProducts& events = of_products_[turn];
       const kernels::ResidueProducts products{buffers_.products[turn], leading_dimension, leading_dimension * columns};
       events.subtracted.hold_back(queue.exec());
-      kernels::multiply_residues(queue, bands_.planes(), end - begin, columns, piece, left, right, products);
+      kernels::multiply_residues(queue, bands_.planes(), rows, columns, piece, left, right, products);
       events.multiplied.record(queue.exec());
       events.multiplied.hold_back(remainders());
       kernels::subtract_products<T>(remainders(), buffers_.moduli, count_, products, unscale, beta, target);
@@ -171,6 +232,7 @@ class IntegerUpdates {
   BlockCyclic columns_;
   int count_;
   ResidueLayout<T, MemorySpace> bands_;
+  std::int64_t columns_of_products_;  // the most at a time
   Buffers buffers_;
   std::size_t taken_ = 0;  // right operands
   kernels::InstanceBeside<Exec> remainders_;

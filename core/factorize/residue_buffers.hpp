@@ -29,15 +29,25 @@ struct ResidueBuffers {
              workspace.template take<std::int64_t>(layout.rows.local_extent())} {
     const Layout bands(layout, integers);
     const std::int64_t width = steps_of<MemorySpace>(layout, integers.moduli).width();
-    left = workspace.template take<std::int8_t>(bands.size());
-    if (has_right(layout)) {
+    if (integers.width > 0) {
+      const std::int64_t height = rows_with_margin(widest_together(layout, integers));
+      const std::int64_t row = bands.padding().position(layout.columns.local_extent());
+      left = workspace.template take<std::int8_t>(bands.planes() * rows_with_margin(Layout::rows_together), row);
+      for (int i = 0; i < (kernels::planes_per_modulus < T >> 1 ? 2 : 1); ++i) {
+        right.push_back(workspace.template take<std::int8_t>(bands.planes() * height, row));
+      }
+    } else {
+      left = workspace.template take<std::int8_t>(bands.size());
+    }
+    if (integers.width == 0 && has_right(layout)) {
       // Two where only events order the steps: one is written while the updates of the step before read the other.
       for (int i = 0; i < (kernels::is_host<Exec> ? slots : std::max(2, slots)); ++i) {
         right.push_back(workspace.template take<std::int8_t>(bands.planes() * width, bands.longest_row()));
       }
     }
     // On a device some products are computed while those before become numbers.
-    const std::int64_t rows = kernels::PaddedColumns::padded(std::min(Layout::band_rows, layout.rows.local_extent()));
+    const std::int64_t rows = kernels::PaddedColumns::padded(
+        std::min(integers.width > 0 ? Layout::rows_together : Layout::band_rows, layout.rows.local_extent()));
     for (int i = 0; i < (kernels::is_host<Exec> ? 1 : 2); ++i) {
       products.push_back(workspace.template take<std::int32_t>(rows * bands.planes(), width));
     }
@@ -48,6 +58,9 @@ struct ResidueBuffers {
     return layout.rows.processes > 1 || kernels::planes_per_modulus<T> > 1;
   }
 
+  /// Rows of residues that multiply_residues may read: it takes a multiple of 4 from any row on.
+  static constexpr std::int64_t rows_with_margin(std::int64_t rows) { return kernels::PaddedColumns::padded(rows + 3); }
+
   kernels::Moduli* moduli;
   kernels::RowScales of_all_rows;  // by global index
   kernels::RowScales of_my_rows;   // by local index
@@ -57,6 +70,14 @@ struct ResidueBuffers {
   std::vector<std::int32_t*> products;
 
  private:
+  static std::int64_t widest_together(const SlabLayout& layout, const Integers& integers) {
+    std::int64_t widest = 0;
+    for (const Step& step : steps_in_order<MemorySpace>(layout, integers)) {
+      widest = std::max(widest, layout.columns.extent_of(step.together));
+    }
+    return widest;
+  }
+
   static kernels::RowScales take_scales(Workspace<MemorySpace>& workspace, std::int64_t count) {
     double* const up = workspace.template take<double>(count);
     return {up, workspace.template take<double>(count)};

@@ -22,12 +22,15 @@ class ResidueLayout {
   /// Rows of a band, and of the products that are in memory at a time.
   static constexpr std::int64_t band_rows = Tuning<MemorySpace>::band_rows;
 
+  /// Of those that are made anew, so many rows are in memory beside those of the columns that are updated.
+  static constexpr std::int64_t rows_together = Tuning<MemorySpace>::rows_together;
+
   ResidueLayout(const SlabLayout& layout, const Integers& integers)
       : rows_(layout.rows),
         columns_(layout.columns),
         planes_(integers.moduli * kernels::planes_per_modulus<T>),
         padding_{layout.columns.tile},
-        columns_end_(columns_.local_lower_bound(GlobalIndex{integers.columns})) {
+        columns_end_(columns_.local_lower_bound(GlobalIndex{integers.width > 0 ? 0 : integers.columns})) {
     for (std::int64_t begin = 0; begin < rows_.local_extent(); begin += band_rows) {
       bands_.push_back(size_);
       const std::int64_t number = count() - 1;

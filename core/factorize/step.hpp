@@ -3,7 +3,11 @@
 
 #include "core/matrix/steps.hpp"
 #include "core/tuning.hpp"
+#include "tessera/detail/integers.hpp"
 #include "tessera/distribution.hpp"
+
+#include <cstddef>
+#include <vector>
 
 namespace tessera::detail {
 
@@ -11,6 +15,8 @@ namespace tessera::detail {
 struct Step {
   TileRange k;
   TileRange previous;
+  TileRange together = {};         ///< those that older columns are subtracted from at once, or none
+  TileRange before_together = {};  ///< the step before the first of them
 };
 
 /// The steps of a factorisation by integers of so many moduli, or by native products if there are none.
@@ -18,6 +24,30 @@ template <class MemorySpace>
 Steps<MemorySpace> steps_of(const SlabLayout& layout, int moduli) {
   using Tuned = Tuning<MemorySpace>;
   return Steps<MemorySpace>(layout, moduli > 0 ? Tuned::integer_update_width : Tuned::update_width);
+}
+
+/// Whose products are made of `integers`.
+template <class MemorySpace>
+std::vector<Step> steps_in_order(const SlabLayout& layout, const Integers& integers) {
+  std::vector<Step> steps;
+  for (const TileRange k : steps_of<MemorySpace>(layout, integers.moduli).all()) {
+    steps.push_back({k, steps.empty() ? TileRange{} : steps.back().k});
+  }
+  if (integers.width == 0) return steps;
+  const auto slab_of = [&](GlobalTile t) { return layout.slab_of(layout.columns.local_begin(t)); };
+  for (std::size_t first = 0, end = 0; end < steps.size(); first = end) {
+    TileRange together = steps[first].k;
+    for (++end; end < steps.size(); ++end) {
+      const TileRange more{together.begin, steps[end].k.end};
+      if (layout.columns.extent_of(more) > integers.width || slab_of(steps[end].k.begin) != slab_of(more.begin)) break;
+      together = more;
+    }
+    for (std::size_t i = first; i < end; ++i) {
+      steps[i].together = together;
+      steps[i].before_together = steps[first].previous;
+    }
+  }
+  return steps;
 }
 
 /// The block column before a step's, where this process column owns it, or an empty range: it may still be in work

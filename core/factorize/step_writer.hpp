@@ -36,10 +36,7 @@ class StepWriter {
 
   /// The block column before k, where it is this rank's: it may still be factored while those before it are subtracted.
   /// None on a rank that has nothing to do meanwhile: the only one, without a device that works on two things.
-  TileRange newest() const {
-    const bool has_other_work = a_.grid().size() > 1 || a_.looks_ahead();
-    return has_other_work ? newest_column(step_, columns()) : TileRange{step_.k.begin, step_.k.begin};
-  }
+  TileRange newest() const { return newest_before(step_); }
 
   /// A(k:,k) -= L(k:,left) L(k,left)^H, this rank's share, for the block columns that are left of the newest one, while
   /// that is still being factored. By integers, of the columns that keep residues: the newest one is too narrow to gain
@@ -124,11 +121,17 @@ class StepWriter {
   }
 
  private:
+  TileRange newest_before(const Step& step) const {
+    const bool has_other_work = a_.grid().size() > 1 || a_.looks_ahead();
+    return has_other_work ? newest_column(step, columns()) : TileRange{step.k.begin, step.k.begin};
+  }
+
   const BlockCyclic& rows() const { return a_.rows(); }
   const BlockCyclic& columns() const { return a_.columns(); }
 
   void subtract_old(Lane lane, TileRange left) {
     if (a_.integers() == nullptr) return subtract_natively(lane, step_.k, left);
+    if (!step_.together.empty()) return subtract_together(lane, left);
     const TileRange k = step_.k;
     const LocalIndex end = columns().local_begin(left.end);
     if (end == LocalIndex{0} || rows().local_extent_from(k.begin) == 0) return;
@@ -142,6 +145,18 @@ class StepWriter {
     for (const UpdatePart& part : a_.cut(lane, k, to.value, true).parts(rows(), k)) {
       tasks_.then([&a = a_, lane, update, part] { a.subtract(lane, update, part); });
     }
+  }
+
+  /// From this step and those after it that are updated with it, by integers. What these have left then is native.
+  void subtract_together(Lane lane, TileRange left) {
+    const TileRange k = step_.together;
+    if (step_.k.begin > k.begin) {
+      return subtract_natively(lane, step_.k, {newest_before({k, step_.before_together}).begin, left.end});
+    }
+    const LocalIndex to = columns().local_begin(left.end);
+    if (to == LocalIndex{0}) return;
+    tasks_.when([&a = a_, to] { return a.are_factored(to); },
+                [&a = a_, lane, k, to] { a.subtract_together(lane, k, to); });
   }
 
   void subtract_natively(Lane lane, TileRange k, TileRange left) {

@@ -69,8 +69,9 @@ struct CholeskyOptions {
   int moduli = 0;
   /// Memory of each rank for the call, as MemoryPlanOptions::bytes_free. Where it is too little for all residues, only
   /// the first columns are multiplied by integers, as many as fit (CholeskyInfo::integer_columns), and the others
-  /// natively. Unset: on a device what most of its memory leaves beside the arguments, shared alike by the ranks on it;
-  /// on hosts as much as is wanted.
+  /// natively; or, where one rank has all of a large matrix and few would fit, residues are made again and again.
+  /// Unset: on a device what most of its memory leaves beside the arguments, shared alike by the ranks on it; on hosts
+  /// as much as is wanted.
   std::optional<std::int64_t> bytes_free = std::nullopt;
   /// As in factorize: it may be set on some ranks only, and what it throws is thrown on every rank in the end. Each try
   /// of `shifts` that factors a matrix reports from its beginning, so that `done` starts anew.

@@ -6,8 +6,8 @@
 
 namespace tessera::detail {
 
-/// How far a rank's work and messages run ahead. The bits of the result depend on one_launch and
-/// most_integer_columns alone.
+/// How far a rank's work and messages run ahead. The bits of the result depend on one_launch,
+/// most_integer_columns and integer_width alone.
 struct Schedule {
   int slots = 0;                     ///< steps in flight; 0: three if partial sums travel, two if only rows of L do
   std::int64_t chunk_rows = 8192;    ///< rows of a partial sum in one message
@@ -15,6 +15,8 @@ struct Schedule {
 
   /// Integers::columns, where memory suffices for more.
   std::int64_t most_integer_columns = std::numeric_limits<std::int64_t>::max();
+
+  std::int64_t integer_width = 0;  ///< Integers::width, on one rank; 0: that, or none, by what memory there is
 
   bool one_launch = true;  ///< where one device has all of a small matrix, its kernel does without steps
 
