@@ -259,21 +259,23 @@ TYPED_TEST(IntegerAccuracyTest, ResiduesMayBeMadeAnew) {
   for (const Hard hard : {Hard::wishart, Hard::graded, Hard::correlated_rows}) {
     const HardMatrix<T> a(hard, size.n);
     const double native = native_error(grid, a, size.tile);
-    for (const auto& [tiles_of_slab, tiles] : {std::pair{0, 2}, {0, 5}, {3, 4}, {7, 4}, {13, 13}}) {
-      SCOPED_TRACE(::testing::Message() << hard << ", slabs of " << tiles_of_slab << " tiles, updates of " << tiles);
+    for (const auto& tiles : {std::pair{0, 2}, {0, 5}, {3, 4}, {7, 4}, {13, 13}}) {
+      const std::int64_t slab = tiles.first * size.tile;
+      const std::int64_t width = tiles.second * size.tile;
+      SCOPED_TRACE(::testing::Message() << hard << ", slab " << slab << ", updates of " << width);
       const auto error = [&](int moduli) {
-        ShardedMatrix<T> matrix(grid, size.n, size.tile, tiles_of_slab * size.tile);
+        ShardedMatrix<T> matrix(grid, size.n, size.tile, slab);
         matrix.fill(Exec{}, a.stored());
         detail::Memory<Space> memory;
         const auto factored =
             detail::try_factorize<T>(Exec{}, std::move(matrix), {.arithmetic = Arithmetic::integer, .moduli = moduli},
-                                     memory, {.integer_width = tiles * size.tile});
+                                     memory, {.integer_width = width});
         EXPECT_EQ(factored.leading_minor, 0);
-        EXPECT_EQ(factored.integers.width, tiles * size.tile);
+        EXPECT_EQ(factored.integers.width, width);
         return factor_error(this->comm, factored.factor.matrix(), a);
       };
       EXPECT_LE(error(0), most(native)) << "native: " << native;
-      if (hard == Hard::wishart && tiles * size.tile < size.n / 2) {  // few moduli show that integers were used
+      if (hard == Hard::wishart && width < size.n / 2) {  // few moduli show that integers were used
         EXPECT_GE(error(4), 0.1 * std::exp2(-bits_of(4)) / epsilon<T>());
       }
     }
