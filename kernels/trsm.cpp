@@ -15,26 +15,32 @@ namespace {
 template <class T, class Exec>
 constexpr std::int64_t columns_at_once() {
   if constexpr (is_host<Exec>) {
-    return 64;
+    return BlockInverse<T, typename Exec::memory_space>::most_rows;
   } else {
     return TileKernels<Exec>::template columns<T>;
   }
 }
 
-constexpr std::size_t worth_inverses = 96;  // right-hand sides
+constexpr std::size_t worth_inverse = 96;  // vectors that are solved for
 
-/// One half, its product with the other half's rows, that half; down to blocks that are inverted, where that is safe.
+/// One block on the host's diagonal, for so many vectors: by its inverse, where it is worth one and that is accurate.
+template <class T, class Exec>
+void solve_block(Queue<Exec>& queue, const char* side, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
+                 const MatrixView<T, typename Exec::memory_space>& b, std::size_t vectors) {
+  if (vectors >= worth_inverse) {
+    const BlockInverse<T, typename Exec::memory_space> inverse(l);
+    if (inverse.is_accurate()) return compat::trmm<T>(queue.exec(), side, blas_name(op), inverse.view(), b);
+  }
+  compat::trsm<T>(queue.exec(), side, blas_name(op), l, b);
+}
+
+/// One half, its product with the other half's rows, that half.
 template <class T, class Exec>
 void trsm_left_by_halves(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
                          const MatrixView<T, typename Exec::memory_space>& b) {
-  using Inverse = BlockInverse<T, typename Exec::memory_space>;
-  constexpr std::int64_t most = Inverse::most_rows;
+  constexpr std::int64_t most = columns_at_once<T, Exec>();
   const auto n = static_cast<std::int64_t>(l.extent(0));
-  if (n <= most) {
-    const Inverse inverse(l);
-    if (inverse.is_accurate()) return trmm_left<T>(queue, op, inverse.view(), b);
-    return compat::trsm<T>(queue.exec(), "L", blas_name(op), l, b);
-  }
+  if (n <= most) return solve_block<T>(queue, "L", op, l, b, b.extent(1));
   const std::int64_t h = (n / 2 + most - 1) / most * most;
   const auto upper = block(b, 0, h, 0, static_cast<std::int64_t>(b.extent(1)));
   const auto lower = block(b, h, n, 0, static_cast<std::int64_t>(b.extent(1)));
@@ -64,7 +70,7 @@ void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::mem
     const auto diagonal = block(l, j, end, j, end);
     const auto w = block(b, 0, m, j, end);
     if constexpr (is_host<Exec>) {
-      compat::trsm<T>(queue.exec(), "R", "C", diagonal, w);
+      solve_block<T>(queue, "R", Op::conj_transpose, diagonal, w, w.extent(0));
     } else {
       TileKernels<Exec>::template trsm_right<T>(queue.exec(), diagonal, w);
     }
@@ -79,7 +85,7 @@ void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exe
                const MatrixView<T, typename Exec::memory_space>& b) {
   if (b.size() == 0) return;
   if constexpr (is_host<Exec>) {
-    if (b.extent(1) >= worth_inverses) return trsm_left_by_halves<T>(queue, op, l, b);
+    if (b.extent(1) >= worth_inverse) return trsm_left_by_halves<T>(queue, op, l, b);
   }
   compat::trsm<T>(queue.exec(), "L", blas_name(op), l, b);
 }
