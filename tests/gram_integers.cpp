@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 // Gram matrices by products of integers: the same as native ones.
@@ -21,8 +22,10 @@ TYPED_TEST_SUITE(GramByIntegersTest, Scalars);
 TYPED_TEST(GramByIntegersTest, IsWhatItShouldBe) {
   using T = TypeParam;
   for (const GramForm form : {GramForm::j_jh, GramForm::jh_j}) {
-    for (const auto& [n, depth] :
-         {std::pair<std::int64_t, std::int64_t>{37, several_chunks<Space>(37)}, {5, 3}, {1, 4}, {4, 0}, {0, 4}}) {
+    using Shape = std::pair<std::int64_t, std::int64_t>;
+    for (const Shape& shape : {Shape{37, several_chunks<Space>(37)}, {5, 3}, {1, 4}, {4, 0}, {0, 4}}) {
+      const std::int64_t n = shape.first;
+      const std::int64_t depth = shape.second;
       const std::int64_t samples = form == GramForm::j_jh ? n : depth;
       const std::int64_t parameters = form == GramForm::j_jh ? depth : n;
       for (const int means : {0, 1, 2, 3}) {
