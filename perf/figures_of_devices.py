@@ -101,13 +101,13 @@ def device_call(results):
 
 def device_integers(results):
     """Each factorisation, and each whole call, by integers: beside native products and beside the others."""
-    kinds = ("", "-65536", "-complex-double", "-float", "-complex-float", "-gpus-2", "-jaxmg-1", "-jaxmg-2")
+    kinds = ("", "-65536", "-complex-double", "-float", "-complex-float", "-gram", "-gpus-2", "-jaxmg-1", "-jaxmg-2")
     files = [f"{card}-integers{kind}" for card in (CARD, SMALL_CARD) for kind in kinds]
     rows = []
     for run in results.runs(*files):
         for name in (c["name"] for c in run["contenders"] if ", by integers" in c["name"]):
             native, _, moduli = name.partition(", by integers")
-            for step in ("factorize", "one call"):
+            for step in ("factorize", "one call", "assemble"):
                 ours, theirs = run.seconds((name,), step), run.seconds(("cuSOLVER", "jaxmg"), step)
                 if not ours:
                     continue

@@ -30,7 +30,10 @@ has() { python3 -c "import $1" 2>/dev/null || { echo "measure_device.sh: python3
 # Integer products beside native ones and cuSOLVER; of single precision with fewer moduli and more.
 by_integers() {
   run 1 "$card-integers" "$compare" --n $((largest / 4)) $((largest / 2)) --moduli 0 --rhs 1 --repetitions "$repetitions"
-  run 1 "$card-integers-$largest" "$compare" --pieces --n "$largest" --moduli 0 --rhs 1 --repetitions "$(at_most 2)"
+  run 1 "$card-integers-$largest" "$compare" --pieces --n "$largest" --moduli 0 --rhs 1 --repetitions "$(at_most 2)" \
+    --free "$(awk "BEGIN { print 0.8 * 8 * $largest * $largest / 2^30 }")"
+  run 1 "$card-integers-gram" "$compare" --n $((largest / 4)) --parameters "$largest" --moduli 13 14 --rhs 1 \
+    --repetitions "$repetitions"
   for scalar in complex-double float complex-float; do
     [ $scalar = complex-double ] && moduli=(0) || moduli=(6 7)
     run 1 "$card-integers-$scalar" "$compare" --n $((largest / 2)) --scalar $scalar --moduli "${moduli[@]}" --rhs 1 \

@@ -154,7 +154,7 @@ TYPED_TEST(GramByIntegersTest, WhatIsNotFiniteIsAsItIsNatively) {
         const Wide want = wide(expected[at++]);
         const auto is_alike = [](long double a, long double b) {
           if (!std::isfinite(b)) return std::isnan(b) ? std::isnan(a) : a == b;
-          return std::abs(a - b) <= 1000 * epsilon<T>();
+          return std::abs(a - b) <= 4 * static_cast<long double>(depth) * epsilon<T>();
         };
         EXPECT_TRUE(is_alike(got.real(), want.real()) && is_alike(got.imag(), want.imag()))
             << i << ", " << j << ": " << got << " in place of " << want;
@@ -191,7 +191,7 @@ TYPED_TEST(GramByIntegersTest, LongSums) {
 TYPED_TEST(GramByIntegersTest, InTheOneCall) {
   using T = TypeParam;
   const std::int64_t n = 20;
-  const std::int64_t parameters = several_chunks<Space>(n);
+  const std::int64_t parameters = 30;  // one chunk, whose size depends on the arithmetic
   const Shards shards = ragged_shards(n, this->ranks);
   const JacobianOperator<Jacobian<T>> jacobian{{}, shards, this->rank, parameters};
   const Kokkos::View<T*> b("b", static_cast<std::size_t>(n));
