@@ -170,11 +170,12 @@ MemoryPlan plan_with(const detail::Integers& integers, std::int64_t n, GridShape
   return plan;
 }
 
-/// Whether each rank has memory for the factorisation, which knows nothing of what comes before and after it.
-bool can_factorize(const MemoryPlan& plan, const std::optional<std::int64_t>& bytes_free) {
+/// Whether each rank has memory for a phase, which knows nothing of what comes before and after it.
+bool has_room_for(std::int64_t RankMemory::*phase, const MemoryPlan& plan,
+                  const std::optional<std::int64_t>& bytes_free) {
   return !bytes_free || std::all_of(plan.ranks.begin(), plan.ranks.end(), [&](const RankMemory& rank) {
     return detail::saturated_sum(detail::saturated_sum(rank.matrix, rank.inverses),
-                                 detail::saturated_sum(rank.right_hand_sides, rank.factorize)) <= *bytes_free;
+                                 detail::saturated_sum(rank.right_hand_sides, rank.*phase)) <= *bytes_free;
   });
 }
 
@@ -185,11 +186,12 @@ MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& opt
   const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
   const auto plan_of = [&](const detail::Integers& integers) { return plan_with<T, Exec>(integers, n, grid, options); };
   MemoryPlan plan = plan_of(moduli > 0 ? detail::Integers{moduli, n} : detail::Integers{});
-  if (moduli == 0 || can_factorize(plan, options.bytes_free)) return plan;
+  if (moduli == 0 || has_room_for(&RankMemory::factorize, plan, options.bytes_free)) return plan;
   const SlabLayout layout = SystemMemory<T, Exec>(n, grid, options, {}).layout_of(0);
-  const detail::Integers integers = detail::integers_that_fit<MemorySpace>(
-      layout, moduli, n,
-      [&](const detail::Integers& some) { return can_factorize(plan_of(some), options.bytes_free); });
+  const detail::Integers integers =
+      detail::integers_that_fit<MemorySpace>(layout, moduli, n, [&](const detail::Integers& some) {
+        return has_room_for(&RankMemory::factorize, plan_of(some), options.bytes_free);
+      });
   return plan_of(detail::worthwhile<MemorySpace>(options.arithmetic, integers, n));
 }
 
@@ -255,7 +257,8 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   asked.gram = in_call(options.gram, options.arithmetic, options.moduli);
   asked.tile_size = tile_size_of<T, Exec>(n, grid, asked);
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
-  if (!plan.fits && plan.gram_moduli > 0 && asked.gram.arithmetic == Arithmetic::fastest) {
+  if (plan.gram_moduli > 0 && asked.gram.arithmetic == Arithmetic::fastest &&
+      !has_room_for(&RankMemory::redistribute, plan, options.bytes_free)) {
     asked.gram.arithmetic = Arithmetic::native;
     plan = plan_for<T, Exec>(n, grid, asked);
   }

@@ -36,8 +36,9 @@ class BlockInverse {
     check(l);
   }
 
-  /// Whether products with X are as accurate as substitution: the bound of their residual, |L| |X| |b|, is b's size
-  /// times no more than the rows of a block, a factor that the bound of substitution has as well.
+  /// Whether products with X are about as accurate as substitution. Their residual is at most about u |L| |X| |b|, and
+  /// where |X L - I| <= u |X| |L| alone is known, |L| |X| |L| |X| |b|: so |L| |X| must be no more than the rows of a
+  /// block (Higham, Accuracy and Stability of Numerical Algorithms, chapter 14).
   bool is_accurate() const { return is_accurate_; }
 
   Block view() const { return make_matrix_view<MemorySpace>(x_, n_, n_, most_rows); }

@@ -6,6 +6,10 @@
 #include "kernels/instantiate.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
 
 namespace tessera::kernels {
 
@@ -22,6 +26,20 @@ constexpr std::int64_t columns_at_once() {
 }
 
 constexpr std::size_t worth_inverse = 96;  // vectors that are solved for
+
+/// A product spreads what is not finite, over rows that substitution does not reach.
+template <class T, class MemorySpace>
+bool is_finite(const MatrixView<T, MemorySpace>& b) {
+  using Real = detail::RealOf<T>;
+  const std::size_t count = b.extent(0) * (sizeof(T) / sizeof(Real));
+  for (std::size_t j = 0; j < b.extent(1); ++j) {
+    const auto* const column = reinterpret_cast<const Real*>(b.data() + j * b.stride(1));
+    int beyond = 0;
+    for (std::size_t i = 0; i < count; ++i) beyond |= std::abs(column[i]) <= std::numeric_limits<Real>::max() ? 0 : 1;
+    if (beyond != 0) return false;
+  }
+  return true;
+}
 
 /// One block on the host's diagonal, for so many vectors: by its inverse, where it is worth one and that is accurate.
 template <class T, class Exec>
@@ -85,7 +103,7 @@ void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exe
                const MatrixView<T, typename Exec::memory_space>& b) {
   if (b.size() == 0) return;
   if constexpr (is_host<Exec>) {
-    if (b.extent(1) >= worth_inverse) return trsm_left_by_halves<T>(queue, op, l, b);
+    if (b.extent(1) >= worth_inverse && is_finite(b)) return trsm_left_by_halves<T>(queue, op, l, b);
   }
   compat::trsm<T>(queue.exec(), "L", blas_name(op), l, b);
 }

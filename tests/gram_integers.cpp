@@ -152,7 +152,7 @@ TYPED_TEST(GramByIntegersTest, WhatIsNotFiniteIsAsItIsNatively) {
       for_each_element(by_integers, [&](std::int64_t i, std::int64_t j, const T& x) {
         const Wide got = wide(x);
         const Wide want = wide(expected[at++]);
-        const auto is_alike = [](long double a, long double b) {
+        const auto is_alike = [&](long double a, long double b) {
           if (!std::isfinite(b)) return std::isnan(b) ? std::isnan(a) : a == b;
           return std::abs(a - b) <= 4 * static_cast<long double>(depth) * epsilon<T>();
         };
@@ -208,6 +208,7 @@ TYPED_TEST(GramByIntegersTest, InTheOneCall) {
   EXPECT_EQ(calls({}, Arithmetic::integer, 0), 2 * once);
   EXPECT_EQ(calls({.arithmetic = Arithmetic::integer, .moduli = 9}, Arithmetic::native, 0), 2 * once);
   EXPECT_EQ(calls({.arithmetic = Arithmetic::fastest}, Arithmetic::native, 0), once);  // of so small a matrix
+  EXPECT_EQ(calls({.arithmetic = Arithmetic::native}, Arithmetic::integer, 0), once);
 }
 
 }  // namespace

@@ -215,6 +215,8 @@ TYPED_TEST(TriangularTest, NanStaysInItsColumn) {
       const auto x = solution_of(true);
       const auto expected = solution_of(false);
       EXPECT_TRUE(std::isnan(detail::real(x(row, column))));
+      for (std::int64_t i = 0; i < row && op == Op::none; ++i) EXPECT_EQ(x(i, column), expected(i, column)) << i;
+      for (std::int64_t i = row + 1; i < n && op != Op::none; ++i) EXPECT_EQ(x(i, column), expected(i, column)) << i;
       for (std::int64_t j = 0; j < vectors; ++j) {
         for (std::int64_t i = 0; i < n && j != column; ++i) EXPECT_EQ(x(i, j), expected(i, j)) << i << ", " << j;
       }

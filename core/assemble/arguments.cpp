@@ -37,7 +37,7 @@ void require_gram_options(const GramOptions& options, double most) {
   if (!(std::abs(options.alpha) <= most)) {  // NaN compares false
     throw_misuse("alpha", "must be finite in the scalar of A, got " + std::to_string(options.alpha));
   }
-  require_arithmetic(options.arithmetic, options.moduli);
+  require_arithmetic(options.arithmetic.value_or(Arithmetic::native), options.moduli);
 }
 
 void require_jacobian(GramForm form, std::int64_t rows, std::int64_t columns, std::int64_t n) {

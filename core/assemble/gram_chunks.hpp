@@ -135,7 +135,7 @@ bool is_multiplied_in_place(const GramOptions& options, int ranks, Order order) 
 /// The moduli of a Gram matrix's products; 0: they are native.
 template <class T, class Exec>
 int gram_moduli(const GramOptions& options, std::int64_t n, std::int64_t terms) {
-  Arithmetic arithmetic = options.arithmetic;
+  Arithmetic arithmetic = options.arithmetic.value_or(Arithmetic::native);
   if (arithmetic == Arithmetic::fastest) {
     const bool gains = Tuning<typename Exec::memory_space>::template gram_gains_by_integers<T>(n, terms);
     arithmetic = gains ? Arithmetic::integer : Arithmetic::native;

@@ -115,8 +115,6 @@ struct WriteStripTiles {
   }
 
  private:
-  KOKKOS_FUNCTION static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-
   KOKKOS_FUNCTION void write(std::int64_t position, std::int64_t row_begin, std::int64_t row_end,
                              std::int64_t term_begin, std::int64_t term_end) const {
     if (whole.terms_inside) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "kernels/backend.hpp"
 #include "kernels/square_sum.hpp"
 
 #include <Kokkos_Core.hpp>

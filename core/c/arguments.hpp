@@ -190,6 +190,9 @@ template <class T, bool by_rows>
 inline constexpr bool is_one_view<c::RightHandSides<T, by_rows>> = true;
 
 template <class T, bool by_rows>
+inline constexpr bool is_replaced<c::RightHandSides<T, by_rows>> = true;
+
+template <class T, bool by_rows>
 struct Tree<c::RightHandSides<T, by_rows>> {
   using Scalar = T;
   using Solution = c::RightHandSides<T, by_rows>;
@@ -219,6 +222,16 @@ struct MatrixSource<const c::Matrix, T, Exec> {
     }
     const auto rows = c::array_view<T, Kokkos::HostSpace>(*a.rows);
     MatrixSource<const std::remove_const_t<decltype(rows)>, T, Exec>::describe(agreement, rows, n);
+  }
+
+  static std::int64_t bytes_held(const c::Matrix& a) {
+    std::int64_t bytes = 0;
+    if (!a.is_operator) {
+      c::with_memory(a.rows->memory, [&]<class Space>() {
+        bytes = bytes_held_by<typename Exec::memory_space>(c::array_view<T, Space>(*a.rows));
+      });
+    }
+    return bytes;
   }
 
   static void take_in(const Exec& exec, const c::Matrix& a, ShardedMatrix<T, typename Exec::memory_space>& matrix,

@@ -130,7 +130,8 @@ class Factorization {
     Integers integers;
     collectively(communicator, [&] {
       std::int64_t held = saturated_sum(bytes_with_inverses(matrix), beside);
-      if (matrix.is_adopted() && options.bytes_free) held -= matrix.bytes();  // no part of what is free
+      if (matrix.is_adopted() && options.bytes_free)
+        held -= saturated_round_up(matrix.bytes(), 8);  // no part of what is free
       integers =
           integers_that_fit<MemorySpace>(layout, moduli, schedule.most_integer_columns, [&](const Integers& some) {
             return saturated_sum(held, factorize_bytes<T, Exec>(layout, some, schedule)) <= bytes;

@@ -44,7 +44,8 @@ Integers integers_that_fit(const SlabLayout& layout, int moduli, std::int64_t mo
                         return fits(Integers{moduli, some});
                       })};
   const Integers anew{moduli, n, Tuned::integer_width};
-  return kept.columns < Tuned::fewest_kept_columns(n) && can_be_made_anew(layout) && fits(anew) ? anew : kept;
+  const bool are_few = most >= n && kept.columns < Tuned::fewest_kept_columns(n);
+  return are_few && can_be_made_anew(layout) && fits(anew) ? anew : kept;
 }
 
 /// `integers`, if so many columns of n are worth it.

@@ -31,10 +31,10 @@ struct IntegerUpdate {
 };
 
 /// Updates by exact products of integers. Row i of L, whose squares add up to A(i,i), is scaled by a power of two and
-/// rounded to integers once, when a block column is factored; their residues serve all later updates. By Cauchy and
-/// Schwarz no sum can leave (-P / 2, P / 2), P the product of the moduli, so that the Chinese remainder theorem gives
-/// it back exactly. A row in which that does not hold, as some leading minor up to its own is not positive definite,
-/// gets NaNs, and its pivot with it.
+/// rounded to integers, when a block column is factored; their residues serve all later updates, or are made anew. By
+/// Cauchy and Schwarz no sum can leave (-P / 2, P / 2), P the product of the moduli, so that the Chinese remainder
+/// theorem gives it back exactly. A row in which that does not hold, as some leading minor up to its own is not
+/// positive definite, gets NaNs, and its pivot with it.
 template <class T, class Exec>
 class IntegerUpdates {
  public:
@@ -134,7 +134,7 @@ class IntegerUpdates {
     forget_sums(exec, top);
     const kernels::Residues of_k = make_left(exec, l, top, below, to, buffers_.right.front());
     kernels::Residues right = of_k;
-    if constexpr (kernels::planes_per_modulus < T >> 1) {
+    if constexpr (kernels::planes_per_modulus<T> != 1) {
       right.data = buffers_.right.back();
       kernels::conjugate_residues(exec, buffers_.moduli, count_, below - top, right.row, of_k, right);
     }

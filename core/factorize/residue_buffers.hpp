@@ -33,7 +33,7 @@ struct ResidueBuffers {
       const std::int64_t height = rows_with_margin(widest_together(layout, integers));
       const std::int64_t row = bands.padding().position(layout.columns.local_extent());
       left = workspace.template take<std::int8_t>(bands.planes() * rows_with_margin(Layout::rows_together), row);
-      for (int i = 0; i < (kernels::planes_per_modulus < T >> 1 ? 2 : 1); ++i) {
+      for (int i = 0; i < (kernels::planes_per_modulus<T> == 1 ? 1 : 2); ++i) {
         right.push_back(workspace.template take<std::int8_t>(bands.planes() * height, row));
       }
     } else {

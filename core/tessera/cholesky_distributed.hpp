@@ -71,21 +71,6 @@ bool is_for_one_device(std::int64_t n, std::int64_t nrhs, GridShape grid, Arithm
 template <class T, class Exec>
 bool takes_one_launch(const Exec& exec, const Communicator& communicator);
 
-/// Bytes of an argument that are in MemorySpace; those of an operator are not known.
-template <class MemorySpace, class A>
-std::int64_t bytes_held(const A& a) {
-  if constexpr (is_view<A>) {
-    if constexpr (!std::is_same_v<typename A::memory_space, MemorySpace>) return 0;
-    return saturated_product(static_cast<std::int64_t>(a.span()), sizeof(typename A::value_type));
-  } else if constexpr (is_row_ids<A>) {
-    return bytes_held<MemorySpace>(a.rows);
-  } else if constexpr (is_gram<A>) {
-    return bytes_held<MemorySpace>(a.jacobian);
-  } else {
-    return 0;
-  }
-}
-
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -102,7 +87,7 @@ Factored<T, typename Exec::memory_space> factor_with_shifts(const Exec& exec, co
   auto start = std::chrono::steady_clock::now();
   const auto lap = [&start] { return seconds_since(std::exchange(start, std::chrono::steady_clock::now())); };
   std::optional<Factored<T, MemorySpace>> factored;
-  if (!options.bytes_free) beside = saturated_sum(beside, bytes_held<MemorySpace>(a));
+  if (!options.bytes_free) beside = saturated_sum(beside, MatrixSource<A, T, Exec>::bytes_held(a));
   do {
     if (!info.tries.empty()) {
       collectively(grid.communicator(), [&] { info.tries.reserve(info.tries.size() + 1); });
@@ -191,7 +176,8 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
 
   const ProcessGrid grid(std::move(communicator), info.grid, options.mpi_buffers);
   const std::int64_t copy = saturated_round_up(saturated_product(saturated_product(shape.n, shape.nrhs), sizeof(T)), 8);
-  const std::int64_t copies = options.bytes_free ? 2 : 3;  // `work`, x, and b, which is no part of what is free
+  // `work`, x, and b, which is no part of what is free
+  const std::int64_t copies = 1 + (is_replaced<B> ? 0 : 1) + (options.bytes_free ? 0 : 1);
   const auto factored = factor_with_shifts<T>(exec, grid, a, n, options, memory, info, saturated_product(copies, copy));
   const auto start = std::chrono::steady_clock::now();
   const auto deliver = [&] {

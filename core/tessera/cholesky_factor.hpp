@@ -216,8 +216,11 @@ struct FactorAccess {
   static void set_log_determinant(Factor& factor, double value) { factor.log_determinant_ = value; }
   static void set_moduli(Factor& factor, int moduli) { factor.moduli_ = moduli; }
   static Memory<MemorySpace>& memory(Factor& factor) { return factor.memory_; }
-  /// Gives the factor the memory for its solves.
-  static void keep(Factor& factor, Memory<MemorySpace>&& memory) { factor.memory_ = std::move(memory); }
+  /// Gives the factor the memory for its solves, which need little where residues were kept.
+  static void keep(Factor& factor, Memory<MemorySpace>&& memory) {
+    if (factor.moduli_ > 0) memory.workspace = {};
+    factor.memory_ = std::move(memory);
+  }
 };
 
 /// The result of try_factorize. If leading_minor > 0, the factorisation failed there, and the factor is invalid.

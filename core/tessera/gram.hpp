@@ -29,10 +29,11 @@ struct GramOptions {
   bool subtract_column_means = false;  ///< centre each parameter's column: subtract its mean over all ranks' samples
   bool subtract_row_means = false;     ///< centre each sample's row: subtract its mean over the parameters
   /// What the products are made of, as for a factorisation: `native`; `integer`, of rows that are scaled by a power of
-  /// two for their norm and rounded, once; or `fastest`. With rows that are not finite, or of norms below 1e-285, the
-  /// products are native. In cholesky_distributed CholeskyOptions::arithmetic and moduli count where this is `native`.
-  Arithmetic arithmetic = Arithmetic::native;
-  int moduli = 0;  ///< of Arithmetic::integer, from 4 to 15; 0: as many as keep native accuracy
+  /// two for their norm and rounded, once; or `fastest`, where there is memory for it. With rows that are not finite,
+  /// or of norms below about 1e-284, the products are native. Unset: CholeskyOptions::arithmetic and moduli count in
+  /// cholesky_distributed, and add_gram is native.
+  std::optional<Arithmetic> arithmetic = std::nullopt;
+  int moduli = 0;  ///< of that, from 4 to 15; 0: as many as keep native accuracy
 };
 
 /// The matrix alpha J J^H or alpha J^H J of a Jacobian whose samples are distributed over the ranks: an argument of
@@ -45,8 +46,8 @@ struct GramOptions {
 /// An operator has extent(0) samples on this rank, extent(1) parameters, and
 /// to_dense(exec, first_row, first_column, block), which writes the part of this rank's rows that begins there into a
 /// Kokkos::View<T**> in the memory of `exec`. For J J^H it is called with all rows and chunks of columns, for J^H J
-/// with all columns and chunks of rows, each once and in order; for Arithmetic::integer all of them once more before,
-/// for the norms of the rows. It must not communicate.
+/// with all columns and chunks of rows, each once and in order; where products are of integers all of them once more
+/// before, for the norms of the rows. It must not communicate.
 /// @tparam J the View or the operator; Gram<Operator&>{op} refers to an operator instead of copying it
 template <class J>
 struct Gram {
@@ -84,7 +85,7 @@ inline constexpr std::int64_t most_terms = std::int64_t{1} << 40;
 
 /// The options of a Gram in a call whose own arithmetic and moduli are these.
 inline GramOptions in_call(GramOptions options, Arithmetic arithmetic, int moduli) {
-  if (options.arithmetic == Arithmetic::native) {
+  if (!options.arithmetic) {
     options.arithmetic = arithmetic;
     options.moduli = moduli;
   }
@@ -132,9 +133,11 @@ struct MatrixSource<A, T, Exec> {
     agreement.same("alpha", gram.options.alpha);
     agreement.same("subtract_column_means", static_cast<int>(gram.options.subtract_column_means));
     agreement.same("subtract_row_means", static_cast<int>(gram.options.subtract_row_means));
-    agreement.same("arithmetic", static_cast<int>(gram.options.arithmetic));
+    agreement.same("arithmetic", gram.options.arithmetic ? static_cast<int>(*gram.options.arithmetic) : -1);
     agreement.same("moduli", gram.options.moduli);
   }
+
+  static std::int64_t bytes_held(const A& gram) { return bytes_held_by<typename Exec::memory_space>(gram.jacobian); }
 
   /// The triangle does not matter: a Gram is not stored.
   static void take_in(const Exec& exec, A& gram, Matrix& matrix, double diag_shift, Triangle,
@@ -152,7 +155,8 @@ struct MatrixSource<A, T, Exec> {
   static void add(const Exec& exec, A& gram, Matrix& matrix, Memory<typename Exec::memory_space>& memory) {
     BlockSource<T> source;
     collectively(matrix.grid().communicator(), [&] { source = source_of(exec, gram.jacobian); });
-    add_gram_blocks(exec, source, gram.options, matrix, memory);
+    add_gram_blocks(exec, source, in_call(gram.options, Arithmetic::native, 0), matrix, memory, std::nullopt,
+                    bytes_held(gram));
   }
 
  private:

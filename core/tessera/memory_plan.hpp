@@ -42,7 +42,7 @@ struct MemoryPlanOptions {
   /// the slab (for Source::fill) and then the tile are halved until the plan fits; a size that was given stays.
   std::optional<std::int64_t> bytes_free = std::nullopt;
   /// As CholeskyOptions::arithmetic. Of Arithmetic::fastest the plan, which knows no device, makes `integer` or
-  /// `native`, as MemoryPlan::moduli says: ask for that one then.
+  /// `native`, as MemoryPlan::moduli says: ask for that one then, and of a Gram as MemoryPlan::gram_moduli says.
   Arithmetic arithmetic = Arithmetic::native;
   int moduli = 0;                          ///< as CholeskyOptions::moduli
   bool inverse = false;                    ///< whether RankMemory::peak counts inverse_diagonal and invert

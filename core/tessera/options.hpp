@@ -63,13 +63,14 @@ struct CholeskyOptions {
   Triangle triangle = Triangle::lower;             ///< which triangle of A is read; a Gram ignores it
   ShiftLadder shifts = {};                         ///< larger shifts to try
   MpiBuffers mpi_buffers = MpiBuffers::automatic;  ///< how messages in device memory reach MPI
-  Arithmetic arithmetic = Arithmetic::native;      ///< what the products of the factorisation are made of
+  Arithmetic arithmetic = Arithmetic::native;      ///< what products of the factorisation, and of a Gram, are made of
   /// Moduli of Arithmetic::integer, from 4 to 15; 0: as many as keep native accuracy for the scalar and n. In double 13
   /// round L to about 2^-50 of its rows' norms, and each one more to 2^-4 of that.
   int moduli = 0;
   /// Memory of each rank for the call, as MemoryPlanOptions::bytes_free. Where it is too little for all residues, only
   /// the first columns are multiplied by integers, as many as fit (CholeskyInfo::integer_columns), and the others
   /// natively; or, where one rank has all of a large matrix and few would fit, residues are made again and again.
+  /// A Gram is then assembled natively by `fastest`, and by `integer` all the same.
   /// Unset: on a device what most of its memory leaves beside the arguments, shared alike by the ranks on it; on hosts
   /// as much as is wanted.
   std::optional<std::int64_t> bytes_free = std::nullopt;

@@ -60,6 +60,17 @@ void redistribute_numbered_rows(const Exec& exec, const BlockSource<T>& source, 
                                 ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
                                 Triangle triangle, Memory<typename Exec::memory_space>& memory);
 
+/// Bytes of a View that are in MemorySpace; those of an operator are not known.
+template <class MemorySpace, class A>
+std::int64_t bytes_held_by(const A& a) {
+  if constexpr (is_view<A>) {
+    if constexpr (std::is_same_v<typename A::memory_space, MemorySpace>) {
+      return saturated_product(static_cast<std::int64_t>(a.span()), sizeof(typename A::value_type));
+    }
+  }
+  return 0;
+}
+
 /// How each kind of argument that may be A becomes tiles: an operator here, a View and RowIds of one below, a Gram in
 /// gram.hpp. A further kind is a further specialisation, for an `A` that may be const.
 template <class A, class T, class Exec>
@@ -69,6 +80,9 @@ struct MatrixSource {
     static_assert(RowOperator<A, T, Exec>, "a is a rank-2 View, or has to_dense(exec, first_row, rows_view)");
     agreement.same("a", std::string("an operator"));
   }
+
+  /// Bytes of `a` in the memory of Exec, as far as they are known.
+  static std::int64_t bytes_held(const A&) { return 0; }
 
   /// Collective. matrix = A + diag_shift I. The arguments have been agreed on.
   static void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
@@ -97,6 +111,8 @@ struct MatrixSource<A, T, Exec> {
                   static_cast<std::int64_t>(a.extent(1)), n);
   }
 
+  static std::int64_t bytes_held(const A& a) { return bytes_held_by<typename Exec::memory_space>(a); }
+
   static void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
                       Triangle triangle, Memory<typename Exec::memory_space>& memory) {
     BlockSource<T> source;
@@ -115,6 +131,8 @@ struct MatrixSource<A, T, Exec> {
     Agreement of_rows;
     MatrixSource<const Rows, T, Exec>::describe(of_rows, a.rows, n);
   }
+
+  static std::int64_t bytes_held(const A& a) { return bytes_held_by<typename Exec::memory_space>(a.rows); }
 
   static void take_in(const Exec& exec, A& a, ShardedMatrix<T, typename Exec::memory_space>& matrix, double diag_shift,
                       Triangle triangle, Memory<typename Exec::memory_space>& memory) {

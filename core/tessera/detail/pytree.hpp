@@ -37,6 +37,10 @@ using SolutionView = std::conditional_t<
     is_writable_and_managed<View>, std::remove_cv_t<View>,
     Kokkos::View<typename View::non_const_data_type, typename View::array_layout, typename View::memory_space>>;
 
+/// Whether x takes the place of b.
+template <class B>
+inline constexpr bool is_replaced = false;
+
 /// What can be done with b: a View here, and rows of one, or a tuple, an array or a vector of trees below.
 template <class B>
 struct Tree {
