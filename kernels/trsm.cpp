@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 namespace tessera::kernels {
 
@@ -27,19 +28,45 @@ constexpr std::int64_t columns_at_once() {
 
 constexpr std::size_t worth_inverse = 96;  // vectors that are solved for
 
-/// A product spreads what is not finite, over rows that substitution does not reach.
-template <class T, class MemorySpace>
-bool is_finite(const MatrixView<T, MemorySpace>& b) {
-  using Real = detail::RealOf<T>;
-  const std::size_t count = b.extent(0) * (sizeof(T) / sizeof(Real));
-  for (std::size_t j = 0; j < b.extent(1); ++j) {
-    const auto* const column = reinterpret_cast<const Real*>(b.data() + j * b.stride(1));
-    int beyond = 0;
-    for (std::size_t i = 0; i < count; ++i) beyond |= std::abs(column[i]) <= std::numeric_limits<Real>::max() ? 0 : 1;
-    if (beyond != 0) return false;
+/// The columns of b that are not all finite, which products would spread over rows that substitution does not reach.
+template <class T, class Exec>
+class UnusualColumns {
+ public:
+  using B = MatrixView<T, typename Exec::memory_space>;
+
+  explicit UnusualColumns(const B& b) {
+    for (std::size_t j = 0; j < b.extent(1); ++j) {
+      const T* const column = &b(0, j);
+      if (is_finite(column, b.extent(0))) continue;
+      columns_.push_back(static_cast<std::int64_t>(j));
+      numbers_.insert(numbers_.end(), column, column + b.extent(0));
+    }
   }
-  return true;
-}
+
+  /// Makes them of b as they were, and solves for them.
+  void solve(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l, const B& b) const {
+    const auto n = static_cast<std::int64_t>(b.extent(0));
+    for (std::size_t k = 0; k < columns_.size(); ++k) {
+      const B column = block(b, 0, n, columns_[k], columns_[k] + 1);
+      std::copy_n(numbers_.data() + k * b.extent(0), n, column.data());
+      compat::trsm<T>(queue.exec(), "L", blas_name(op), l, column);
+    }
+  }
+
+ private:
+  static bool is_finite(const T* column, std::size_t rows) {
+    using Real = detail::RealOf<T>;
+    const auto* const numbers = reinterpret_cast<const Real*>(column);
+    int beyond = 0;
+    for (std::size_t i = 0; i < rows * (sizeof(T) / sizeof(Real)); ++i) {
+      beyond |= std::abs(numbers[i]) <= std::numeric_limits<Real>::max() ? 0 : 1;
+    }
+    return beyond == 0;
+  }
+
+  std::vector<std::int64_t> columns_;
+  std::vector<T> numbers_;
+};
 
 /// One block on the host's diagonal, for so many vectors: by its inverse, where it is worth one and that is accurate.
 template <class T, class Exec>
@@ -103,7 +130,11 @@ void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exe
                const MatrixView<T, typename Exec::memory_space>& b) {
   if (b.size() == 0) return;
   if constexpr (is_host<Exec>) {
-    if (b.extent(1) >= worth_inverse && is_finite(b)) return trsm_left_by_halves<T>(queue, op, l, b);
+    if (b.extent(1) >= worth_inverse) {
+      const UnusualColumns<T, Exec> unusual(b);
+      trsm_left_by_halves<T>(queue, op, l, b);
+      return unusual.solve(queue, op, l, b);
+    }
   }
   compat::trsm<T>(queue.exec(), "L", blas_name(op), l, b);
 }

@@ -14,11 +14,9 @@
 #include <string>
 #include <utility>
 #include <vector>
-
 // What is allocated: what the memory plan says, to the byte, and nothing anew where a solver is called again.
 namespace tessera::testing {
 namespace {
-
 using Exec = Kokkos::DefaultExecutionSpace;
 
 template <class T>
@@ -148,7 +146,9 @@ TYPED_TEST(MemoryTest, ThePlanOfAnAdoptedMatrixIsRight) {
                              FactorizeOptions{.arithmetic = arithmetic});
           EXPECT_EQ(watch.peak(), mine.inverses + mine.factorize);
           l.solve(Exec{}, b);
-          EXPECT_EQ(watch.peak(), mine.inverses + mine.right_hand_sides + std::max(mine.factorize, mine.solve));
+          const std::int64_t kept = plan.moduli > 0 ? 0 : mine.factorize;  // a factor keeps no residues
+          const std::int64_t solve = mine.right_hand_sides + std::max(kept, mine.solve);
+          EXPECT_EQ(watch.peak(), mine.inverses + std::max(mine.factorize, solve));
           const auto inverse = invert(Exec{}, std::move(l));
           EXPECT_EQ(watch.now(), mine.inverses);
           EXPECT_LE(watch.peak(), mine.peak);
