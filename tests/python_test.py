@@ -60,6 +60,16 @@ class Device:
         return Device(self.array.copy())
 
 
+class Unready(Device):
+    """As JAX shows that what it has enqueued has failed."""
+
+    def copy(self):
+        return self
+
+    def block_until_ready(self):
+        raise RuntimeError("the device has lost its power")
+
+
 class DlpackDevice:
     """The same, by DLPack."""
 
@@ -254,6 +264,14 @@ class Factors(Case):
             self.expect_raised(ValueError, "^b", factor.multiply_lower, b[:5] if RANK == culprit else b)
         self.expect_close(factor.solve(b), np.linalg.solve(a, b))
 
+    def test_arrays_that_fail_where_they_are_waited_for(self):
+        a, b = system(6)
+        factor = tessera.factorize(mine(a))
+        for culprit in range(RANKS):
+            here = RANK == culprit
+            self.expect_raised(RuntimeError if here else ValueError, "lost its power", factor.solve,
+                               Unready(b) if here else b)
+
     def test_factors_that_have_no_end(self):
         a, b = system(6)
         factors = [tessera.factorize(mine(a)) for _ in range(3)]
@@ -296,6 +314,7 @@ class Failures(Case):
             ("^triangle: .*'left'", rows, b, {"triangle": "left"}),
             ("^local_tile_size.*-1", rows, b, {"tile": -1}),
             ("^tile: must be an integer, got 2.5", rows, b, {"tile": 2.5}),
+            ("^bytes_free: must not be negative, got -5", rows, b, {"bytes_free": -5}),
             ("^grid", rows, b, {"grid": (RANKS + 1, 1)}),
             ("^diag_shift", rows, b, {"diag_shift": np.inf}),
             ("^moduli|^arithmetic", rows, b, {"arithmetic": "integer", "moduli": 99}),
@@ -386,6 +405,7 @@ class Plans(unittest.TestCase):
         self.assertRaisesRegex(ValueError, "^grid", tessera.memory_plan, 10, 2, grid=(3, 1))
         self.assertRaisesRegex(ValueError, "^dtype", tessera.memory_plan, 10, 2, int)
         self.assertRaisesRegex(ValueError, "^source", tessera.memory_plan, 10, 2, source="gram")
+        self.assertRaisesRegex(ValueError, "^bytes_free: .*-5", tessera.memory_plan, 10, 2, bytes_free=-5)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from . import _arrays, _library
-from ._options import enumerator, grid_of, int_of
+from ._options import bytes_free_of, enumerator, grid_of, int_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +77,7 @@ class _Call:
         options.grid_rows, options.grid_cols = grid_of(grid)
         options.arithmetic = enumerator("arithmetic", arithmetic)
         options.moduli = int_of("moduli", moduli)
-        if bytes_free is not None:
-            options.bytes_free = max(0, int_of("bytes_free", bytes_free))
+        options.bytes_free = bytes_free_of(bytes_free)
         options.on_failure = enumerator("on_failure", on_failure)
         options.tries = int_of("tries", tries)
         options.first_shift, options.shift_factor = first_shift, shift_factor
@@ -269,7 +268,8 @@ class Factor:
         handle = self._alive()
         with _library.refusing("factor_refuse", handle):
             d = np.empty(self.n, dtype=np.empty(0, self.dtype).real.dtype)
-        _library.check(_library.library().tessera_inverse_diagonal(handle, _arrays.describe(d)))
+            array = _arrays.describe(d)
+        _library.check(_library.library().tessera_inverse_diagonal(handle, array))
         return d
 
     def _alive(self):
@@ -283,5 +283,6 @@ class Factor:
             _require_right_hand_sides(b)
             _arrays.require_castable("b", b, self.dtype)
             x = _arrays.writable_copy("b", b, self.dtype)
-        _library.check(getattr(_library.library(), f"tessera_{operation}")(handle, _arrays.describe(x, by_rows)))
+            array = _arrays.describe(x, by_rows)
+        _library.check(getattr(_library.library(), f"tessera_{operation}")(handle, array))
         return x

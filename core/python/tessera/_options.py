@@ -24,3 +24,13 @@ def int_of(name, value):
         return value.__index__()
     except AttributeError:
         raise ValueError(f"{name}: must be an integer, got {value!r}") from None
+
+
+def bytes_free_of(value):
+    """The int that C takes for it, to which -1 is None."""
+    if value is None:
+        return -1
+    number = int_of("bytes_free", value)
+    if number < 0:
+        raise ValueError(f"bytes_free: must not be negative, got {number}")
+    return number

@@ -5,7 +5,7 @@ import ctypes
 import dataclasses
 
 from . import _arrays, _library
-from ._options import enumerator, grid_of, int_of
+from ._options import bytes_free_of, enumerator, grid_of, int_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +77,7 @@ def memory_plan(
     options.moduli = int_of("moduli", moduli)
     options.inverse = inverse
     options.space = enumerator("space", space)
-    if bytes_free is not None:
-        options.bytes_free = max(0, int_of("bytes_free", bytes_free))
+    options.bytes_free = bytes_free_of(bytes_free)
     each = (_library.RankPlan * max(1, ranks))()
     scalar = _library.SCALARS[_arrays.require_scalar(dtype, "dtype").name]
     _library.check(library.tessera_memory_plan(scalar, int_of("n", n), ranks, options, plan, each))
