@@ -103,12 +103,30 @@ def test_not_positive_definite():
     np.testing.assert_allclose(x, pinv(jnp.asarray(a), jnp.asarray(b))[0])
 
 
+def test_bytes_free():
+    given = []
+    original = tessera.cholesky_distributed
+
+    def spy(*arguments, **keywords):
+        given.append(keywords["bytes_free"])
+        return original(*arguments, **keywords)
+
+    a, b = system(8)
+    tessera.cholesky_distributed = spy
+    for bytes_free in (None, 0, 10**12):
+        x, _ = jax.jit(solver(arithmetic="integer", bytes_free=bytes_free))(a, b)
+        require_solution(a, b, x)
+    tessera.cholesky_distributed = original
+    assert set(given) == {None, 0, 10**12}, given
+
+
 def test_misuse():
     a, b = map(jnp.asarray, system(8))
     raised(ValueError, "A: of shape (8, 8), for a b of 7 numbers", a, b[:7])
     raised(ValueError, "common type is bfloat16", a.astype(jnp.bfloat16), b.astype(jnp.bfloat16))
     raised(ValueError, "process_grid: (2, 9)", a, b, process_grid=(2, 9))
     raised(ValueError, "local_tile_size: -1", a, b, local_tile_size=-1)
+    raised(ValueError, "bytes_free: must not be negative, got -5", a, b, bytes_free=-5)
     raised(jax.errors.JaxRuntimeError, "arithmetic: must be one of", a, b, arithmetic="decimal")
     require_solution(*system(8), solver(a, b)[0])  # as after any error
 

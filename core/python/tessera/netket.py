@@ -15,12 +15,14 @@ from netket.utils.api_utils import partial_from_kwargs
 
 import tessera
 from tessera import _arrays, _library, _xla_call
+from tessera._options import bytes_free_of
 
 _SOLVE, _CHECK = "tessera_cholesky_distributed", "tessera_check"
 
 
 @partial_from_kwargs
-def cholesky_distributed(A, b, *, local_tile_size=None, process_grid=None, x0=None, arithmetic="native", moduli=0):
+def cholesky_distributed(A, b, *, local_tile_size=None, process_grid=None, x0=None, arithmetic="native", moduli=0,
+                         bytes_free=None):
     """Solves A x = b by a Cholesky factorisation that is distributed over all processes.
 
     Takes the place of :func:`netket.optimizer.solver.cholesky_distributed`, with the same signature::
@@ -46,6 +48,9 @@ def cholesky_distributed(A, b, *, local_tile_size=None, process_grid=None, x0=No
         x0: ignored, as by NetKet's solvers.
         arithmetic: "native", or "fastest" or "integer" for products of integers.
         moduli: how many, for "integer"; 0: as many as keep native accuracy.
+        bytes_free: of each process, for the call; where integers need more, fewer columns are multiplied by them. By
+            default most of the GPU is taken to be free, and JAX preallocates most of it unless
+            XLA_PYTHON_CLIENT_MEM_FRACTION says less: give what it leaves.
 
     Returns:
         x, in the structure of `b`, and {"leading_minor": k}. k is 0; or, where A is not positive definite, the order of
@@ -78,7 +83,7 @@ def cholesky_distributed(A, b, *, local_tile_size=None, process_grid=None, x0=No
     if b.size == 0:
         return unravel(b.astype(dtype)), {"leading_minor": jnp.int32(0)}
     x, leading_minor = _solve(A.astype(dtype), b.astype(dtype), mesh=mesh, processes=processes, tile=tile, grid=grid,
-                              arithmetic=arithmetic, moduli=int(moduli))
+                              arithmetic=arithmetic, moduli=int(moduli), bytes_free=bytes_free_of(bytes_free))
     return unravel(x), {"leading_minor": leading_minor[0]}
 
 
@@ -112,15 +117,16 @@ def _communicator(processes):
     return MPI.COMM_WORLD.Split(0, jax.process_index())
 
 
-@functools.partial(jax.jit, static_argnames=("mesh", "processes", "tile", "grid", "arithmetic", "moduli"))
-def _solve(A, b, *, mesh, processes, tile, grid, arithmetic, moduli):
+@functools.partial(jax.jit, static_argnames=("mesh", "processes", "tile", "grid", "arithmetic", "moduli",
+                                                     "bytes_free"))
+def _solve(A, b, *, mesh, processes, tile, grid, arithmetic, moduli, bytes_free):
     devices = 1 if mesh.empty else mesh.size // processes  # of one process
     n = b.size
     results = jax.ShapeDtypeStruct(b.shape, b.dtype), jax.ShapeDtypeStruct((1,), np.int32)
 
     def call(rows, b, index):
         integers = {"devices": devices, "processes": processes, "tile": tile, "moduli": moduli,
-                    "grid_rows": grid[0], "grid_columns": grid[1]}
+                    "bytes_free": bytes_free, "grid_rows": grid[0], "grid_columns": grid[1]}
         return jax.ffi.ffi_call(_SOLVE, results, vmap_method="sequential")(
             rows, b, jnp.full(1, index, np.int32), arithmetic=arithmetic,
             **{name: np.int64(value) for name, value in integers.items()})
@@ -155,7 +161,7 @@ def _solve_here(operands, results, attributes):
         _copy(np.full(result.shape, value, result.dtype), result)
 
 
-def _share(rows, b, index, *, devices, processes, tile, moduli, grid_rows, grid_columns, arithmetic):
+def _share(rows, b, index, *, devices, processes, tile, moduli, bytes_free, grid_rows, grid_columns, arithmetic):
     """What the device of this index adds to x and to the leading minor, which is -1 for a failure that is to come."""
     process, device = divmod(index, devices)
     if device > 0:
@@ -169,7 +175,8 @@ def _share(rows, b, index, *, devices, processes, tile, moduli, grid_rows, grid_
                                  "must be in the order of jax.devices()")
         x, info = tessera.cholesky_distributed(
             rows[:end], b, comm=comm, tile=tile, grid=(grid_rows, grid_columns) if grid_rows else None,
-            arithmetic=arithmetic, moduli=moduli, on_failure="fill_nan")
+            arithmetic=arithmetic, moduli=moduli, bytes_free=None if bytes_free < 0 else bytes_free,
+            on_failure="fill_nan")
     except Exception as error:
         if devices == 1:
             raise
