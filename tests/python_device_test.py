@@ -17,6 +17,7 @@ from mpi4py import MPI
 import tessera
 from tessera._arrays import interface_of
 
+tessera.initialize(0)  # where the arrays are; Kokkos would choose by the local rank
 COMM = MPI.COMM_WORLD
 DTYPES = (np.float32, np.float64, np.complex64, np.complex128)
 
@@ -39,11 +40,14 @@ class OfALibrary:
     """What is expected of the arrays of every library."""
 
     def setUp(self):
+        reason = None
         try:
             self.library = importlib.import_module(self.name)
             self.to_device(np.zeros(1))
         except Exception as error:
-            self.skipTest(f"{self.name}: {error}")
+            reason = f"{self.name}: {error}"
+        if not COMM.allreduce(reason is None, MPI.LAND):
+            self.skipTest(reason or f"{self.name}: another rank has none")
 
     def expect_solution(self, a, x, b):
         error = np.abs(a @ self.to_host(x) - b).max(initial=0)
