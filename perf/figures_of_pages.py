@@ -208,24 +208,46 @@ def gram_rates(results):
 
 
 def moduli(results):
-    """The errors of factors in double: native, with the default number of moduli, and with the numbers beside it."""
+    """The errors of factors in double: native, with the default number of moduli, and with the numbers beside it.
+
+    No number where the matrix was not positive definite when rounded so coarsely.
+    """
     lines = [line for data in results.get("moduli") for line in data["lines"] if line["scalar"] == "double"]
     defaults = {line["n"]: line["default"] for line in lines}
-    columns = [(n, count) for n, number in defaults.items() for count in (0, *range(number - 1, number + 2))]
     errors = {(line["matrix"], line["n"], line["moduli"]): line["error"] for line in lines}
-    rows = [[matrix, *(f"{errors[matrix, n, count]:.3g}" for n, count in columns)]
+    measured_counts = {(n, count) for _, n, count in errors}
+    columns = [(n, count) for n, number in defaults.items() for count in (0, *range(number - 1, number + 2))
+               if (n, count) in measured_counts]
+
+    def cell_of(error):
+        return "" if error is None else f"{error:.3g}"
+
+    rows = [[matrix, *(cell_of(errors.get((matrix, n, count))) for n, count in columns)]
             for matrix in dict.fromkeys(line["matrix"] for line in lines)]
     return table(["", *(f"n = {n}, " + (str(count) if count else "native") for n, count in columns)], rows)
 
 
 def moduli_numbers(results):
-    """The default ones."""
-    numbers = {}
-    for line in (line for data in results.get("moduli") for line in data["lines"]):
+    """The default ones, and how accurate they are beside native products, where they are the least so."""
+    lines = [line for data in results.get("moduli") for line in data["lines"]]
+    native = {(line["scalar"], line["matrix"], line["n"]): line["error"] for line in lines if line["moduli"] == 0}
+    numbers, worst, failed = {}, {}, 0
+    for line in lines:
         numbers.setdefault((line["scalar"], line["default"]), {})[str(line["n"])] = None
+        theirs = native[line["scalar"], line["matrix"], line["n"]]
+        if line["moduli"] != line["default"]:
+            continue
+        if line["error"] is None:
+            failed += 1
+        elif theirs:
+            worst[line["scalar"]] = max(worst.get(line["scalar"], 0), line["error"] / theirs)
+    if not lines:
+        return ""
     text = ", ".join(f"{number} in {scalar} at n = {' and '.join(sizes)}"
                      for (scalar, number), sizes in sorted(numbers.items()))
-    return f"The default numbers keep native accuracy on all of these matrices: {text}." if text else ""
+    ratios = " and ".join(f"{ratio(factor)} times native's in {scalar}" for scalar, factor in sorted(worst.items()))
+    return (f"The default numbers: {text}. With them the largest element of the error is at most {ratios}, on all of "
+            "these matrices" + (f" but {failed}, which are not positive definite then." if failed else "."))
 
 
 def share(plan):
