@@ -209,24 +209,29 @@ int main(int argc, char** argv) {
                "tessera-compare-device");
   app.add_option("--n", options.sizes, "orders of the matrix")->check(more_than_zero())->type_name("N...");
   add_scalar_option(app, options.scalar);
-  app.add_option("--parameters", options.parameters,
-                 "instead, assemble A = J J^T from a Jacobian of so many columns, in double, and solve with it")
-      ->check(more_than_zero())
-      ->type_name("P");
+  CLI::Option* const parameters =
+      app.add_option("--parameters", options.parameters,
+                     "instead, assemble A = J J^T from a Jacobian of so many columns, in double, and solve with it")
+          ->check(more_than_zero())
+          ->type_name("P");
   app.add_option("--repetitions", options.repetitions, "of everything; medians are shown")->check(more_than_zero());
   app.add_option("--rhs", options.nrhs, "numbers of right-hand sides to solve for")->check(more_than_zero());
   app.add_option("--tile", options.tile, "Tessera's tile size; 0: the library's choice");
   app.add_option("--slab", options.slab, "Tessera's slab, but for the one call; 0: the library's choice");
-  app.add_option("--moduli", options.moduli,
-                 "factorise, or assemble, by integers as well, with so many moduli; 0: the library's choice")
-      ->check(CLI::Range(0, 15));
+  CLI::Option* const moduli =
+      app.add_option("--moduli", options.moduli,
+                     "factorise, or assemble, by integers as well, with so many moduli; 0: the library's choice")
+          ->check(CLI::Range(0, 15));
   app.add_option("--free", options.gibibytes_free,
                  "and by integers of as many columns as fit into so much memory of each rank")
       ->check(more_than_zero())
-      ->type_name("GIB...");
+      ->type_name("GIB...")
+      ->needs(moduli)
+      ->excludes(parameters);
   app.add_option("--grid", grid, "Tessera's process grid, as RxC [nearly square]");
   app.add_flag("--alone", options.alone, "without cuSOLVER and cuBLAS");
-  app.add_flag("--pieces", options.pieces, "without the whole call, for which the rows of A must fit beside the tiles");
+  app.add_flag("--pieces", options.pieces, "without the whole call, for which the rows of A must fit beside the tiles")
+      ->excludes(parameters);
   app.add_option("--json", options.json, "write everything to this file as well, as JSON")->type_name("FILE");
   app.add_option(
          "--timeline", options.timeline,
