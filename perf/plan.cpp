@@ -54,7 +54,7 @@ std::string PlanReport::text() const {
         plan.grid.rows, plan.grid.cols);
   print(text, "  tile, slab         %lld, %lld columns\n", static_cast<long long>(plan.tile_size),
         static_cast<long long>(plan.slab));
-  print(text, "  products           %s\n\n", describe_products(plan.moduli).c_str());
+  print(text, "  products           %s\n\n", describe_products(plan.moduli, plan.integer_columns, settings.n).c_str());
   print(text, "  GiB per rank       %10s %10s\n", "least", "most");
   for (const auto& [name, field] : fields) {
     const auto [least, most] = range(plan, field);
@@ -87,7 +87,9 @@ std::string PlanReport::json() const {
                {"grid", {{"rows", plan.grid.rows}, {"cols", plan.grid.cols}}},
                {"tile", plan.tile_size},
                {"slab", plan.slab},
+               {"arithmetic", name_of(plan.moduli == 0 ? Arithmetic::native : Arithmetic::integer)},
                {"moduli", plan.moduli},
+               {"integer_columns", plan.integer_columns},
                {"fits", plan.fits},
                {"peak_bytes", plan.peak()},
                {"total_bytes", plan.total()},

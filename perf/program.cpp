@@ -180,7 +180,12 @@ void add_arithmetic_options(CLI::App& app, std::string& name, int& moduli) {
           ->type_name("NAME")
           ->capture_default_str();
   app.add_option("--moduli", moduli, "of --arithmetic integer, 4 to 15; 0: as many as keep native accuracy")
-      ->check(whole_number(0, 15))
+      ->check(CLI::Validator(
+          [](std::string& word) {
+            const bool known = word == "0" || whole_number(4, 15)(word).empty();
+            return known ? std::string() : "expected 0 or a whole number, 4 to 15, got " + word;
+          },
+          ""))
       ->needs(arithmetic)
       ->type_name("N")
       ->capture_default_str();
@@ -193,6 +198,10 @@ std::string name_of(Arithmetic arithmetic) { return arithmetics[static_cast<int>
 
 std::string describe_products(int moduli) {
   return moduli == 0 ? "native" : "of integers, " + std::to_string(moduli) + " moduli";
+}
+std::string describe_products(int moduli, std::int64_t columns, std::int64_t n) {
+  const bool some = moduli > 0 && columns < n;
+  return describe_products(moduli) + (some ? ", of the first " + std::to_string(columns) + " columns" : "");
 }
 
 CLI::Option* add_scalar_option(CLI::App& app, std::string& name) {

@@ -97,6 +97,7 @@ Json describe(MPI_Comm comm, const FileSettings& settings, const System& system,
           {"tile_size", info.tile_size},
           {"arithmetic", name_of(info.arithmetic)},
           {"moduli", info.moduli},
+          {"integer_columns", info.integer_columns},
           {"triangle", options.triangle == Triangle::lower ? "lower" : "upper"},
           {"diag_shift", info.diag_shift},
           {"on_failure", options.on_failure == Failure::raise ? "raise" : "fill_nan"},
@@ -125,7 +126,8 @@ std::string text(const Json& about) {
   print(text, "  ranks              %lld, a grid of %d x %d, %s\n", integer("ranks"), about["grid"][0].get<int>(),
         about["grid"][1].get<int>(), word("execution_space").c_str());
   print(text, "  tile               %lld\n", integer("tile_size"));
-  print(text, "  products           %s\n\n", describe_products(about["moduli"].get<int>()).c_str());
+  print(text, "  products           %s\n\n",
+        describe_products(about["moduli"].get<int>(), integer("integer_columns"), integer("n")).c_str());
   print(text, "  phase              seconds\n");
   print(text, "  read            %10.3f\n", real("seconds_redistribute"));
   print(text, "  factorize       %10.3f\n", real("seconds_factorize"));

@@ -55,6 +55,7 @@ class Files(Case):
         about = self.check(a, b, "lower", "--shift", "0.5", "--grid", f"{RANKS}x1", "--scalar", "double",
                            "--json", "x.json", "--arithmetic", "integer", "--moduli", "15", shift=0.5)
         self.assertEqual((about["arithmetic"], about["moduli"]), ("integer", 15))
+        self.assertEqual(about["integer_columns"], about["n"])
         self.assertEqual(about["diag_shift"], 0.5)
         self.assertEqual(list(about["grid"]), [RANKS, 1])
         self.assertEqual(about["ranks"], RANKS)
