@@ -89,10 +89,12 @@ class SystemMemory {
     if (is_new) known->second = buffers_of(layout, rank);
     RankMemory memory = known->second;
     memory.matrix = options_.adopted ? 0 : allocated(detail::saturated_product(layout.size(), size));
-    // The workspace is taken from phase to phase.
-    const std::int64_t workspace =
-        std::max({memory.redistribute, memory.factorize, memory.solve, options_.inverse ? memory.inverse : 0});
-    for (const std::int64_t bytes : {memory.matrix, memory.inverses, memory.right_hand_sides, workspace}) {
+    // The workspace is taken from phase to phase; but a factor by integers gives that of the factorisation back.
+    const bool kept = options_.source != Source::fill || integers_.moduli == 0;
+    const std::int64_t after = std::max(
+        {memory.redistribute, kept ? memory.factorize : 0, memory.solve, options_.inverse ? memory.inverse : 0});
+    const std::int64_t all = std::max(memory.factorize, detail::saturated_sum(memory.right_hand_sides, after));
+    for (const std::int64_t bytes : {memory.matrix, memory.inverses, all}) {
       memory.peak = detail::saturated_sum(memory.peak, bytes);
     }
     return memory;
