@@ -172,13 +172,15 @@ MemoryPlan plan_with(const detail::Integers& integers, std::int64_t n, GridShape
   return plan;
 }
 
-/// Whether each rank has memory for a phase, which knows nothing of what comes before and after it.
-bool has_room_for(std::int64_t RankMemory::*phase, const MemoryPlan& plan,
-                  const std::optional<std::int64_t>& bytes_free) {
-  return !bytes_free || std::all_of(plan.ranks.begin(), plan.ranks.end(), [&](const RankMemory& rank) {
+/// Whether each rank has memory for a phase, which knows nothing of what comes before and after it: in a call
+/// right-hand sides are there.
+bool has_room_for(std::int64_t RankMemory::*phase, const MemoryPlan& plan, const MemoryPlanOptions& options) {
+  const auto has_room = [&](const RankMemory& rank) {
+    const std::int64_t right_hand_sides = options.source == Source::fill ? 0 : rank.right_hand_sides;
     return detail::saturated_sum(detail::saturated_sum(rank.matrix, rank.inverses),
-                                 detail::saturated_sum(rank.right_hand_sides, rank.*phase)) <= *bytes_free;
-  });
+                                 detail::saturated_sum(right_hand_sides, rank.*phase)) <= *options.bytes_free;
+  };
+  return !options.bytes_free || std::all_of(plan.ranks.begin(), plan.ranks.end(), has_room);
 }
 
 /// With as many columns by integers as a call with that much memory has.
@@ -188,12 +190,11 @@ MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& opt
   const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
   const auto plan_of = [&](const detail::Integers& integers) { return plan_with<T, Exec>(integers, n, grid, options); };
   MemoryPlan plan = plan_of(moduli > 0 ? detail::Integers{moduli, n} : detail::Integers{});
-  if (moduli == 0 || has_room_for(&RankMemory::factorize, plan, options.bytes_free)) return plan;
+  if (moduli == 0 || has_room_for(&RankMemory::factorize, plan, options)) return plan;
   const SlabLayout layout = SystemMemory<T, Exec>(n, grid, options, {}).layout_of(0);
-  const detail::Integers integers =
-      detail::integers_that_fit<MemorySpace>(layout, moduli, n, [&](const detail::Integers& some) {
-        return has_room_for(&RankMemory::factorize, plan_of(some), options.bytes_free);
-      });
+  const detail::Integers integers = detail::integers_that_fit<MemorySpace>(
+      layout, moduli, n,
+      [&](const detail::Integers& some) { return has_room_for(&RankMemory::factorize, plan_of(some), options); });
   return plan_of(detail::worthwhile<MemorySpace>(options.arithmetic, integers, n));
 }
 
@@ -260,7 +261,7 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   asked.tile_size = tile_size_of<T, Exec>(n, grid, asked);
   MemoryPlan plan = plan_for<T, Exec>(n, grid, asked);
   if (plan.gram_moduli > 0 && asked.gram.arithmetic == Arithmetic::fastest &&
-      !has_room_for(&RankMemory::redistribute, plan, options.bytes_free)) {
+      !has_room_for(&RankMemory::redistribute, plan, options)) {
     asked.gram.arithmetic = Arithmetic::native;
     plan = plan_for<T, Exec>(n, grid, asked);
   }

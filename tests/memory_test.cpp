@@ -258,7 +258,7 @@ TYPED_TEST(MemoryTest, ThePlanOfIntegersIsRight) {
           if (source == Source::fill) {
             ShardedMatrix<T> matrix(ProcessGrid(this->comm, shape), n, tile, plan.slab);
             matrix.fill(Exec{}, Dominant<T>{n});
-            const FactorizeOptions options{{}, asked.arithmetic, asked.moduli, bytes - mine.right_hand_sides};
+            const FactorizeOptions options{{}, asked.arithmetic, asked.moduli, bytes};
             factorize(Exec{}, std::move(matrix), options).solve(Exec{}, system.b);
           } else {
             CholeskyOptions options{.local_tile_size = tile, .grid = shape, .arithmetic = Arithmetic::integer};
