@@ -54,7 +54,7 @@ Contender tessera_gram_contender(const GramProblem<Exec>& gram, GridShape shape,
          choices.grid = shape;
          choices.local_tile_size = wished_tile;
          choices.diag_shift = 1;
-         choices.arithmetic = options.arithmetic;
+         choices.arithmetic = products.arithmetic();
          choices.moduli = options.moduli;
          state->x =
              cholesky_distributed(gram.problem.exec, gram.problem.comm, Gram{state->j, options}, state->b, choices).x;
