@@ -13,7 +13,7 @@ cmake --build build/test
 ctest --test-dir build/test --output-on-failure --parallel "$(nproc)" "$@"
 
 programs="allocation_test;callback_test;communicator_test;distribution_test;entries_test;fuzz_test;kernels_test"
-programs+=";line_sums_test;pieces_test;row_ids_test;scalapack_door_test;schedule_test;triangular_test"
+programs+=";line_sums_test;pieces_test;schedule_test;triangular_test"
 cmake --preset sanitize -DTESSERA_TEST_RANKS="1;3" -DTESSERA_TEST_PROGRAMS="$programs"
 cmake --build --preset sanitize
 ctest --preset sanitize --parallel "$(nproc)" "$@"
