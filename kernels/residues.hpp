@@ -106,6 +106,9 @@ struct ResidueProducts {
 /// The most bytes of a row whose products, each up to 2^14, an int32 holds.
 inline constexpr std::int64_t most_depth = (std::int64_t{1} << 17) - PaddedColumns::alignment;
 
+/// Rows of residues that multiply_residues may read: it takes a multiple of 4 from any row on.
+constexpr std::int64_t rows_with_margin(std::int64_t rows) { return PaddedColumns::padded(rows + 3); }
+
 /// products(i, j) = left(i) . right(j) in each of `planes` planes, or, if it accumulates, products(i, j) += this; exact
 /// while the depths add up to most_depth at most. A device works on multiples of 4 rows: beyond the last row, what is
 /// in `left` is read and `products` is written.

@@ -3,6 +3,7 @@
 
 #include "core/assemble/gram_blocks.hpp"
 #include "core/assemble/gram_strips.hpp"
+#include "core/matrix/axis_scales.hpp"
 #include "core/matrix/workspace.hpp"
 #include "kernels/residues.hpp"
 #include "kernels/square_sum.hpp"
@@ -50,15 +51,10 @@ struct GramResidueBuffers {
   std::int32_t* products;
 
  private:
-  static kernels::RowScales take_scales(Workspace<MemorySpace>& workspace, std::int64_t count) {
-    double* const up = workspace.template take<double>(count);
-    return {up, workspace.template take<double>(count)};
-  }
-  /// With rows beyond the last one, which multiply_residues may read: it takes a multiple of 4 from any row on.
   kernels::Residues take_residues(Workspace<MemorySpace>& workspace, const BlockCyclic& axis,
                                   std::int64_t terms_of_chunk) const {
     const std::int64_t row = kernels::PaddedColumns::padded(terms_of_chunk);
-    const std::int64_t plane = saturated_product(kernels::PaddedColumns::padded(axis.local_extent() + 3), row);
+    const std::int64_t plane = saturated_product(kernels::rows_with_margin(axis.local_extent()), row);
     return {workspace.template take<std::int8_t>(planes(), plane), row, plane};
   }
 };

@@ -54,13 +54,11 @@ class IntegerUpdates {
         remainders_(exec, kernels::Priority::urgent),
         of_products_(buffers.products.size()) {
     const kernels::Moduli on_host = kernels::make_moduli(count_);
-    using Unmanaged = Kokkos::MemoryTraits<Kokkos::Unmanaged>;
-    Kokkos::deep_copy(exec, Kokkos::View<kernels::Moduli, MemorySpace, Unmanaged>(buffers.moduli),
-                      Kokkos::View<const kernels::Moduli, Kokkos::HostSpace, Unmanaged>(&on_host));
+    copy_from_host<Exec, kernels::Moduli>(exec, &on_host, buffers.moduli, 1);
     kernels::make_row_scales(exec, diagonal, rows_.n, kernels::largest_norm(on_host, rows_.n), buffers.of_all_rows);
     pick_scales(exec, rows_, buffers.of_all_rows, buffers.of_my_rows);
     forget_sums(exec, LocalIndex{0});
-    exec.fence();  // on_host ends here, and remainders begin after all that `exec` has done
+    exec.fence();  // remainders begin after all that `exec` has done
   }
 
   /// One after this rank's columns that keep residues.
@@ -193,7 +191,7 @@ class IntegerUpdates {
   kernels::Residues make_left(const Exec& exec, const ShardedMatrix<T, MemorySpace>& l, LocalIndex begin,
                               LocalIndex end, LocalIndex to, std::int8_t* memory) {
     const std::int64_t row = bands_.padding().position(to.value);
-    const kernels::Residues residues{memory, row, row * Buffers::rows_with_margin(end - begin)};
+    const kernels::Residues residues{memory, row, row * kernels::rows_with_margin(end - begin)};
     l.layout().for_each_slab(LocalIndex{0}, to, [&](LocalIndex from, LocalIndex until) {
       kernels::left_residues<T>(exec, buffers_.moduli, count_, l.view(begin, end, from, until), bands_.padding(),
                                 buffers_.of_my_rows.up + begin.value,

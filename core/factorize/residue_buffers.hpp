@@ -3,6 +3,7 @@
 
 #include "core/factorize/residue_layout.hpp"
 #include "core/factorize/step.hpp"
+#include "core/matrix/axis_scales.hpp"
 #include "core/matrix/workspace.hpp"
 #include "kernels/residues.hpp"
 #include "tessera/detail/integers.hpp"
@@ -30,18 +31,18 @@ struct ResidueBuffers {
     const Layout bands(layout, integers);
     const std::int64_t width = steps_of<MemorySpace>(layout, integers.moduli).width();
     if (integers.width > 0) {
-      const std::int64_t height = rows_with_margin(widest_together(layout, integers));
+      const std::int64_t height = kernels::rows_with_margin(widest_together(layout, integers));
       const std::int64_t row = bands.padding().position(layout.columns.local_extent());
-      left = workspace.template take<std::int8_t>(bands.planes() * rows_with_margin(Layout::rows_together), row);
+      left =
+          workspace.template take<std::int8_t>(bands.planes() * kernels::rows_with_margin(Layout::rows_together), row);
       for (int i = 0; i < (kernels::planes_per_modulus<T> == 1 ? 1 : 2); ++i) {
         right.push_back(workspace.template take<std::int8_t>(bands.planes() * height, row));
       }
     } else {
       left = workspace.template take<std::int8_t>(bands.size());
-    }
-    if (integers.width == 0 && has_right(layout)) {
       // Two where only events order the steps: one is written while the updates of the step before read the other.
-      for (int i = 0; i < (kernels::is_host<Exec> ? slots : std::max(2, slots)); ++i) {
+      const int operands = !has_right(layout) ? 0 : kernels::is_host<Exec> ? slots : std::max(2, slots);
+      for (int i = 0; i < operands; ++i) {
         right.push_back(workspace.template take<std::int8_t>(bands.planes() * width, bands.longest_row()));
       }
     }
@@ -58,9 +59,6 @@ struct ResidueBuffers {
     return layout.rows.processes > 1 || kernels::planes_per_modulus<T> > 1;
   }
 
-  /// Rows of residues that multiply_residues may read: it takes a multiple of 4 from any row on.
-  static constexpr std::int64_t rows_with_margin(std::int64_t rows) { return kernels::PaddedColumns::padded(rows + 3); }
-
   kernels::Moduli* moduli;
   kernels::RowScales of_all_rows;  // by global index
   kernels::RowScales of_my_rows;   // by local index
@@ -76,11 +74,6 @@ struct ResidueBuffers {
       widest = std::max(widest, layout.columns.extent_of(step.together));
     }
     return widest;
-  }
-
-  static kernels::RowScales take_scales(Workspace<MemorySpace>& workspace, std::int64_t count) {
-    double* const up = workspace.template take<double>(count);
-    return {up, workspace.template take<double>(count)};
   }
 };
 

@@ -62,9 +62,8 @@ class ResidueLayout {
     const LocalIndex last = row_begin(band + 1) + -1;
     return padding_.position(std::min(columns_end_, columns_.local_begin(rows_.tile_of(rows_.to_global(last)))).value);
   }
-  /// With rows beyond the last one, which multiply_residues may read: it takes a multiple of 4 from any row on.
   std::int64_t plane(std::int64_t band) const {
-    return saturated_product(kernels::PaddedColumns::padded(row_begin(band + 1) - row_begin(band) + 3), width(band));
+    return saturated_product(kernels::rows_with_margin(row_begin(band + 1) - row_begin(band)), width(band));
   }
 
   BlockCyclic rows_;

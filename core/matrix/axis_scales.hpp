@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "core/matrix/workspace.hpp"
 #include "kernels/residues.hpp"
 #include "tessera/distribution.hpp"
 
@@ -9,6 +10,12 @@
 #include <cstdint>
 
 namespace tessera::detail {
+
+template <class MemorySpace>
+kernels::RowScales take_scales(Workspace<MemorySpace>& workspace, std::int64_t count) {
+  double* const up = workspace.template take<double>(count);
+  return {up, workspace.template take<double>(count)};
+}
 
 /// Of what is known of all rows, that of an axis's.
 struct ScalesOfAxis {
