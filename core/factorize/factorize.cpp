@@ -124,14 +124,14 @@ class Factorization {
     const std::int64_t n = layout.rows.n;
     const int moduli = moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
     if (moduli == 0) return {};
+    if (schedule.integer_width > 0 && can_be_made_anew(layout)) return {moduli, n, schedule.integer_width};
     const Communicator& communicator = matrix.grid().communicator();
     const std::int64_t bytes = bytes_free_for(exec, communicator, options.bytes_free);
-    if (schedule.integer_width > 0 && can_be_made_anew(layout)) return {moduli, n, schedule.integer_width};
     Integers integers;
     collectively(communicator, [&] {
       std::int64_t held = saturated_sum(bytes_with_inverses(matrix), beside);
-      if (matrix.is_adopted() && options.bytes_free)
-        held -= saturated_round_up(matrix.bytes(), 8);  // no part of what is free
+      // What the caller has is no part of what is free.
+      if (matrix.is_adopted() && options.bytes_free) held -= saturated_round_up(matrix.bytes(), 8);
       integers =
           integers_that_fit<MemorySpace>(layout, moduli, schedule.most_integer_columns, [&](const Integers& some) {
             return saturated_sum(held, factorize_bytes<T, Exec>(layout, some, schedule)) <= bytes;
