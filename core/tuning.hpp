@@ -18,12 +18,13 @@ class Tuning {
   static constexpr bool host = kernels::is_host<typename MemorySpace::execution_space>;
 
  public:
-  /// The largest tile that default_tile_size picks. On the host a tile is factored by one rank while others wait; but
-  /// between process columns a block column is one tile wide, and narrow ones cost messages and time in gemm. Between
-  /// devices narrow ones cost messages, and wide ones lookahead.
-  static constexpr std::int64_t tile_cap(GridShape grid) {
+  /// The largest tile that default_tile_size picks. On the host a tile is factored by one rank while others wait, and
+  /// few are hard to share out; but between process columns a block column is one tile wide, and narrow ones cost
+  /// messages and time in gemm. Between devices narrow ones cost messages, and wide ones lookahead.
+  static constexpr std::int64_t tile_cap(std::int64_t n, GridShape grid) {
     if (!host) return grid.rows * grid.cols > 1 ? 512 : 128;
-    return grid.cols > 1 ? 256 : 128;
+    if (grid.cols > 1) return 256;
+    return grid.rows > 1 && n < 1024 ? 96 : 128;
   }
 
   /// Columns that are updated in one call where one process column owns them all; narrower calls lose their time to

@@ -107,11 +107,16 @@ struct TakeInBlocks {
   }
 };
 
-/// Zeros above the diagonal.
+/// Zeros above the diagonal; on the host by columns, where an element's place in the whole matrix costs more than it.
 template <class T, class MemorySpace>
 struct ClearAboveDiagonal {
   LocalBlock<T, MemorySpace> block;
 
+  KOKKOS_FUNCTION void operator()(std::int64_t column) const {
+    const LocalIndex diagonal = block.rows.local_lower_bound(block.global_column(column));
+    const std::int64_t rows = smaller(diagonal - block.row_begin, static_cast<std::int64_t>(block.a.extent(0)));
+    for (std::int64_t row = 0; row < rows; ++row) block.a(row, column) = T(0);
+  }
   KOKKOS_FUNCTION void operator()(std::int64_t row, std::int64_t column) const {
     if (block.global_row(row).value < block.global_column(column).value) block.a(row, column) = T(0);
   }
@@ -120,14 +125,20 @@ struct ClearAboveDiagonal {
 /// What a slab stores above its diagonal takes part in updates, though nothing comes of it: it must be finite.
 template <class T, class Exec>
 void clear_above_diagonal(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& matrix) {
+  const char* const label = "tessera::redistribute::clear";
   const SlabLayout& layout = matrix.layout();
   for (std::int64_t s = 0; s < layout.count(); ++s) {
     const LocalIndex next_top =
         s + 1 < layout.count() ? layout.row_begin(s + 1) : LocalIndex{layout.rows.local_extent()};
     const auto top =
         matrix.local_block(layout.row_begin(s), next_top, layout.column_begin(s), layout.column_begin(s + 1));
-    kernels::for_each<T>("tessera::redistribute::clear", exec, top.a,
-                         ClearAboveDiagonal<T, typename Exec::memory_space>{top});
+    const ClearAboveDiagonal<T, typename Exec::memory_space> clear{top};
+    if constexpr (kernels::is_host<Exec>) {
+      const auto columns = static_cast<std::int64_t>(top.a.extent(1));
+      Kokkos::parallel_for(label, Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, columns), clear);
+    } else {
+      kernels::for_each<T>(label, exec, top.a, clear);
+    }
   }
 }
 

@@ -21,7 +21,7 @@ namespace detail {
 template <class T, class MemorySpace>
 std::int64_t tile_size_for(std::int64_t asked, std::int64_t n, GridShape grid) {
   return asked != 0 ? std::min(asked, n)
-                    : default_tile_size(n, grid.rows * grid.cols, Tuning<MemorySpace>::tile_cap(grid));
+                    : default_tile_size(n, grid.rows * grid.cols, Tuning<MemorySpace>::tile_cap(n, grid));
 }
 
 template <class T, class Exec>
