@@ -348,6 +348,40 @@ TEST_F(CallbackTest, ProgressOfTheOneCallThrows) {
   }
 }
 
+/// A progress of which no copy can be made while `copies_throw`.
+struct Unique {
+  const bool* copies_throw;
+  int* calls;
+
+  Unique(const bool* throw_now, int* count) : copies_throw(throw_now), calls(count) {}
+  Unique(const Unique& other) : copies_throw(other.copies_throw), calls(other.calls) {
+    if (*copies_throw) throw std::bad_alloc();
+  }
+  void operator()(std::int64_t, std::int64_t) const { ++*calls; }
+};
+
+TEST_F(CallbackTest, ProgressIsNotCopied) {
+  const System<double> system(comm, 40);
+  const ProcessGrid grid(comm);
+  for (const int culprit : {0, ranks - 1}) {
+    bool copies_throw = false;
+    int calls = 0;
+    const CholeskyOptions options{.local_tile_size = 6, .progress = Unique(&copies_throw, &calls)};
+    const CholeskyDistributed solver{comm, options};
+    auto matrix = sharded(grid, system, 6);
+    const auto expect_calls = [&](const auto& call) {
+      copies_throw = rank == culprit;
+      calls = 0;
+      call();
+      EXPECT_GT(calls, 0);
+      copies_throw = false;
+    };
+    expect_calls([&] { cholesky_distributed(comm, system.a, system.b, options); });
+    expect_calls([&] { solver(system.a, system.b); });
+    expect_calls([&] { factorize(Exec{}, std::move(matrix), options.progress); });
+  }
+}
+
 // Rank 0 owns the one tile, and no machine has the memory: the larger one's bytes are no 64-bit number even.
 TEST_F(CallbackTest, MatrixThatIsTooLargeForOneRank) {
   const ProcessGrid grid(comm);

@@ -110,7 +110,7 @@ Factored<T, typename Exec::memory_space> factor_with_shifts(const Exec& exec, co
       take_in();
     }
     info.seconds.redistribute += lap();
-    const FactorizeOptions of_factor{.progress = options.progress,
+    const FactorizeOptions of_factor{.progress = by_reference(options.progress),
                                      .arithmetic = options.arithmetic,
                                      .moduli = options.moduli,
                                      .bytes_free = options.bytes_free};

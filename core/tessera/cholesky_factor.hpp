@@ -40,6 +40,9 @@ namespace detail {
 template <class T, class MemorySpace>
 struct FactorAccess;
 
+/// Calls `progress`, which must live on, in place of a copy, whose making may throw on one rank alone; empty if it is.
+inline Progress by_reference(const Progress& progress) { return progress ? Progress(std::cref(progress)) : Progress(); }
+
 /// What is done to right-hand sides with a factor.
 enum class FactorOperation { solve, solve_lower, solve_upper, multiply_lower, multiply_upper };
 constexpr const char* name_of(FactorOperation operation) {
@@ -304,7 +307,7 @@ template <Scalar T, class Exec>
 CholeskyFactor<T, typename Exec::memory_space> factorize(const Exec& exec,
                                                          ShardedMatrix<T, typename Exec::memory_space>&& a,
                                                          const Progress& progress = {}) {
-  return factorize(exec, std::move(a), FactorizeOptions{.progress = progress});
+  return factorize(exec, std::move(a), FactorizeOptions{.progress = detail::by_reference(progress)});
 }
 
 /// The same with other options than `progress`.
