@@ -153,6 +153,15 @@ void local_functions(void) {
   tessera_rank_plan each[6];
   CHECK(tessera_memory_plan(TESSERA_FLOAT, 1000, 6, &options, &plan, each) == TESSERA_OK);
   CHECK(plan.grid_rows == 3 && plan.grid_cols == 2 && plan.fits && each[5].matrix > 0 && plan.peak >= each[5].peak);
+  CHECK(plan.moduli == 0 && plan.integer_columns == 0);
+  options.arithmetic = TESSERA_INTEGER;
+  CHECK(tessera_memory_plan(TESSERA_FLOAT, 1000, 6, &options, &plan, each) == TESSERA_OK);
+  CHECK(plan.moduli > 0 && plan.integer_columns == 1000);
+  options.bytes_free = each[0].matrix + each[0].inverses + each[0].right_hand_sides + each[0].factorize - 1;
+  CHECK(tessera_memory_plan(TESSERA_FLOAT, 1000, 6, &options, &plan, each) == TESSERA_OK);
+  CHECK(plan.integer_columns > 0 && plan.integer_columns < 1000);
+  options.arithmetic = TESSERA_NATIVE;
+  options.bytes_free = -1;
   options.tile_size = 0;  // x, which needs no memory of its own, is not counted when the tile is chosen
   options.nrhs = 500;
   CHECK(tessera_memory_plan(TESSERA_FLOAT, 1000, 6, &options, &plan, NULL) == TESSERA_OK);

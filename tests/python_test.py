@@ -359,6 +359,13 @@ class Plans(unittest.TestCase):
         self.assertLess(by_rows.peak, plan.peak)
         self.assertEqual(tessera.memory_plan(1000, 6, grid=(6, 1)).grid, (6, 1))
         self.assertFalse(tessera.memory_plan(1000, 1, bytes_free=1000).fits)
+        self.assertEqual((plan.moduli, plan.integer_columns), (0, 0))
+        integers = tessera.memory_plan(1000, 6, tile=50, arithmetic="integer", moduli=7)
+        self.assertEqual((integers.moduli, integers.integer_columns), (7, 1000))
+        rank = integers.ranks[0]
+        too_few = rank.matrix + rank.inverses + rank.right_hand_sides + rank.factorize - 1
+        fewer = tessera.memory_plan(1000, 6, tile=50, arithmetic="integer", moduli=7, bytes_free=too_few)
+        self.assertTrue(0 < fewer.integer_columns < 1000)
 
     def test_misuse(self):
         self.assertRaisesRegex(ValueError, "^n: .*-1", tessera.memory_plan, -1, 2)

@@ -54,8 +54,8 @@ tessera_status tessera_memory_plan(int scalar, int64_t n, int ranks, const tesse
         const MemoryPlanOptions plan_options = plan_options_of(options);
         const MemoryPlan planned =
             grid ? memory_plan<T, Exec>(n, *grid, plan_options) : memory_plan<T, Exec>(n, ranks, plan_options);
-        *plan = {planned.peak(),    planned.total(),   planned.tile_size, planned.slab,
-                 planned.grid.rows, planned.grid.cols, planned.moduli,    planned.fits ? 1 : 0};
+        *plan = {planned.peak(),    planned.total(), planned.tile_size,    planned.slab,           planned.grid.rows,
+                 planned.grid.cols, planned.moduli,  planned.fits ? 1 : 0, planned.integer_columns};
         for (std::size_t rank = 0; each != nullptr && rank < planned.ranks.size(); ++rank) {
           const RankMemory& m = planned.ranks[rank];
           const RankTraffic& t = planned.sent[rank];

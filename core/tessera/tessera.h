@@ -285,14 +285,15 @@ typedef struct tessera_rank_plan {
 
 /** MemoryPlan. */
 typedef struct tessera_plan {
-  int64_t peak;      /**< bytes, of the rank that needs the most */
-  int64_t total;     /**< bytes, of all ranks */
-  int64_t tile_size; /**< MemoryPlan::tile_size */
-  int64_t slab;      /**< MemoryPlan::slab */
-  int grid_rows;     /**< process rows */
-  int grid_cols;     /**< process columns */
-  int moduli;        /**< MemoryPlan::moduli */
-  int fits;          /**< MemoryPlan::fits */
+  int64_t peak;            /**< bytes, of the rank that needs the most */
+  int64_t total;           /**< bytes, of all ranks */
+  int64_t tile_size;       /**< MemoryPlan::tile_size */
+  int64_t slab;            /**< MemoryPlan::slab */
+  int grid_rows;           /**< process rows */
+  int grid_cols;           /**< process columns */
+  int moduli;              /**< MemoryPlan::moduli */
+  int fits;                /**< MemoryPlan::fits */
+  int64_t integer_columns; /**< MemoryPlan::integer_columns */
 } tessera_plan;
 
 /** The default options. @param options is written @param size sizeof *options */

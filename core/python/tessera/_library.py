@@ -153,6 +153,7 @@ class Plan(ctypes.Structure):
         ("grid_cols", c_int),
         ("moduli", c_int),
         ("fits", c_int),
+        ("integer_columns", c_int64),
     ]
 
 

@@ -32,6 +32,7 @@ class MemoryPlan:
     tile_size: int
     slab: int
     moduli: int
+    integer_columns: int
     fits: bool
     peak: int
     total: int
@@ -86,6 +87,7 @@ def memory_plan(
         plan.tile_size,
         plan.slab,
         plan.moduli,
+        plan.integer_columns,
         bool(plan.fits),
         plan.peak,
         plan.total,
