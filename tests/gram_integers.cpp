@@ -202,6 +202,14 @@ TYPED_TEST(GramByIntegersTest, InTheOneCall) {
         this->comm, gram, b, {.local_tile_size = 8, .diag_shift = 1, .arithmetic = arithmetic, .moduli = moduli});
     EXPECT_EQ(info.leading_minor, 0);
     EXPECT_EQ(info.arithmetic, arithmetic == Arithmetic::integer ? Arithmetic::integer : Arithmetic::native);
+    const MemoryPlan plan = memory_plan<T, Exec>(n, this->ranks,
+                                                 {.tile_size = 8,
+                                                  .source = Source::buffered_gram,
+                                                  .gram = gram_options,
+                                                  .depth = parameters,
+                                                  .arithmetic = arithmetic,
+                                                  .moduli = moduli});
+    EXPECT_EQ(info.gram_moduli, plan.gram_moduli);
     return gram.jacobian.calls.size();
   };
   const std::size_t once = calls({}, Arithmetic::native, 0);
@@ -209,6 +217,30 @@ TYPED_TEST(GramByIntegersTest, InTheOneCall) {
   EXPECT_EQ(calls({.arithmetic = Arithmetic::integer, .moduli = 9}, Arithmetic::native, 0), 2 * once);
   EXPECT_EQ(calls({.arithmetic = Arithmetic::fastest}, Arithmetic::native, 0), once);  // of so small a matrix
   EXPECT_EQ(calls({.arithmetic = Arithmetic::native}, Arithmetic::integer, 0), once);
+}
+
+TYPED_TEST(GramByIntegersTest, TheObjectTellsWhatWasUsed) {
+  using T = TypeParam;
+  const std::int64_t n = 20;
+  const Kokkos::View<T*> b("b", static_cast<std::size_t>(n));
+  set_noise(b, 4);
+  CholeskyDistributed solver{.comm = this->comm,
+                             .options = {.local_tile_size = 8,
+                                         .diag_shift = -100,  // a try that fails
+                                         .on_failure = Failure::fill_nan,
+                                         .shifts = {.tries = 2, .first = 101},
+                                         .moduli = 8}};
+  const auto told = [&](const GramOptions& gram_options, double offset = 0) {
+    Gram gram{JacobianOperator<Jacobian<T>>{{offset}, ragged_shards(n, this->ranks), this->rank, 30}, gram_options};
+    return solver(gram, b).info.gram_moduli;
+  };
+  for (const Arithmetic arithmetic : {Arithmetic::integer, Arithmetic::native}) {
+    solver.options.arithmetic = arithmetic;
+    EXPECT_EQ(told({}), arithmetic == Arithmetic::integer ? 8 : 0);
+    EXPECT_EQ(told({.arithmetic = Arithmetic::integer, .moduli = 11}), 11);
+    EXPECT_EQ(told({.arithmetic = Arithmetic::native}), 0);
+    EXPECT_EQ(told({.arithmetic = Arithmetic::integer}, NAN), 0);
+  }
 }
 
 }  // namespace

@@ -314,6 +314,7 @@ TYPED_TEST(IntegerAccuracyTest, TheCallSaysWhatItUsed) {
       const bool by_integers = arithmetic == Arithmetic::integer;  // the fastest for such an n are native everywhere
       EXPECT_EQ(info.arithmetic, by_integers ? Arithmetic::integer : Arithmetic::native);
       EXPECT_EQ(info.moduli, by_integers ? moduli : 0);
+      EXPECT_EQ(info.gram_moduli, 0);
     }
   }
 }

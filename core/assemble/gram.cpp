@@ -52,8 +52,8 @@ class GramAssembly {
     }
   }
 
-  /// With rows that integers do not represent, as they are not finite, all is native.
-  void run() {
+  /// With rows that integers do not represent, as they are not finite, all is native. Returns whether it is.
+  bool run() {
     if (integers_) {
       sum_squares();
       if (!integers_->make_scales()) integers_.reset();
@@ -62,6 +62,7 @@ class GramAssembly {
     in_place_ ? multiply_in_place() : add_chunks();
     if (integers_) integers_->finish();
     queue_.exec().fence();
+    return !integers_;
   }
 
  private:
@@ -186,9 +187,9 @@ struct Jacobians {
 }  // namespace
 
 template <class T, class Exec>
-void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
-                     ShardedMatrix<T, typename Exec::memory_space>& matrix, Memory<typename Exec::memory_space>& memory,
-                     const std::optional<std::int64_t>& bytes_free, std::int64_t beside) {
+int add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
+                    ShardedMatrix<T, typename Exec::memory_space>& matrix, Memory<typename Exec::memory_space>& memory,
+                    const std::optional<std::int64_t>& bytes_free, std::int64_t beside) {
   using MemorySpace = typename Exec::memory_space;
   const Region region("tessera::gram");
   const Communicator& communicator = matrix.grid().communicator();
@@ -226,12 +227,13 @@ void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramO
                    "the ranks hold " + std::to_string(chunks.rows()) + " rows in all, but n is " + std::to_string(n));
     }
     assembly.emplace(exec, source, std::move(chunks), options, in_place, moduli, matrix, memory);
-    assembly->run();
+    if (assembly->run()) moduli = 0;
   });
+  return moduli;
 }
 
 #define TESSERA_INSTANTIATE_GRAM(T, Exec)                                                                     \
-  template void add_gram_blocks<T, Exec>(                                                                     \
+  template int add_gram_blocks<T, Exec>(                                                                      \
       const Exec&, const BlockSource<T>&, const GramOptions&, ShardedMatrix<T, typename Exec::memory_space>&, \
       Memory<typename Exec::memory_space>&, const std::optional<std::int64_t>&, std::int64_t);
 #define TESSERA_INSTANTIATE_GRAMS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_GRAM, Exec)

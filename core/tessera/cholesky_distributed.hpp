@@ -102,10 +102,11 @@ Factored<T, typename Exec::memory_space> factor_with_shifts(const Exec& exec, co
     factored.reset();  // its memory is taken again
     ShardedMatrix<T, MemorySpace> matrix(grid, n, info.tile_size, 0, 0, memory);
     const auto take_in = [&](auto... of_products) {
-      MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory, of_products...);
+      return MatrixSource<A, T, Exec>::take_in(exec, a, matrix, info.diag_shift, options.triangle, memory,
+                                               of_products...);
     };
     if constexpr (is_gram<std::remove_cv_t<A>>) {
-      take_in(options.arithmetic, options.moduli, options.bytes_free, beside);
+      info.gram_moduli = take_in(options.arithmetic, options.moduli, options.bytes_free, beside);
     } else {
       take_in();
     }

@@ -108,10 +108,11 @@ struct Shift {
 /// an Agreement; whether the ranks' samples fit together is checked here.
 /// @param bytes_free as of CholeskyOptions, for Arithmetic::fastest
 /// @param beside bytes that this rank has beside the matrix and the assembly
+/// @return CholeskyInfo::gram_moduli
 template <class T, class Exec>
-void add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
-                     ShardedMatrix<T, typename Exec::memory_space>& matrix, Memory<typename Exec::memory_space>& memory,
-                     const std::optional<std::int64_t>& bytes_free = std::nullopt, std::int64_t beside = 0);
+int add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOptions& options,
+                    ShardedMatrix<T, typename Exec::memory_space>& matrix, Memory<typename Exec::memory_space>& memory,
+                    const std::optional<std::int64_t>& bytes_free = std::nullopt, std::int64_t beside = 0);
 
 template <AnyGram A, class T, class Exec>
 struct MatrixSource<A, T, Exec> {
@@ -139,16 +140,16 @@ struct MatrixSource<A, T, Exec> {
 
   static std::int64_t bytes_held(const A& gram) { return bytes_held_by<typename Exec::memory_space>(gram.jacobian); }
 
-  /// The triangle does not matter: a Gram is not stored.
-  static void take_in(const Exec& exec, A& gram, Matrix& matrix, double diag_shift, Triangle,
-                      Memory<typename Exec::memory_space>& memory, Arithmetic arithmetic, int moduli,
-                      const std::optional<std::int64_t>& bytes_free, std::int64_t beside) {
+  /// The triangle does not matter: a Gram is not stored. Returns CholeskyInfo::gram_moduli.
+  static int take_in(const Exec& exec, A& gram, Matrix& matrix, double diag_shift, Triangle,
+                     Memory<typename Exec::memory_space>& memory, Arithmetic arithmetic, int moduli,
+                     const std::optional<std::int64_t>& bytes_free, std::int64_t beside) {
     BlockSource<T> source;
     collectively(matrix.grid().communicator(), [&] {
       matrix.fill(exec, Shift<T>{static_cast<RealOf<T>>(diag_shift)});
       source = source_of(exec, gram.jacobian);
     });
-    add_gram_blocks(exec, source, in_call(gram.options, arithmetic, moduli), matrix, memory, bytes_free, beside);
+    return add_gram_blocks(exec, source, in_call(gram.options, arithmetic, moduli), matrix, memory, bytes_free, beside);
   }
 
   /// Collective. Adds the product to what `matrix` holds.

@@ -110,6 +110,9 @@ struct CholeskyInfo {
   Arithmetic arithmetic = Arithmetic::native;  ///< `native` or `integer`: what the last try used
   int moduli = 0;                              ///< of `integer`
   std::int64_t integer_columns = 0;            ///< of `integer`: the first columns, of which it made all long products
+  /// Of the integer products that assembled a Gram, in the last try; 0: they were native, as rows that are not finite
+  /// make them (GramOptions::arithmetic), or there was no Gram.
+  int gram_moduli = 0;
   /// log det(A + diag_shift I), with the shift of the last try; NaN if that failed
   double log_determinant = std::numeric_limits<double>::quiet_NaN();
 };
