@@ -125,6 +125,7 @@ Report fit(MPI_Comm comm, Settings settings) {
 
   report.settings.arithmetic = factor.arithmetic();
   report.settings.moduli = factor.moduli();
+  report.integer_columns = factor.integer_columns();
   report.log_determinant = factor.log_determinant();
   const auto solution = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, x);
   report.log_likelihood =

@@ -196,12 +196,10 @@ Arithmetic arithmetic_of(const std::string& name) {
 }
 std::string name_of(Arithmetic arithmetic) { return arithmetics[static_cast<int>(arithmetic)]; }
 
-std::string describe_products(int moduli) {
-  return moduli == 0 ? "native" : "of integers, " + std::to_string(moduli) + " moduli";
-}
 std::string describe_products(int moduli, std::int64_t columns, std::int64_t n) {
-  const bool some = moduli > 0 && columns < n;
-  return describe_products(moduli) + (some ? ", of the first " + std::to_string(columns) + " columns" : "");
+  if (moduli == 0) return "native";
+  return "of integers, " + std::to_string(moduli) + " moduli" +
+         (columns < n ? ", of the first " + std::to_string(columns) + " columns" : "");
 }
 
 CLI::Option* add_scalar_option(CLI::App& app, std::string& name) {

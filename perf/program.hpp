@@ -69,9 +69,7 @@ CLI::Option* add_scalar_option(CLI::App& app, std::string& name);
 void add_arithmetic_options(CLI::App& app, std::string& name, int& moduli);
 Arithmetic arithmetic_of(const std::string& name);
 std::string name_of(Arithmetic arithmetic);
-/// What they are made of; no moduli: native.
-std::string describe_products(int moduli);
-/// The same where the first of n columns alone may be multiplied by integers.
+/// What they are made of; no moduli: native. The first of n columns alone may be multiplied by integers.
 std::string describe_products(int moduli, std::int64_t columns, std::int64_t n);
 
 /// visitor(T{}) for the scalar of that name.

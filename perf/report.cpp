@@ -41,7 +41,7 @@ std::string Report::text() const {
   print(text, "  ranks              %d, a grid of %d x %d, %s\n", ranks, grid.rows, grid.cols, execution_space.c_str());
   print(text, "  tile, slab         %lld, %lld columns\n", static_cast<long long>(s.tile),
         static_cast<long long>(s.slab));
-  print(text, "  products           %s\n", describe_products(s.moduli).c_str());
+  print(text, "  products           %s\n", describe_products(s.moduli, integer_columns, s.n).c_str());
   print(text, "  matrix per rank    %.1f to %.1f MiB\n\n", mebibytes(least_bytes), mebibytes(most_bytes));
   print(text, "  phase              seconds      GF/s\n");
   print(text, "  assemble        %10.3f\n", assemble_seconds);
@@ -74,6 +74,7 @@ std::string Report::json() const {
       {"slab", s.slab},
       {"arithmetic", name_of(s.arithmetic)},
       {"moduli", s.moduli},
+      {"integer_columns", integer_columns},
       {"bytes_per_rank", {{"min", least_bytes}, {"max", most_bytes}}},
       {"seconds", {{"assemble", assemble_seconds}, {"factorize", factorize_seconds}, {"solve", solve_seconds}}},
       {"gflops", {{"factorize", factorize_gflops()}, {"solve", solve_gflops()}}},

@@ -40,6 +40,7 @@ struct Report {
   int ranks = 1;
   std::int64_t least_bytes = 0;  ///< of the matrix, on the rank that keeps the least
   std::int64_t most_bytes = 0;
+  std::int64_t integer_columns = 0;
   double assemble_seconds = 0;
   double factorize_seconds = 0;
   double solve_seconds = 0;

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -324,32 +325,41 @@ TYPED_TEST(IntegerAccuracyTest, TheFactorSaysWhatItUsed) {
   const std::int64_t n = 50;
   const Dominant<T> f{n + 3};
   const Exec exec;
-  const auto expect = [](const CholeskyFactor<T>& l, Arithmetic arithmetic, int moduli) {
+  const auto expect = [](const CholeskyFactor<T>& l, Arithmetic arithmetic, int moduli, std::int64_t columns) {
     EXPECT_EQ(l.arithmetic(), arithmetic);
     EXPECT_EQ(l.moduli(), moduli);
+    EXPECT_EQ(l.integer_columns(), columns);
   };
   for (const int moduli : {0, 5}) {
-    const auto factored = [&](Arithmetic arithmetic) {
+    const auto factored = [&](Arithmetic arithmetic, std::optional<std::int64_t> bytes_free = std::nullopt) {
       ShardedMatrix<T> a(ProcessGrid(this->comm), n, 9, 0, 3);
       a.fill(exec, f);
-      return factorize(exec, std::move(a), FactorizeOptions{.arithmetic = arithmetic, .moduli = moduli});
+      const FactorizeOptions options{.arithmetic = arithmetic, .moduli = moduli, .bytes_free = bytes_free};
+      return factorize(exec, std::move(a), options);
     };
     auto native = factored(Arithmetic::native);
-    expect(native, Arithmetic::native, 0);
-    expect(factored(Arithmetic::fastest), Arithmetic::native, 0);
-    auto l = factored(Arithmetic::integer);
+    expect(native, Arithmetic::native, 0, 0);
+    expect(factored(Arithmetic::fastest), Arithmetic::native, 0, 0);
     const int used = moduli == 0 ? default_number(n, T()) : moduli;
-    expect(l, Arithmetic::integer, used);
+    MemoryPlanOptions asked{.nrhs = 0, .tile_size = 9, .reserve = 3, .arithmetic = Arithmetic::integer};
+    asked.moduli = moduli;
+    asked.bytes_free = memory_plan<T, Exec>(n, this->ranks, asked).peak() - 1;
+    const std::int64_t some = memory_plan<T, Exec>(n, this->ranks, asked).integer_columns;
+    EXPECT_TRUE(some < n || !has_narrow_steps) << some;
+    expect(factored(Arithmetic::integer, asked.bytes_free), some > 0 ? Arithmetic::integer : Arithmetic::native,
+           some > 0 ? used : 0, some);
+    auto l = factored(Arithmetic::integer);
+    expect(l, Arithmetic::integer, used, n);
     l.append(exec, make_rows<Kokkos::View<T**>>({n, n + 3}, 0, n + 3, f));
-    expect(l, Arithmetic::integer, used);
+    expect(l, Arithmetic::integer, used, n);
     CholeskyFactor<T> moved(std::move(l));
-    expect(moved, Arithmetic::integer, used);
+    expect(moved, Arithmetic::integer, used, n);
     native = std::move(moved);
-    expect(native, Arithmetic::integer, used);
+    expect(native, Arithmetic::integer, used, n);
   }
   ShardedMatrix<T> l(ProcessGrid(this->comm), n, 9);
   l.fill(exec, f);
-  expect(CholeskyFactor<T>::adopt(std::move(l)), Arithmetic::native, 0);
+  expect(CholeskyFactor<T>::adopt(std::move(l)), Arithmetic::native, 0, 0);
 }
 
 }  // namespace

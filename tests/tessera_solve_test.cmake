@@ -44,13 +44,14 @@ function(expect_accuracy bound)
   endif()
 endfunction()
 
-# expect_products(ARITHMETIC MODULI): of the last report.
-function(expect_products arithmetic moduli)
+# expect_products(ARITHMETIC MODULI COLUMNS): of the last report.
+function(expect_products arithmetic moduli columns)
   file(READ "${json}" report)
   string(JSON used GET "${report}" arithmetic)
   string(JSON used_moduli GET "${report}" moduli)
-  if(NOT used STREQUAL arithmetic OR NOT used_moduli EQUAL moduli)
-    message(SEND_ERROR "${json}: ${used} with ${used_moduli} moduli, not ${arithmetic} with ${moduli}")
+  string(JSON used_columns GET "${report}" integer_columns)
+  if(NOT used STREQUAL arithmetic OR NOT used_moduli EQUAL moduli OR NOT used_columns EQUAL columns)
+    message(SEND_ERROR "${json}: ${used} with ${used_moduli} moduli in ${used_columns} columns, not ${arithmetic} with ${moduli} in ${columns}")
   endif()
 endfunction()
 
@@ -77,9 +78,9 @@ foreach(kernel matern52 matern32 rbf)
   expect_accuracy(1e-16 ${small} --kernel ${kernel} --scalar complex-double)
 endforeach()
 expect_accuracy(1e-16 ${small} --rhs 11 --slab 64 --grid ${RANKS} 1 --seed 7 --length-scale 0.5 --noise 1e-3 --arithmetic fastest)
-expect_products(native 0)  # for so small a matrix
+expect_products(native 0 0)  # for so small a matrix
 expect_accuracy(1e-7 ${small} --arithmetic integer --moduli 7)
-expect_products(integer 7)
+expect_products(integer 7 301)
 expect_accuracy(1e-15 --n 1 --grid 1x${RANKS})
 
 # when one rank was where

@@ -48,7 +48,7 @@ class Factorization {
     std::exception_ptr callback_exception;
     result.integers = integers_for(exec, matrix, options, schedule, beside);
     const int moduli = result.integers.moduli;
-    Access::set_moduli(factor, moduli);
+    Access::set_integers(factor, result.integers);
     if constexpr (!kernels::is_host<Exec>) {
       if (FactorizeInOneLaunch<T, Exec>::suits(layout, moduli, schedule) &&
           takes_one_launch<T>(exec, grid.communicator())) {

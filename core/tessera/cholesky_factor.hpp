@@ -85,13 +85,13 @@ class CholeskyFactor {
       : l_(std::move(other.l_)),
         memory_(std::exchange(other.memory_, {})),
         log_determinant_(other.log_determinant_),
-        moduli_(other.moduli_) {}
+        integers_(other.integers_) {}
   /// Takes over the memory.
   CholeskyFactor& operator=(CholeskyFactor&& other) noexcept {
     l_ = std::move(other.l_);
     memory_ = std::exchange(other.memory_, {});
     log_determinant_ = other.log_determinant_;
-    moduli_ = other.moduli_;
+    integers_ = other.integers_;
     return *this;
   }
 
@@ -182,8 +182,9 @@ class CholeskyFactor {
 
   /// `native` or `integer`: what the products of factorize were made of, the same on every rank. Rows that are appended
   /// change nothing of it; a factor that is adopted counts as `native`.
-  Arithmetic arithmetic() const { return moduli_ > 0 ? Arithmetic::integer : Arithmetic::native; }
-  int moduli() const { return moduli_; }  ///< of `integer`; 0: `native`
+  Arithmetic arithmetic() const { return moduli() > 0 ? Arithmetic::integer : Arithmetic::native; }
+  int moduli() const { return integers_.moduli; }                     ///< of `integer`; 0: `native`
+  std::int64_t integer_columns() const { return integers_.columns; }  ///< CholeskyInfo::integer_columns
 
   const ProcessGrid& grid() const { return l_.grid(); }      ///< the process grid
   std::int64_t n() const { return l_.n(); }                  ///< rows and columns of A
@@ -203,7 +204,7 @@ class CholeskyFactor {
   ShardedMatrix<T, MemorySpace> l_;
   mutable detail::Memory<MemorySpace> memory_;
   double log_determinant_ = 0;
-  int moduli_ = 0;
+  detail::Integers integers_ = {};
 };
 
 namespace detail {
@@ -217,11 +218,11 @@ struct FactorAccess {
   static Factor make(ShardedMatrix<T, MemorySpace>&& a) { return Factor(std::move(a)); }
   static ShardedMatrix<T, MemorySpace>& matrix(Factor& factor) { return factor.l_; }
   static void set_log_determinant(Factor& factor, double value) { factor.log_determinant_ = value; }
-  static void set_moduli(Factor& factor, int moduli) { factor.moduli_ = moduli; }
+  static void set_integers(Factor& factor, const Integers& integers) { factor.integers_ = integers; }
   static Memory<MemorySpace>& memory(Factor& factor) { return factor.memory_; }
   /// Gives the factor the memory for its solves, which need little where residues were kept.
   static void keep(Factor& factor, Memory<MemorySpace>&& memory) {
-    if (factor.moduli_ > 0) memory.workspace = {};
+    if (factor.moduli() > 0) memory.workspace = {};
     factor.memory_ = std::move(memory);
   }
 };
