@@ -101,10 +101,12 @@ def device_call(results):
 
 def device_integers(results):
     """Each factorisation, and each whole call, by integers: beside native products and beside the others."""
-    kinds = ("", "-65536", "-complex-double", "-float", "-complex-float", "-gram", "-gpus-2", "-jaxmg-1", "-jaxmg-2")
-    files = [f"{card}-integers{kind}" for card in (CARD, SMALL_CARD) for kind in kinds]
+    files = [name for card in (CARD, SMALL_CARD) for name in results.named(f"{card}-integers")]
+    runs = sorted(results.runs(*files), key=lambda run: (run["machine"]["card"], run["ranks"],
+                                                         run.data.get("parameters", 0) > 0,
+                                                         SCALARS.index(run["scalar"]), run["n"]))
     rows = []
-    for run in results.runs(*files):
+    for run in runs:
         for name in (c["name"] for c in run["contenders"] if ", by integers" in c["name"]):
             native, _, moduli = name.partition(", by integers")
             for step in ("factorize", "one call", "assemble"):
@@ -116,9 +118,9 @@ def device_integers(results):
                              ratio(run.seconds((native,), step) / ours),
                              f"{run.other(step)}: {ratio(theirs / ours)}" if theirs else "", f"{ours:.3g}",
                              " and ".join(f"{error:.1e}" for error in errors if error)])
-    text = (f"Products of integers, {measured(results.get(*files))} (ratios: higher is better; seconds and errors: lower "
-            "is better)." if rows else "")
-    for plan in results.get(*(f"{card}-integers-plan-65536" for card in (CARD, SMALL_CARD))):
+    text = (f"Products of integers, {measured([run.data for run in runs])} (ratios: higher is better; seconds and "
+            "errors: lower is better)." if rows else "")
+    for plan in (data for data in results.get(*files) if "total_bytes" in data):
         text += f" At n = {plan['n']} all memory together is {share(plan)} of a full matrix (lower is better)."
     return below(text, table(["", "native time over this one", "the other's time over this one", "seconds",
                               "backward error, this and cuSOLVER's"], rows))

@@ -71,6 +71,10 @@ class Results:
         return [f"perf/results/{name}.json does not say: {field}" for name, data in self.files.items()
                 for field in self.FIELDS if not data.get(field)]
 
+    def named(self, beginning):
+        """The names that begin so, whichever sizes were measured."""
+        return [name for name in self.files if name.startswith(beginning)]
+
     def get(self, *names):
         """Those of these files that are there."""
         return [self.files[name] for name in names if name in self.files]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""pages.figures would fail: perf/figures.py --check, on a copy of the pages and their JSON, after each change of one."""
+"""pages.figures would fail: perf/figures.py --check, on a copy of the pages and their JSON, after each change of one,
+and with each file more."""
 
 import pathlib
 import shutil
@@ -21,6 +22,13 @@ CHANGES = (
     ("perf/results/moduli.json", '"default": 14', '"default": 15', "moduli is not what"),
     ("perf/results/moduli.json", '"error": 7.28179', '"error": null', "moduli is not what"),
     ("perf/results/double-1.json", '"commit"', '"comment"', "double-1.json does not say: commit"),
+)
+
+# What is measured anew: the file it looks like, its name, and what is said then.
+ADDED = (
+    ("perf/results/h200-integers.json", "perf/results/h200-integers-98304.json", "device-integers is not what"),
+    ("perf/results/h200-integers.json", "perf/results/h100-integers-gpus-64.json", "device-integers is not what"),
+    ("perf/results/h100-plan-65536.json", "perf/results/h200-integers-plan-98304.json", "device-integers is not what"),
 )
 
 
@@ -54,6 +62,12 @@ def main():
             if result.returncode == 0 or said not in result.stderr:
                 failed.append(f"{file}: {old!r} -> {new!r} gives {result.returncode}: {result.stderr}")
             path.write_text(before, encoding="utf-8")
+        for file, new, said in ADDED:
+            shutil.copy(directory / file, directory / new)
+            result = check(directory)
+            if result.returncode == 0 or said not in result.stderr:
+                failed.append(f"{new} gives {result.returncode}: {result.stderr}")
+            (directory / new).unlink()
     if failed:
         sys.exit("\n".join(failed))
 
