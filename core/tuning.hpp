@@ -89,8 +89,12 @@ class Tuning {
     return std::clamp<std::int64_t>((columns + unit / 2) / unit * unit, update_width, 8192);
   }
 
-  /// Columns of an inverse that are solved for together, unless a leaf has more.
-  static constexpr std::int64_t inverse_columns = host ? 256 : 1024;
+  /// Columns of an inverse that are solved for together, unless a leaf has more. A rank alone, whose BLAS has all the
+  /// threads, wants more work in a call, and has no others that wait for its first columns.
+  static constexpr std::int64_t inverse_columns(int ranks) {
+    if (!host) return 1024;
+    return ranks == 1 ? 512 : 256;
+  }
 
   /// Of these the most whose parts of L^-1 begin at the same row.
   static constexpr std::int64_t inverse_block = host ? 64 : 256;

@@ -33,7 +33,9 @@ struct InverseBuffers {
   }
 
   static std::int64_t chunk_columns(const SlabLayout& layout) {
-    return std::min(layout.rows.n, std::max(Leaves<MemorySpace>(layout).width(), Tuning<MemorySpace>::inverse_columns));
+    const int ranks = layout.rows.processes * layout.columns.processes;
+    return std::min(layout.rows.n,
+                    std::max(Leaves<MemorySpace>(layout).width(), Tuning<MemorySpace>::inverse_columns(ranks)));
   }
 
   std::int64_t columns;  // of all slots
