@@ -20,8 +20,6 @@ namespace {
 struct RowRange {
   std::int64_t begin;
   std::int64_t end;
-
-  std::int64_t size() const { return end - begin; }
 };
 
 /// A rectangle of one rank's local matrix.
