@@ -19,8 +19,12 @@ void require_arithmetic(Arithmetic arithmetic, int moduli) {
   }
 }
 
-void describe_bytes_free(Agreement& agreement, const std::optional<std::int64_t>& bytes) {
+void require_bytes_free(const std::optional<std::int64_t>& bytes) {
   if (bytes && *bytes < 0) throw_misuse("bytes_free", "must not be negative, got " + std::to_string(*bytes));
+}
+
+void describe_bytes_free(Agreement& agreement, const std::optional<std::int64_t>& bytes) {
+  require_bytes_free(bytes);
   agreement.same("bytes_free", bytes ? std::to_string(*bytes) : std::string("not given"));
 }
 

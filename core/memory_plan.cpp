@@ -60,7 +60,8 @@ class SystemMemory {
     buffered_ = options.source == Source::buffered_gram;
     in_place_ = detail::is_multiplied_in_place<T>(options.gram, ranks_, detail::order_of_blocks<Exec>);
     gram_moduli_ = detail::gram_moduli<T, Exec>(options.gram, n, options.depth);
-    chunks_.emplace(options.gram, sharded_rows ? options.depth : n, std::move(first_sample),
+    const std::int64_t parameters = n == 0 ? 0 : options.depth;  // where no rank has a sample, there is none
+    chunks_.emplace(options.gram, sharded_rows ? parameters : n, std::move(first_sample),
                     detail::terms_per_chunk<MemorySpace>(n, buffered_, in_place_, gram_moduli_));
   }
 
@@ -215,6 +216,19 @@ std::int64_t MemoryPlan::total() const {
 namespace detail {
 namespace {
 
+void require_source(Source source) {
+  switch (source) {
+    case Source::fill:
+    case Source::rows:
+    case Source::buffered_rows:
+    case Source::gram:
+    case Source::buffered_gram:
+      return;
+  }
+  throw_misuse("source", "must be fill, rows, buffered_rows, gram or buffered_gram, got " +
+                             std::to_string(static_cast<int>(source)));
+}
+
 /// What the calls of a source take; the plan has it that a device can do the one launch.
 template <class T, class Exec>
 std::int64_t tile_size_of(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
@@ -246,6 +260,8 @@ MemoryPlan plan_memory(std::int64_t n, GridShape grid, const MemoryPlanOptions& 
   require_gram_options(options.gram, largest_real<T>);
   require_triangle(options.triangle);
   require_arithmetic(options.arithmetic, options.moduli);
+  require_bytes_free(options.bytes_free);
+  require_source(options.source);
   require_grid_order("order", options.order);
   if (options.adopted && (options.tile_size == 0 || options.slab > 0 || options.reserve > 0)) {
     throw_misuse("adopted", "takes a tile_size, and neither slab nor reserve, got " +

@@ -173,6 +173,16 @@ void local_functions(void) {
   options.bytes_free = each[0].matrix / 2;
   CHECK(tessera_memory_plan(TESSERA_FLOAT, 1000, 6, &options, &plan, NULL) == TESSERA_OK && !plan.fits);
   CHECK(tessera_memory_plan(TESSERA_FLOAT, -1, 6, NULL, &plan, NULL) == TESSERA_INVALID_ARGUMENT);
+  options.bytes_free = -2;
+  CHECK(tessera_memory_plan(TESSERA_FLOAT, 10, 6, &options, &plan, NULL) == TESSERA_INVALID_ARGUMENT);
+  options.bytes_free = -1;
+  options.by_rows = 7;
+  CHECK(tessera_memory_plan(TESSERA_FLOAT, 10, 6, &options, &plan, NULL) == TESSERA_INVALID_ARGUMENT);
+  options.by_rows = 0;
+  options.inverse = 9;
+  CHECK(tessera_memory_plan(TESSERA_FLOAT, 10, 6, &options, &plan, NULL) == TESSERA_INVALID_ARGUMENT);
+  options.inverse = 0;
+  CHECK(tessera_memory_plan(TESSERA_FLOAT, 10, 6, &options, &plan, NULL) == TESSERA_OK);
   options.grid_rows = 4;
   options.grid_cols = 1;
   CHECK(tessera_memory_plan(TESSERA_FLOAT, 10, 6, &options, &plan, NULL) == TESSERA_INVALID_ARGUMENT);

@@ -115,6 +115,33 @@ TYPED_TEST(GramByIntegersTest, TheErrorIsThatOfRoundingRows) {
   }
 }
 
+/// Rows of equal elements, as a bias has them: rounded alike, their errors do not cancel out as those of others do.
+template <class T>
+struct RowsOfEqualElements {
+  KOKKOS_FUNCTION T operator()(std::int64_t s, std::int64_t) const {
+    return scalar<T>(0.1 + 0.2 * static_cast<double>(s), 0.7 - 0.2 * static_cast<double>(s));
+  }
+};
+
+TYPED_TEST(GramByIntegersTest, EqualElementsDoNotAddUpTheirErrors) {
+  using T = TypeParam;
+  const std::int64_t n = 4;
+  const RowsOfEqualElements<T> f;
+  for (const std::int64_t parameters : {1000, 20000}) {
+    const auto jacobian = make_samples<Kokkos::View<T**>>(ragged_shards(n, this->ranks), this->rank, parameters, f);
+    const GramReference reference(n, parameters, f, {});
+    const std::vector<Wide> expected = all_of(reference);
+    const auto error = [&](const GramOptions& options) {
+      ShardedMatrix<T> matrix(ProcessGrid(this->comm), n, 3);
+      matrix.fill(Exec{}, detail::Shift<T>{0});
+      add_gram(Exec{}, Gram{jacobian, options}, matrix);
+      return worst_error(this->comm, matrix, reference, expected);
+    };
+    const long double native = error({.arithmetic = Arithmetic::native});
+    EXPECT_LE(error({.arithmetic = Arithmetic::integer}), 4 * native + 2 * epsilon<T>()) << parameters;
+  }
+}
+
 /// In one row of X, or only once in it, a number that is not finite, or so small that no double scales it.
 template <class T>
 struct JacobianWith {
@@ -237,6 +264,7 @@ TYPED_TEST(GramByIntegersTest, TheObjectTellsWhatWasUsed) {
   for (const Arithmetic arithmetic : {Arithmetic::integer, Arithmetic::native}) {
     solver.options.arithmetic = arithmetic;
     EXPECT_EQ(told({}), arithmetic == Arithmetic::integer ? 8 : 0);
+    EXPECT_EQ(told({.moduli = 11}), arithmetic == Arithmetic::integer ? 11 : 0);
     EXPECT_EQ(told({.arithmetic = Arithmetic::integer, .moduli = 11}), 11);
     EXPECT_EQ(told({.arithmetic = Arithmetic::native}), 0);
     EXPECT_EQ(told({.arithmetic = Arithmetic::integer}, NAN), 0);

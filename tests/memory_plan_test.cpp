@@ -123,7 +123,8 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
     std::vector<std::int64_t> first;
     for (int r = 0; r <= ranks; ++r) first.push_back(detail::operator_row_begin(j_jh ? n : depth, ranks, r));
     const int gram_moduli = detail::gram_moduli<T, Exec>(options.gram, n, depth);
-    const detail::GramChunks chunks(options.gram, j_jh ? depth : n, first,
+    const std::int64_t parameters = n == 0 ? 0 : depth;  // of J J^H: where there are no samples, there are none
+    const detail::GramChunks chunks(options.gram, j_jh ? parameters : n, first,
                                     detail::terms_per_chunk<Space>(n, true, false, gram_moduli));
     const MemoryPlan plan = memory_plan<T, Exec>(n, grid, options);
     ASSERT_EQ(plan.ranks.size(), static_cast<std::size_t>(ranks));
@@ -301,6 +302,15 @@ TEST(MemoryPlanTest, ByRowsTakesAShareOfTheRightHandSides) {
   EXPECT_EQ(most(10000, false).first, 2 * 8 * n * 10000);
 }
 
+/// Where no rank has a sample, none says how many parameters there are.
+TEST(MemoryPlanTest, NoSamplesHaveNoParameters) {
+  const auto peak = [](std::int64_t depth) {
+    return memory_plan<double>(0, 2, {.source = Source::gram, .depth = depth, .arithmetic = Arithmetic::integer})
+        .peak();
+  };
+  EXPECT_EQ(peak(600), peak(0));
+}
+
 TEST(MemoryPlanTest, Misuse) {
   const auto expect = [](const std::string& argument, std::int64_t n, GridShape grid,
                          const MemoryPlanOptions& options) {
@@ -324,6 +334,8 @@ TEST(MemoryPlanTest, Misuse) {
   expect("adopted", 10, {1, 1}, {.tile_size = 4, .source = Source::rows, .adopted = true});
   expect("depth", 10, {1, 1}, {.depth = -1});
   expect("depth", 10, {1, 1}, {.source = Source::gram, .depth = std::int64_t{1} << 62});
+  expect("bytes_free", 10, {1, 1}, {.bytes_free = -1});
+  expect("source", 10, {1, 1}, {.source = static_cast<Source>(99)});
   // more bytes than a std::int64_t holds, on a rank or in all
   constexpr std::int64_t most = INT64_MAX;
   for (const Source source : {Source::fill, Source::rows, Source::gram}) {

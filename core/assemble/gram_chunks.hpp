@@ -140,7 +140,9 @@ int gram_moduli(const GramOptions& options, std::int64_t n, std::int64_t terms) 
     const bool gains = Tuning<typename Exec::memory_space>::template gram_gains_by_integers<T>(n, terms);
     arithmetic = gains ? Arithmetic::integer : Arithmetic::native;
   }
-  // As many as for a factorisation whose sums are as long.
+  // One more than for a factorisation: where the elements of a row are equal, as a bias has them, they are rounded
+  // alike, and the errors of their products add up.
+  if (arithmetic == Arithmetic::integer && options.moduli == 0) return std::is_same_v<RealOf<T>, float> ? 7 : 14;
   return moduli_for<T, Exec>(arithmetic, options.moduli, terms);
 }
 

@@ -7,6 +7,11 @@
 namespace tessera::c {
 namespace {
 
+bool flag_of(const char* name, int value) {
+  if (value != 0 && value != 1) detail::throw_misuse(name, "must be 0 or 1, got " + std::to_string(value));
+  return value == 1;
+}
+
 MemoryPlanOptions plan_options_of(const tessera_plan_options& options) {
   Source source = Source::rows;
   if (options.source == TESSERA_BUFFERED_ROWS) {
@@ -15,13 +20,13 @@ MemoryPlanOptions plan_options_of(const tessera_plan_options& options) {
     detail::throw_misuse("source", "must be a tessera_source, got " + std::to_string(options.source));
   }
   MemoryPlanOptions result{.nrhs = options.nrhs,
-                           .by_rows = options.by_rows != 0,
+                           .by_rows = flag_of("by_rows", options.by_rows),
                            .tile_size = options.tile_size,
                            .source = source,
                            .triangle = static_cast<Triangle>(options.triangle),
                            .arithmetic = static_cast<Arithmetic>(options.arithmetic),
                            .moduli = options.moduli,
-                           .inverse = options.inverse != 0,
+                           .inverse = flag_of("inverse", options.inverse),
                            .x_replaces_b = true};
   if (options.bytes_free != -1) result.bytes_free = options.bytes_free;
   return result;

@@ -236,6 +236,8 @@ struct Factored {
   PhaseSeconds seconds = {};  ///< update, panel, exchange and waiting
 };
 
+/// Throws Misuse for a negative number.
+void require_bytes_free(const std::optional<std::int64_t>& bytes);
 /// Checks it and notes it in `agreement`, within agree().
 void describe_bytes_free(Agreement& agreement, const std::optional<std::int64_t>& bytes);
 

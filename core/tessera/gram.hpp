@@ -30,10 +30,10 @@ struct GramOptions {
   bool subtract_row_means = false;     ///< centre each sample's row: subtract its mean over the parameters
   /// What the products are made of, as for a factorisation: `native`; `integer`, of rows that are scaled by a power of
   /// two for their norm and rounded, once; or `fastest`, where there is memory for it. With rows that are not finite,
-  /// or of norms below about 1e-284, the products are native. Unset: CholeskyOptions::arithmetic and moduli count in
-  /// cholesky_distributed, and add_gram is native.
+  /// or of norms below about 1e-284, the products are native. Unset: CholeskyOptions::arithmetic counts in
+  /// cholesky_distributed, and its moduli unless there are some here; add_gram is native.
   std::optional<Arithmetic> arithmetic = std::nullopt;
-  int moduli = 0;  ///< of that, from 4 to 15; 0: as many as keep native accuracy
+  int moduli = 0;  ///< of integer products, from 4 to 15; 0: as many as keep native accuracy
 };
 
 /// The matrix alpha J J^H or alpha J^H J of a Jacobian whose samples are distributed over the ranks: an argument of
@@ -87,7 +87,7 @@ inline constexpr std::int64_t most_terms = std::int64_t{1} << 40;
 inline GramOptions in_call(GramOptions options, Arithmetic arithmetic, int moduli) {
   if (!options.arithmetic) {
     options.arithmetic = arithmetic;
-    options.moduli = moduli;
+    if (options.moduli == 0) options.moduli = moduli;
   }
   return options;
 }
