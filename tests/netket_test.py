@@ -126,6 +126,12 @@ def test_misuse():
     raised(ValueError, "common type is bfloat16", a.astype(jnp.bfloat16), b.astype(jnp.bfloat16))
     raised(ValueError, "process_grid: (2, 9)", a, b, process_grid=(2, 9))
     raised(ValueError, "local_tile_size: -1", a, b, local_tile_size=-1)
+    raised(ValueError, "local_tile_size: must be an integer, got 2.5", a, b, local_tile_size=2.5)
+    raised(ValueError, "local_tile_size: must be from", a, b, local_tile_size=2**64 + 8)
+    raised(ValueError, "process_grid: must be an integer", a, b, process_grid=(1.2, processes))
+    raised(ValueError, "process_grid: must be from", a, b, process_grid=(2**32 + 1, processes))
+    raised(ValueError, "process_grid: must be (rows, cols), got 7", a, b, process_grid=7)
+    raised(ValueError, "moduli: must be from", a, b, arithmetic="integer", moduli=2**32 + 14)
     raised(ValueError, "bytes_free: must not be negative, got -5", a, b, bytes_free=-5)
     raised(jax.errors.JaxRuntimeError, "arithmetic: must be one of", a, b, arithmetic="decimal")
     require_solution(*system(8), solver(a, b)[0])  # as after any error

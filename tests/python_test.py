@@ -12,56 +12,33 @@ from mpi4py import MPI
 
 import tessera
 from python_arrays import Device, DlpackDevice, Unready
+from python_case import COMM, RANK, RANKS, Case, bound, mine, system
 from tessera._arrays import interface_of
 from tessera._library import library
 
 faulthandler.dump_traceback_later(240, exit=True)  # most likely a deadlock
 
-COMM = MPI.COMM_WORLD
-RANK, RANKS = COMM.rank, COMM.size
 DTYPES = (np.float32, np.float64, np.complex64, np.complex128)
 SIZES = (0, 1, 5, 13)
 CULPRITS = {0, RANKS - 1, RANKS}  # the first rank, the last one, and all of them, where a test asks who is wrong
 
 
-def bound(dtype):
-    return 2000 * np.finfo(dtype).eps
-
-
-def numbers(random, dtype, *shape):
-    z = random.standard_normal(shape)
-    return (z + 1j * random.standard_normal(shape) if np.dtype(dtype).kind == "c" else z).astype(dtype)
-
-
-def system(n, dtype=np.float64, columns=3):
-    """A positive definite A and b, the same on every rank."""
-    random = np.random.default_rng(n)
-    g = numbers(random, dtype, n, n)
-    a = g @ g.conj().T / max(1, n) + 2 * np.eye(n)
-    return ((a + a.conj().T) / 2).astype(dtype), numbers(random, dtype, n, columns)
-
-
-def mine(array):
-    """This rank's rows."""
-    n = len(array)
-    return array[n * RANK // RANKS : n * (RANK + 1) // RANKS]
-
-
-class Case(unittest.TestCase):
-    def expect_close(self, x, y):
-        self.assertEqual(x.shape, y.shape)
-        np.testing.assert_allclose(x, y, rtol=0, atol=bound(x.dtype))
-
-    def expect_solves(self):
-        a, b = system(7)
-        x, _ = tessera.cholesky_distributed(mine(a), b)
-        self.expect_close(a @ x, b)
-
-    def expect_raised(self, error, text, call, *arguments, **options):
-        with self.assertRaisesRegex(error, text) as raised:
-            call(*arguments, **options)
-        self.expect_solves()
-        return raised.exception
+def out_of_range():
+    """What a call and a plan say of options that C would have cut, or not told apart, and the options."""
+    for option, value in (
+        ("tile", 2**64 + 7),
+        ("tile", -(2**63) - 1),
+        ("moduli", 2**32 + 6),
+        ("bytes_free", 2**63),
+        ("bytes_free", 2**64 - 1),
+        ("bytes_free", 2**64),
+    ):
+        yield f"{option}: must be from .*, got {value}$", {option: value}
+    yield "grid: must be from -2147483648 to 2147483647, got 4294967297$", {"grid": (2**32 + 1, RANKS)}
+    yield "grid: must be an integer, got 2.7$", {"grid": (2.7, 1.2)}
+    yield "grid: must be an integer, got '1'$", {"grid": "1x"}
+    yield r"grid: must be \(rows, cols\), got 7$", {"grid": 7}
+    yield r"grid: must be \(rows, cols\), got \(1, 2, 3\)$", {"grid": (1, 2, 3)}
 
 
 class Results(Case):
@@ -280,6 +257,15 @@ class Failures(Case):
             ("^diag_shift", rows, b, {"diag_shift": np.inf}),
             ("^moduli|^arithmetic", rows, b, {"arithmetic": "integer", "moduli": 99}),
             ("^shifts.tries", rows, b, {"tries": 0}),
+            ("^tries: must be at most 1000000, got 2147483647", rows, b, {"tries": 2**31 - 1}),
+            *((f"^{text}", rows, b, option) for text, option in out_of_range()),
+            ("^first_shift: must be a real number, got None", rows, b, {"first_shift": None}),
+            ("^shift_factor: must be a real number, got 1j", rows, b, {"shift_factor": 1j}),
+            ("^diag_shift: must be a real number, got 'x'", rows, b, {"diag_shift": "x"}),
+            ("^diag_shift: must be a real number", rows, b, {"diag_shift": np.complex128(1 + 2j)}),
+            ("^diag_shift: must be a real number", rows, b, {"diag_shift": 10**400}),
+            ("^by_rows: must be True or False, got 'no'", rows, b, {"by_rows": "no"}),
+            ("^by_rows: must be True or False, got 4294967297", rows, b, {"by_rows": 2**32 + 1}),
             ("^b: is float32 in device memory", rows, Device(b.astype("f4")), {}),
             *without_a_device,
         ):
@@ -293,12 +279,25 @@ class Failures(Case):
         a, _ = system(6)
         self.expect_raised(ValueError, "^n: must be given", tessera.factorize, lambda first, last: a[first:last])
         self.expect_raised(ValueError, "^dtype: must be float32", tessera.factorize, mine(a), dtype=int)
+        self.expect_raised(ValueError, "^dtype: must be .*, got real$", tessera.factorize, mine(a), dtype="real")
+        self.expect_raised(ValueError, "^n: .*, got 18446744073709551622$", tessera.factorize, mine(a), n=2**64 + 6)
         self.expect_raised(ValueError, "^on_failure: factorize always", tessera.factorize, mine(a), on_failure="raise")
         self.expect_raised(TypeError, "til", tessera.factorize, mine(a), til=4)
         for culprit in range(RANKS):
             self.expect_raised(ValueError, "^n: ", tessera.factorize, mine(a), n=-1 if RANK == culprit else 6)
         if RANKS > 1:
             self.expect_raised(ValueError, "the ranks disagree", tessera.factorize, mine(a), tile=4 + RANK % 2)
+
+    def test_other_ranks_are_told_of_the_exception(self):
+        a, _ = system(6)
+        for culprit in range(RANKS):
+            here = RANK == culprit
+            self.expect_raised(TypeError if here else ValueError, "til" if here else "^TypeError: .*til",
+                               tessera.factorize, mine(a), **({"til": 4} if here else {}))
+            with unittest.mock.patch("tessera._calls._require_matrix", side_effect=MemoryError if here else None):
+                with self.assertRaisesRegex(MemoryError if here else ValueError, "" if here else "^MemoryError: $"):
+                    tessera.factorize(mine(a))
+            self.expect_solves()
 
     def test_callbacks_that_fail(self):
         a, b = system(4 * RANKS)
@@ -326,6 +325,7 @@ class Failures(Case):
                                lambda done, all: fail(OSError("no terminal")))
 
     def test_local_misuse(self):
+        self.assertRaisesRegex(ValueError, "^device: must be from .*, got 4294967296$", tessera.initialize, 2**32)
         self.assertRaisesRegex(ValueError, "^comm: is MPI_COMM_NULL", tessera.cholesky_distributed, np.eye(3),
                                np.ones(3), comm=MPI.COMM_NULL)
 
@@ -374,6 +374,15 @@ class Plans(unittest.TestCase):
         self.assertRaisesRegex(ValueError, "^dtype", tessera.memory_plan, 10, 2, int)
         self.assertRaisesRegex(ValueError, "^source", tessera.memory_plan, 10, 2, source="gram")
         self.assertRaisesRegex(ValueError, "^bytes_free: .*-5", tessera.memory_plan, 10, 2, bytes_free=-5)
+        self.assertRaisesRegex(ValueError, "^n: .*18446744073709551716$", tessera.memory_plan, 2**64 + 100, 2)
+        self.assertRaisesRegex(ValueError, "^ranks: .*4294967298$", tessera.memory_plan, 10, 2**32 + 2)
+        for text, option in (
+            *out_of_range(),
+            ("nrhs: must be from .*, got 18446744073709551617$", {"nrhs": 2**64 + 1}),
+            ("by_rows: must be True or False, got 'no'$", {"by_rows": "no"}),
+            ("inverse: must be True or False, got 2$", {"inverse": 2}),
+        ):
+            self.assertRaisesRegex(ValueError, f"^{text}", tessera.memory_plan, 100, RANKS, **option)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 on all ranks of COMM_WORLD, where `a_rows` are this rank's rows of a Hermitian positive definite matrix, and `b` is the
 same on all ranks. All functions but memory_plan and initialize are collective, and raise on every rank if they raise on
 one: NotPositiveDefinite, ValueError where C++ throws std::invalid_argument, MemoryError, MpiError, and RuntimeError for
-what failed on another rank.
+what failed on another rank. What fails while a rank looks at its arguments is a ValueError on the others, which names
+the exception.
 """
 
 from . import _library

@@ -4,6 +4,7 @@
 import numpy as np
 
 from . import _dlpack, _library
+from ._options import flag_of
 
 
 def interface_of(array):
@@ -35,10 +36,13 @@ def common_dtype(**arrays):
 
 
 def require_scalar(dtype, name):
-    dtype = np.dtype(dtype)
-    if dtype.name not in _library.SCALARS:
-        raise ValueError(f"{name}: must be float32, float64, complex64 or complex128, got {dtype}")
-    return dtype
+    try:
+        scalar = np.dtype(dtype)
+        if scalar.name in _library.SCALARS:
+            return scalar
+    except TypeError:
+        pass
+    raise ValueError(f"{name}: must be float32, float64, complex64 or complex128, got {dtype}")
 
 
 def require_castable(name, array, dtype):
@@ -85,7 +89,7 @@ def describe(array, by_rows=False):
     strides = [s // dtype.itemsize for s in strides] + [1]
     rows, columns = (*shape, 1)[:2]
     return _library.Array(
-        data, rows, columns, strides[0], strides[1], _library.SCALARS[dtype.name], memory, int(by_rows)
+        data, rows, columns, strides[0], strides[1], _library.SCALARS[dtype.name], memory, flag_of("by_rows", by_rows)
     )
 
 

@@ -7,7 +7,9 @@ import dataclasses
 import numpy as np
 
 from . import _arrays, _library
-from ._options import bytes_free_of, enumerator, grid_of, int_of
+from ._options import NAMES, bytes_free_of, enumerator, grid_of, int_of, real_of
+
+_MOST_TRIES = 10**6  # each rank has room for that many of CholeskyInfo's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,16 +73,19 @@ class _Call:
         self.callbacks = []
         self.options = options = _library.Options()
         _library.library().tessera_options_init(options, ctypes.sizeof(options))
-        options.diag_shift = diag_shift
+        options.diag_shift = real_of("diag_shift", diag_shift)
         options.triangle = enumerator("triangle", triangle)
         options.local_tile_size = int_of("tile", tile)
-        options.grid_rows, options.grid_cols = grid_of(grid)
+        options.grid_rows, options.grid_cols = grid_of("grid", grid)
         options.arithmetic = enumerator("arithmetic", arithmetic)
-        options.moduli = int_of("moduli", moduli)
+        options.moduli = int_of("moduli", moduli, 32)
         options.bytes_free = bytes_free_of(bytes_free)
         options.on_failure = enumerator("on_failure", on_failure)
-        options.tries = int_of("tries", tries)
-        options.first_shift, options.shift_factor = first_shift, shift_factor
+        options.tries = int_of("tries", tries, 32)
+        if options.tries > _MOST_TRIES:
+            raise ValueError(f"tries: must be at most {_MOST_TRIES}, got {options.tries}")
+        options.first_shift = real_of("first_shift", first_shift)
+        options.shift_factor = real_of("shift_factor", shift_factor)
         options.mpi_buffers = enumerator("mpi_buffers", mpi_buffers)
         options.space = enumerator("space", space)
         if progress is not None:
@@ -121,7 +126,7 @@ class _Call:
             info.diag_shift,
             PhaseSeconds(*(getattr(info.seconds, name) for name in _library.Seconds.names)),
             tuple(ShiftTry(s.diag_shift, s.leading_minor) for s in self.shifts[: info.tries]),
-            _library.NAMES["arithmetic"][info.arithmetic],
+            NAMES["arithmetic"][info.arithmetic],
             info.moduli,
             info.integer_columns,
             info.log_determinant,
@@ -162,7 +167,7 @@ def cholesky_distributed(a_rows, b, *, comm=None, by_rows=False, **options):
     bytes_free: of each rank, for the call, as memory_plan has it: where residues do not fit, fewer columns keep them.
     on_failure: "raise", or "fill_nan": x is NaN, and info.leading_minor says where A is not positive definite.
     tries, first_shift, shift_factor: where A + diag_shift I is not positive definite, there are tries - 1 more with the
-        shifts diag_shift + first_shift * shift_factor ** t, t = 0, 1, ...
+        shifts diag_shift + first_shift * shift_factor ** t, t = 0, 1, ...; at most 1000000 tries.
     mpi_buffers: "automatic", "direct" or "staged".
     space: "default", Kokkos's default execution space, or "host".
     progress: called as progress(done, all) with the columns that are factored.

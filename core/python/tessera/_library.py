@@ -10,18 +10,11 @@ import pathlib
 import weakref
 from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_int, c_int64, c_size_t, c_void_p
 
+from ._options import int_of
+
 OK, INVALID_ARGUMENT, NOT_POSITIVE_DEFINITE, OUT_OF_MEMORY, MPI_ERROR, ERROR = range(6)
 SCALARS = {"float64": 0, "float32": 1, "complex128": 2, "complex64": 3}
 HOST_MEMORY, DEVICE_MEMORY = range(2)
-# The values of each option that has names, in the order of the enumerations.
-NAMES = {
-    "on_failure": ("raise", "fill_nan"),
-    "triangle": ("lower", "upper"),
-    "mpi_buffers": ("automatic", "direct", "staged"),
-    "arithmetic": ("native", "integer", "fastest"),
-    "space": ("default", "host"),
-    "source": ("rows", "buffered_rows"),
-}
 
 
 class NotPositiveDefinite(RuntimeError):
@@ -217,7 +210,7 @@ def initialize(device=None):
 
     device: the number of the CUDA device to use; None: as Kokkos chooses, by the local rank.
     """
-    _begin_once(-1 if device is None else device)
+    _begin_once(-1 if device is None else int_of("device", device, 32))
 
 
 @functools.cache
@@ -261,7 +254,9 @@ def refusing(refuse, *target):
     try:
         yield
     except Exception as e:
-        getattr(library(), f"tessera_{refuse}")(*target, as_text(e))
+        # As a wrong argument is a ValueError there, too.
+        text = str(e) if isinstance(e, ValueError) else f"{type(e).__name__}: {e}"
+        getattr(library(), f"tessera_{refuse}")(*target, as_text(text))
         raise
 
 

@@ -5,7 +5,7 @@ import ctypes
 import dataclasses
 
 from . import _arrays, _library
-from ._options import bytes_free_of, enumerator, grid_of, int_of
+from ._options import bytes_free_of, enumerator, flag_of, grid_of, int_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,16 +67,16 @@ def memory_plan(
     library = _library.library()
     options, plan = _library.PlanOptions(), _library.Plan()
     library.tessera_plan_options_init(options, ctypes.sizeof(options))
-    ranks = int_of("ranks", ranks)
+    ranks = int_of("ranks", ranks, 32)
     options.nrhs = int_of("nrhs", nrhs)
-    options.by_rows = by_rows
+    options.by_rows = flag_of("by_rows", by_rows)
     options.tile_size = int_of("tile", tile)
-    options.grid_rows, options.grid_cols = grid_of(grid)
+    options.grid_rows, options.grid_cols = grid_of("grid", grid)
     options.source = enumerator("source", source)
     options.triangle = enumerator("triangle", triangle)
     options.arithmetic = enumerator("arithmetic", arithmetic)
-    options.moduli = int_of("moduli", moduli)
-    options.inverse = inverse
+    options.moduli = int_of("moduli", moduli, 32)
+    options.inverse = flag_of("inverse", inverse)
     options.space = enumerator("space", space)
     options.bytes_free = bytes_free_of(bytes_free)
     each = (_library.RankPlan * max(1, ranks))()

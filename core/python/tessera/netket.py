@@ -15,7 +15,7 @@ from netket.utils.api_utils import partial_from_kwargs
 
 import tessera
 from tessera import _arrays, _library, _xla_call
-from tessera._options import bytes_free_of
+from tessera._options import bytes_free_of, grid_of, int_of
 
 _SOLVE, _CHECK = "tessera_cholesky_distributed", "tessera_check"
 
@@ -74,16 +74,17 @@ def cholesky_distributed(A, b, *, local_tile_size=None, process_grid=None, x0=No
     mesh = _mesh(A)
     processes = _processes(mesh)
     _communicator(processes)  # which may refuse
-    tile = 0 if local_tile_size is None else int(local_tile_size)
+    tile = 0 if local_tile_size is None else int_of("local_tile_size", local_tile_size)
     if tile < 0:
         raise ValueError(f"local_tile_size: {local_tile_size}")
-    grid = (0, 0) if process_grid is None else tuple(int(extent) for extent in process_grid)
-    if process_grid is not None and (len(grid) != 2 or min(grid) < 1 or grid[0] * grid[1] != processes):
+    grid = grid_of("process_grid", process_grid)
+    if process_grid is not None and (min(grid) < 1 or grid[0] * grid[1] != processes):
         raise ValueError(f"process_grid: {process_grid}, for {processes} process(es)")
     if b.size == 0:
         return unravel(b.astype(dtype)), {"leading_minor": jnp.int32(0)}
     x, leading_minor = _solve(A.astype(dtype), b.astype(dtype), mesh=mesh, processes=processes, tile=tile, grid=grid,
-                              arithmetic=arithmetic, moduli=int(moduli), bytes_free=bytes_free_of(bytes_free))
+                              arithmetic=arithmetic, moduli=int_of("moduli", moduli, 32),
+                              bytes_free=bytes_free_of(bytes_free))
     return unravel(x), {"leading_minor": leading_minor[0]}
 
 
