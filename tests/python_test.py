@@ -134,7 +134,7 @@ class Results(Case):
             self.assertEqual(asked, list(range(n * RANK // RANKS, n * (RANK + 1) // RANKS)))
             x, _ = tessera.cholesky_distributed(rows, mine(b), by_rows=True)
             self.expect_close(x, mine(np.linalg.solve(a, b)))
-            factor = tessera.factorize(rows, n=n, dtype="complex128")
+            factor = tessera.factorize(rows, n=n, dtype=">c16")
             self.assertEqual(factor.dtype, np.complex128)
             np.testing.assert_allclose(factor.solve(b), np.linalg.solve(a, b), atol=bound(np.float32))
 

@@ -37,7 +37,7 @@ def common_dtype(**arrays):
 
 def require_scalar(dtype, name):
     try:
-        scalar = np.dtype(dtype)
+        scalar = np.dtype(dtype).newbyteorder("=")
         if scalar.name in _library.SCALARS:
             return scalar
     except TypeError:
