@@ -30,7 +30,8 @@ def title(step):
     kind, _, columns = step.partition(" ")
     if kind == "solve":
         return "solve, " + words(int(columns), "right-hand side")
-    return {"factorize": "factorise", "one call": "whole call", "assemble": "Gram matrix, assembly",
+    return {"factorize": "factorise", "one call": "whole call", "invert": "inverse of a factor",
+            "factorize and invert": "factorise and invert", "assemble": "Gram matrix, assembly",
             "assemble and solve": "Gram matrix, assembly and solve"}[step]
 
 
