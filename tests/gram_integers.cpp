@@ -89,6 +89,16 @@ long double worst_error(MPI_Comm comm, const ShardedMatrix<T>& matrix, const Gra
   return worst;
 }
 
+/// That of J J^H by add_gram, in tiles of so many rows.
+template <class T, class J>
+long double error_of_adding(MPI_Comm comm, const J& jacobian, const GramOptions& options, std::int64_t tile,
+                            const GramReference& reference, const std::vector<Wide>& expected) {
+  ShardedMatrix<T> matrix(ProcessGrid(comm), reference.n(), tile);
+  matrix.fill(Exec{}, detail::Shift<T>{0});
+  add_gram(Exec{}, Gram{jacobian, options}, matrix);
+  return worst_error(comm, matrix, reference, expected);
+}
+
 /// So large a matrix that sums are not kept from chunk to chunk on one rank; on several some are.
 TYPED_TEST(GramByIntegersTest, TheErrorIsThatOfRoundingRows) {
   using T = TypeParam;
@@ -100,10 +110,7 @@ TYPED_TEST(GramByIntegersTest, TheErrorIsThatOfRoundingRows) {
   const GramReference reference(n, parameters, f, {});
   const std::vector<Wide> expected = all_of(reference);
   const auto error = [&](const GramOptions& options) {
-    ShardedMatrix<T> matrix(ProcessGrid(this->comm), n, 32);
-    matrix.fill(Exec{}, detail::Shift<T>{0});
-    add_gram(Exec{}, Gram{jacobian, options}, matrix);
-    return worst_error(this->comm, matrix, reference, expected);
+    return error_of_adding<T>(this->comm, jacobian, options, 32, reference, expected);
   };
   const long double native = error({});
   EXPECT_LE(error({.arithmetic = Arithmetic::integer}), 2.5L * native + 2 * epsilon<T>());
@@ -132,10 +139,7 @@ TYPED_TEST(GramByIntegersTest, EqualElementsDoNotAddUpTheirErrors) {
     const GramReference reference(n, parameters, f, {});
     const std::vector<Wide> expected = all_of(reference);
     const auto error = [&](const GramOptions& options) {
-      ShardedMatrix<T> matrix(ProcessGrid(this->comm), n, 3);
-      matrix.fill(Exec{}, detail::Shift<T>{0});
-      add_gram(Exec{}, Gram{jacobian, options}, matrix);
-      return worst_error(this->comm, matrix, reference, expected);
+      return error_of_adding<T>(this->comm, jacobian, options, 3, reference, expected);
     };
     const long double native = error({.arithmetic = Arithmetic::native});
     EXPECT_LE(error({.arithmetic = Arithmetic::integer}), 4 * native + 2 * epsilon<T>()) << parameters;

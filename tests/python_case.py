@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Systems for python_test.py, and what each of its tests can expect."""
+"""Systems for python_test.py, and what each of its tests can expect; python_device_test.py shares the rows."""
 
 import unittest
 

@@ -15,10 +15,10 @@ import numpy as np
 from mpi4py import MPI
 
 import tessera
+from python_case import COMM, mine
 from tessera._arrays import interface_of
 
 tessera.initialize(0)  # where the arrays are; Kokkos would choose by the local rank
-COMM = MPI.COMM_WORLD
 DTYPES = (np.float32, np.float64, np.complex64, np.complex128)
 
 
@@ -28,12 +28,6 @@ def system(n, dtype, columns):
     g = random.standard_normal((2, n, n))
     g = (g[0] + 1j * g[1] if np.dtype(dtype).kind == "c" else g[0]) / np.sqrt(max(1, n))
     return (g @ g.conj().T + np.eye(n)).astype(dtype), random.standard_normal((n, columns)).astype(dtype)
-
-
-def mine(array):
-    """This rank's rows."""
-    n = len(array)
-    return array[n * COMM.rank // COMM.size : n * (COMM.rank + 1) // COMM.size]
 
 
 class OfALibrary:

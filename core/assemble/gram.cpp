@@ -52,8 +52,8 @@ class GramAssembly {
     }
   }
 
-  /// With rows that integers do not represent, as they are not finite, all is native. Returns whether it is.
-  bool run() {
+  /// With rows that integers do not represent, as they are not finite, all is native.
+  void run() {
     if (integers_) {
       sum_squares();
       if (!integers_->make_scales()) integers_.reset();
@@ -62,8 +62,9 @@ class GramAssembly {
     in_place_ ? multiply_in_place() : add_chunks();
     if (integers_) integers_->finish();
     queue_.exec().fence();
-    return !integers_;
   }
+
+  bool is_native() const { return !integers_; }  ///< whether it was, after run()
 
  private:
   /// Of the rows of X, as they are multiplied.
@@ -227,7 +228,8 @@ int add_gram_blocks(const Exec& exec, const BlockSource<T>& source, const GramOp
                    "the ranks hold " + std::to_string(chunks.rows()) + " rows in all, but n is " + std::to_string(n));
     }
     assembly.emplace(exec, source, std::move(chunks), options, in_place, moduli, matrix, memory);
-    if (assembly->run()) moduli = 0;
+    assembly->run();
+    if (assembly->is_native()) moduli = 0;
   });
   return moduli;
 }

@@ -49,6 +49,11 @@ void require_space(int space) {
   detail::throw_misuse("space", "must be a tessera_space, got " + std::to_string(space));
 }
 
+bool flag_of(const std::string& argument, int value) {
+  if (value != 0 && value != 1) detail::throw_misuse(argument, "must be 0 or 1, got " + std::to_string(value));
+  return value == 1;
+}
+
 void require_array(const char* argument, const tessera_array* array) {
   const auto refuse = [argument](const char* member, const std::string& must, std::int64_t got) {
     detail::throw_misuse(std::string(argument) + "." + member, must + ", got " + std::to_string(got));
@@ -63,7 +68,7 @@ void require_array(const char* argument, const tessera_array* array) {
   if (array->memory != TESSERA_HOST_MEMORY && array->memory != TESSERA_DEVICE_MEMORY) {
     refuse("memory", "must be a tessera_memory", array->memory);
   }
-  if (array->by_rows != 0 && array->by_rows != 1) refuse("by_rows", "must be 0 or 1", array->by_rows);
+  flag_of(std::string(argument) + ".by_rows", array->by_rows);
   if (array->rows == 0 || array->columns == 0) return;
   if (array->data == nullptr) detail::throw_misuse(std::string(argument) + ".data", "is null");
   if (array->rows > 1 && array->row_stride < 1) refuse("row_stride", "must be positive", array->row_stride);

@@ -40,6 +40,8 @@ std::optional<GridShape> grid_of(int rows, int cols);
 
 void require_scalar(const std::string& argument, int scalar);
 void require_space(int space);
+/// Throws Misuse unless it is 0 or 1.
+bool flag_of(const std::string& argument, int value);
 
 /// Throws Misuse unless all that can be seen of the array alone is right. What a device has been given to do is then
 /// done, as it may write the array.

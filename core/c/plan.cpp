@@ -7,11 +7,6 @@
 namespace tessera::c {
 namespace {
 
-bool flag_of(const char* name, int value) {
-  if (value != 0 && value != 1) detail::throw_misuse(name, "must be 0 or 1, got " + std::to_string(value));
-  return value == 1;
-}
-
 MemoryPlanOptions plan_options_of(const tessera_plan_options& options) {
   Source source = Source::rows;
   if (options.source == TESSERA_BUFFERED_ROWS) {
