@@ -85,6 +85,7 @@ Contender tessera_contender(const Problem<T, Exec>& problem, GridShape shape, st
                                },
                                [=] { return problem.error(state->x); }});
   }
+  if (products.moduli) return contender;  // the inverse is native, whatever made the factor
   using Real = detail::RealOf<T>;
   const auto n = static_cast<std::size_t>(problem.n);
   contender.steps.push_back({"inverse_diagonal",
