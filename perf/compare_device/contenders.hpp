@@ -6,6 +6,8 @@
 #include "perf/compare_host/contender.hpp"
 #include "perf/compare_host/problem.hpp"
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -96,6 +98,7 @@ Contender cusolver_contender(const System<T>& system) {
                              {}});
   add_solves(contender, system, state,
              [=](std::int64_t columns) { state->solver.potrs(system.n, columns, state->a.data(), state->x.data()); });
+  if (system.n * system.n > std::numeric_limits<std::int32_t>::max()) return contender;  // potri refuses it
   contender.steps.push_back({"invert",
                              system.invert_flops(),
                              {},
