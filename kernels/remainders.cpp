@@ -153,9 +153,9 @@ void multiply_residues(Queue<Exec>& queue, int planes, std::int64_t rows, std::i
                    MultiplyResidues{planes, depth, left, right, products, accumulates});
   } else {
     const std::int64_t padded_rows = (rows + Quad::size - 1) / Quad::size * Quad::size;
-    queue.blas().multiply_bytes(planes, padded_rows, columns, depth, left.data, left.row, left.plane, right.data,
-                                right.row, right.plane, products.data, products.leading_dimension, products.plane,
-                                accumulates);
+    queue.blas().multiply_bytes(planes, padded_rows, columns, depth, {left.data, left.row, left.plane},
+                                {right.data, right.row, right.plane},
+                                {products.data, products.leading_dimension, products.plane}, accumulates);
   }
 }
 

@@ -185,7 +185,7 @@ TYPED_TEST(GramByIntegersTest, WhatIsNotFiniteIsAsItIsNatively) {
         const Wide want = wide(expected[at++]);
         const auto is_alike = [&](long double a, long double b) {
           if (!std::isfinite(b)) return std::isnan(b) ? std::isnan(a) : a == b;
-          return std::abs(a - b) <= 4 * static_cast<long double>(depth) * epsilon<T>();
+          return std::abs(a - b) <= 16 * static_cast<long double>(depth) * epsilon<T>();
         };
         EXPECT_TRUE(is_alike(got.real(), want.real()) && is_alike(got.imag(), want.imag()))
             << i << ", " << j << ": " << got << " in place of " << want;

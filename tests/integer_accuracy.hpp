@@ -26,6 +26,8 @@ struct Size {
   std::int64_t n;
   std::int64_t tile;
 };
+/// Where steps are wide: the third one is updated by integers of the first.
+inline constexpr Size wide_steps{700, 260};
 inline std::ostream& operator<<(std::ostream& out, const Size& size) {
   return out << "n " << size.n << ", tile " << size.tile;
 }

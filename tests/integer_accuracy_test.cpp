@@ -28,7 +28,7 @@ struct IntegerAccuracyTest : ::testing::Test {
 
   /// Ragged ones, with several tiles in a step, one, and one that is a step and more.
   std::vector<Size> sizes() const {
-    if (!has_narrow_steps) return {{1100, 300}};
+    if (!has_narrow_steps) return {wide_steps};
     if (ranks == 1) return {{37, 7}, {203, 7}, {331, 32}, {is_complex<T> ? 100 : 500, 45}};
     if (ranks <= 4) return {{37, 7}, {150, 16}, {203, 33}};
     return {{61, 7}, {150, 16}};
@@ -94,7 +94,7 @@ double bits_of(int count) {
 
 TYPED_TEST(IntegerAccuracyTest, TheErrorFallsWithTheNumberOfModuli) {
   using T = TypeParam;
-  const Size size = has_narrow_steps ? Size{131, 16} : Size{1100, 300};
+  const Size size = has_narrow_steps ? Size{131, 16} : wide_steps;
   const HardMatrix<T> a(Hard::wishart, size.n);
   const ProcessGrid grid(this->comm);
   const double native = native_error(grid, a, size.tile);
@@ -112,8 +112,8 @@ TYPED_TEST(IntegerAccuracyTest, TheErrorFallsWithTheNumberOfModuli) {
 // No residues (which is native), those of the first step, of about a half, and of all columns but the last step's.
 TYPED_TEST(IntegerAccuracyTest, AnyPartOfTheColumnsMayKeepResidues) {
   using T = TypeParam;
-  const Size size = has_narrow_steps ? Size{131, 16} : Size{1100, 300};
-  const std::int64_t step = has_narrow_steps ? 32 : 300;
+  const Size size = has_narrow_steps ? Size{131, 16} : wide_steps;
+  const std::int64_t step = has_narrow_steps ? 32 : wide_steps.tile;
   std::size_t variant = scalar_number<T>;
   for (const GridShape shape : all_grids(this->ranks)) {
     const ProcessGrid grid(this->comm, shape);
@@ -152,7 +152,7 @@ TYPED_TEST(IntegerAccuracyTest, AnyPartOfTheColumnsMayKeepResidues) {
 TYPED_TEST(IntegerAccuracyTest, ResiduesMayBeMadeAnew) {
   using T = TypeParam;
   if (this->ranks > 1) GTEST_SKIP() << "one rank alone does that";
-  const Size size = has_narrow_steps ? Size{203, 16} : Size{1100, 300};
+  const Size size = has_narrow_steps ? Size{203, 16} : wide_steps;
   const ProcessGrid grid(this->comm);
   for (const Hard hard : {Hard::wishart, Hard::graded, Hard::correlated_rows}) {
     const HardMatrix<T> a(hard, size.n);
@@ -256,7 +256,7 @@ struct SolvedByIntegers {
 
 TYPED_TEST(IntegerAccuracyTest, RowsAndOperatorsAreSolvedAsNatively) {
   using T = TypeParam;
-  const Size size = has_narrow_steps ? Size{150, 16} : Size{1100, 300};
+  const Size size = has_narrow_steps ? Size{150, 16} : wide_steps;
   const auto grids = all_grids(this->ranks);
   std::size_t variant = 0;
   for (const Hard hard : all_hard) {
@@ -274,7 +274,7 @@ TYPED_TEST(IntegerAccuracyTest, RowsAndOperatorsAreSolvedAsNatively) {
 
 TYPED_TEST(IntegerAccuracyTest, GramsAndLaddersAreSolvedAsNatively) {
   using T = TypeParam;
-  const Size size = has_narrow_steps ? Size{131, 10} : Size{1100, 300};
+  const Size size = has_narrow_steps ? Size{131, 10} : wide_steps;
   const Shards shards = even_shards(size.n, this->ranks);
   const std::int64_t parameters = size.n + 50;
   const auto samples = make_samples<Kokkos::View<T**>>(shards, this->rank, parameters, Jacobian<T>{});

@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/cuda/cublas.hpp"
 
+#include "kernels/cuda/cublas_status.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 
-#include <stdexcept>
-#include <string>
 #include <type_traits>
 
 namespace tessera::kernels {
 namespace {
-
-void check(cublasStatus_t status, const char* call) {
-  if (status != CUBLAS_STATUS_SUCCESS) {
-    throw std::runtime_error(std::string(call) + " failed: " + cublasGetStatusString(status));
-  }
-}
 
 constexpr int as_int(std::int64_t x) { return static_cast<int>(x); }
 
@@ -67,19 +60,22 @@ typename Typed<T>::Scalar* typed(T* p) {
 
 }  // namespace
 
+Cublas::Kept::Kept(int multiprocessors) : byte_products(multiprocessors) {
+  check(cublasCreate(&handle), "cublasCreate");
+}
+
+Cublas::Kept::~Kept() { cublasDestroy(handle); }
+
 Cublas::Cublas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle)
     : multiprocessors_(exec.cuda_device_prop().multiProcessorCount) {
-  if (!handle) {
-    check(cublasCreate(&handle_), "cublasCreate");
-    handle.reset(handle_, [](void* made) { cublasDestroy(static_cast<cublasHandle_t>(made)); });
-  }
-  kept_ = handle;
-  handle_ = static_cast<cublasHandle_t>(kept_.get());
+  if (!handle) handle = std::make_shared<Kept>(exec.cuda_device_prop().multiProcessorCount);
+  kept_ = std::static_pointer_cast<Kept>(handle);
+  handle_ = kept_->handle;
   check(cublasSetStream(handle_, exec.cuda_stream()), "cublasSetStream");
   const auto address = reinterpret_cast<std::uintptr_t>(workspace);
   const std::uintptr_t aligned = (address + alignment - 1) / alignment * alignment;
-  check(cublasSetWorkspace(handle_, reinterpret_cast<void*>(aligned), workspace_bytes - alignment),
-        "cublasSetWorkspace");
+  workspace_ = reinterpret_cast<void*>(aligned);
+  check(cublasSetWorkspace(handle_, workspace_, workspace_bytes - alignment), "cublasSetWorkspace");
 }
 
 template <class T>
@@ -102,25 +98,11 @@ void Cublas::gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int
   }
 }
 
-void Cublas::multiply_bytes(int planes, std::int64_t m, std::int64_t n, std::int64_t k, const std::int8_t* a,
-                            std::int64_t lda, std::int64_t a_plane, const std::int8_t* b, std::int64_t ldb,
-                            std::int64_t b_plane, std::int32_t* c, std::int64_t ldc, std::int64_t c_plane,
-                            bool accumulates) const {
-  // With more planes in a call cuBLAS picks kernels that are slower by a third (1200 TOPS for 13, 750 for 39, on an
-  // H200).
-  constexpr int most_planes = 15;
-  const int calls = (planes + most_planes - 1) / most_planes;
-  const std::int32_t one = 1;
-  const std::int32_t beta = accumulates ? 1 : 0;
-  for (int call = 0; call < calls; ++call) {
-    const std::int64_t first = planes * call / calls;
-    const auto count = static_cast<int>(planes * (call + 1) / calls - first);
-    check(cublasGemmStridedBatchedEx(handle_, CUBLAS_OP_T, CUBLAS_OP_N, as_int(m), as_int(n), as_int(k), &one,
-                                     a + first * a_plane, CUDA_R_8I, as_int(lda), a_plane, b + first * b_plane,
-                                     CUDA_R_8I, as_int(ldb), b_plane, &beta, c + first * c_plane, CUDA_R_32I,
-                                     as_int(ldc), c_plane, count, CUBLAS_COMPUTE_32I, CUBLAS_GEMM_DEFAULT),
-          "cublasGemmStridedBatchedEx");
-  }
+void Cublas::multiply_bytes(int planes, std::int64_t m, std::int64_t n, std::int64_t k,
+                            const Planes<const std::int8_t>& a, const Planes<const std::int8_t>& b,
+                            const Planes<std::int32_t>& c, bool accumulates) const {
+  kept_->byte_products.run(handle_, workspace_, workspace_bytes - alignment, planes, m, n, k, a, b, accumulates ? 1 : 0,
+                           c);
 }
 
 template <class T>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "kernels/cuda/byte_products.hpp"
+
 #include <Kokkos_Core.hpp>
 
 #include <cublas_v2.h>
@@ -26,10 +28,8 @@ class Cublas {
 
   /// C = A^T B in each plane, of bytes, A k x m and B k x n, or, if it accumulates, C += A^T B: exactly, as long as an
   /// int32 holds it. m, k, the leading dimensions and the strides from plane to plane are multiples of 4.
-  void multiply_bytes(int planes, std::int64_t m, std::int64_t n, std::int64_t k, const std::int8_t* a,
-                      std::int64_t lda, std::int64_t a_plane, const std::int8_t* b, std::int64_t ldb,
-                      std::int64_t b_plane, std::int32_t* c, std::int64_t ldc, std::int64_t c_plane,
-                      bool accumulates) const;
+  void multiply_bytes(int planes, std::int64_t m, std::int64_t n, std::int64_t k, const Planes<const std::int8_t>& a,
+                      const Planes<const std::int8_t>& b, const Planes<std::int32_t>& c, bool accumulates) const;
 
   /// The m x n matrix B = op(L) B, with L lower triangular; 'N' or 'C'.
   template <class T>
@@ -38,9 +38,21 @@ class Cublas {
  private:
   std::int64_t rows_of_a_call(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t most_rounds) const;
 
+  /// What is slow to make, or to find.
+  struct Kept {
+    explicit Kept(int multiprocessors);
+    ~Kept();
+    Kept(const Kept&) = delete;
+    Kept& operator=(const Kept&) = delete;
+
+    cublasHandle_t handle = nullptr;
+    ByteProducts byte_products;
+  };
+
   std::int64_t multiprocessors_;
-  std::shared_ptr<void> kept_;
+  std::shared_ptr<Kept> kept_;
   cublasHandle_t handle_;
+  void* workspace_;
 };
 
 }  // namespace tessera::kernels
