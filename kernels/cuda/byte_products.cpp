@@ -101,17 +101,18 @@ std::optional<cublasLtMatmulAlgo_t> find_fast(cublasLtHandle_t handle, std::size
       continue;
     }
     cublasLtMatmulAlgo_t fast;
-    check(cublasLtMatmulAlgoInit(handle, CUBLAS_COMPUTE_32I, CUDA_R_32I, CUDA_R_8I, CUDA_R_8I, CUDA_R_32I, CUDA_R_32I,
-                                 value_of<int>(candidate, CUBLASLT_ALGO_CONFIG_ID), &fast),
-          "cublasLtMatmulAlgoInit");
+    if (cublasLtMatmulAlgoInit(handle, CUBLAS_COMPUTE_32I, CUDA_R_32I, CUDA_R_8I, CUDA_R_8I, CUDA_R_32I, CUDA_R_32I,
+                               value_of<int>(candidate, CUBLASLT_ALGO_CONFIG_ID), &fast) != CUBLAS_STATUS_SUCCESS) {
+      continue;
+    }
     const auto configure = [&](cublasLtMatmulAlgoConfigAttributes_t attribute, const auto& value) {
-      check(cublasLtMatmulAlgoConfigSetAttribute(&fast, attribute, &value, sizeof value),
-            "cublasLtMatmulAlgoConfigSetAttribute");
+      return cublasLtMatmulAlgoConfigSetAttribute(&fast, attribute, &value, sizeof value) == CUBLAS_STATUS_SUCCESS;
     };
-    configure(CUBLASLT_ALGO_CONFIG_TILE_ID, tile);
-    configure(CUBLASLT_ALGO_CONFIG_STAGES_ID, value_of<std::uint32_t>(candidate, CUBLASLT_ALGO_CONFIG_STAGES_ID));
-    configure(CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID, std::uint16_t{CUBLASLT_CLUSTER_SHAPE_1x2x1});
-    return fast;
+    if (configure(CUBLASLT_ALGO_CONFIG_TILE_ID, tile) &&
+        configure(CUBLASLT_ALGO_CONFIG_STAGES_ID, value_of<std::uint32_t>(candidate, CUBLASLT_ALGO_CONFIG_STAGES_ID)) &&
+        configure(CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID, std::uint16_t{CUBLASLT_CLUSTER_SHAPE_1x2x1})) {
+      return fast;
+    }
   }
   return std::nullopt;
 }
