@@ -49,9 +49,9 @@ Moduli make_moduli(int count) {
   return moduli;
 }
 
-double largest_norm(const Moduli& moduli, std::int64_t n) {
-  const double rounding = std::sqrt(2 * static_cast<double>(n)) / 2;
-  return std::sqrt(moduli.largest_square_sum) * 0.99 - rounding;
+double largest_norm(const Moduli& moduli, std::int64_t n, double rounding) {
+  const double errors = rounding * std::sqrt(2 * static_cast<double>(n));
+  return std::sqrt(moduli.largest_square_sum) * 0.99 - errors;
 }
 
 }  // namespace tessera::kernels

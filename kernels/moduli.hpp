@@ -34,7 +34,8 @@ struct Moduli {
 Moduli make_moduli(int count);
 
 /// How large a row of n numbers, complex ones perhaps, may be: if its 2-norm is smaller, its numbers rounded to
-/// integers have a sum of squares below largest_square_sum, even if the norm errs by a hundredth.
-double largest_norm(const Moduli& moduli, std::int64_t n);
+/// integers, each part by an error below `rounding`, have a sum of squares below largest_square_sum, even if the norm
+/// errs by a hundredth: by the triangle inequality their 2-norm is at most that of the row and of the errors together.
+double largest_norm(const Moduli& moduli, std::int64_t n, double rounding = 0.5);
 
 }  // namespace tessera::kernels

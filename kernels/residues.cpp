@@ -34,22 +34,22 @@ struct MakeRowScales {
 /// Counts the rows that have none.
 struct MakeRowScalesOfAnySize {
   static constexpr int most = 1000;  // exponent
+  static constexpr int steps = 16;   // from a power of two to the next
 
   const SquareSum* square_sums;
   double norm;
-  RowScales scales;
+  double* scales;
 
   KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t& without) const {
     const double row = square_sums[i].root();
-    scales.up[i] = scales.down[i] = 0;
+    scales[i] = 1;
     if (row == 0) return;
     const int exponent = row > 0 && !std::isinf(row) ? scale_exponent(row, norm) : most + 1;
     if (exponent > most) {
       ++without;
       return;
     }
-    scales.up[i] = std::ldexp(1., exponent);
-    scales.down[i] = std::ldexp(1., -exponent);
+    scales[i] = std::ldexp(std::floor(steps * (norm / std::ldexp(row, exponent))) / steps, exponent);
   }
 };
 
@@ -80,11 +80,12 @@ struct Integers {
   Digits re[Quad::size];
   Digits im[Quad::size];
 
-  /// Number k is rint(scale x), or 0 where that is too large for any row. Returns its square.
-  KOKKOS_INLINE_FUNCTION double set(int k, const T& x, double scale, double largest_square) {
-    const double a = std::rint(static_cast<double>(detail::real(x)) * scale);
+  /// Number k is scale x, rounded by `round(number)`, or 0 where that is too large for any row. Returns its square.
+  template <class Round>
+  KOKKOS_INLINE_FUNCTION double set(int k, const T& x, double scale, const Round& round, double largest_square) {
+    const double a = round(static_cast<double>(detail::real(x)) * scale);
     double b = 0;
-    if constexpr (planes_per_modulus<T> == 3) b = std::rint(static_cast<double>(x.imag()) * scale);
+    if constexpr (planes_per_modulus<T> == 3) b = round(static_cast<double>(x.imag()) * scale);
     const double square = a * a + b * b;
     const bool fits = square < largest_square;
     re[k] = Digits(fits ? a : 0);
@@ -133,6 +134,7 @@ struct LeftResidues {
   Residues residues;
   RowSums sums;
   std::int64_t first;
+  Rounding rounding;
 
   KOKKOS_FUNCTION void operator()(const Member& team) const {
     double* const squares = static_cast<double*>(team.team_scratch(0).get_shmem_aligned(threads * 8, 8));
@@ -158,7 +160,8 @@ struct LeftResidues {
         Integers<T> integers;
         double square = 0;
         for (int q = 0; q < Quad::size; ++q) {
-          square += integers.set(q, block[(quad + q) * stride + i], scale[row0 + i], largest_square);
+          const auto round = [&](double x) { return rounding(x, at + quad + q); };
+          square += integers.set(q, block[(quad + q) * stride + i], scale[row0 + i], round, largest_square);
         }
         squares[k] += square;
         integers.write(*moduli, count, residues.data + (row0 + i) * residues.row + at + quad, residues.plane);
@@ -185,13 +188,15 @@ struct RightResidues {
   PaddedColumns columns;
   const double* scale;
   Residues residues;
+  Rounding rounding;
 
   KOKKOS_FUNCTION void operator()(std::int64_t quad, std::int64_t row) const {
     Integers<T> integers;
     for (int q = 0; q < Quad::size; ++q) {
       const std::int64_t i = columns.column_at(quad * Quad::size + q);
       if (i < 0 || i >= static_cast<std::int64_t>(b.extent(0))) continue;
-      integers.set(q, b(i, row), scale[row], moduli->largest_square_sum);
+      const auto round = [&](double x) { return rounding(x, quad * Quad::size + q); };
+      integers.set(q, b(i, row), scale[row], round, moduli->largest_square_sum);
     }
     integers.write(*moduli, count, residues.data + row * residues.row + quad * Quad::size, residues.plane);
   }
@@ -238,8 +243,7 @@ void make_row_scales(const Exec& exec, const double* square_sums, std::int64_t c
 }
 
 template <class Exec>
-bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_t count, double norm,
-                     const RowScales& scales) {
+bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_t count, double norm, double* scales) {
   std::int64_t without = 0;
   Kokkos::parallel_reduce("tessera::residues::scales",
                           Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, count),
@@ -251,7 +255,8 @@ bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_
 template <class T, class Exec>
 void left_residues(const Exec& exec, const Moduli* moduli, int count,
                    const MatrixView<const T, typename Exec::memory_space>& a, PaddedColumns columns,
-                   const double* scale, const Residues& residues, const RowSums& sums, std::int64_t first) {
+                   const double* scale, const Residues& residues, const RowSums& sums, std::int64_t first,
+                   Rounding rounding) {
   if (a.size() == 0) return;
   using Kernel = LeftResidues<T, Exec>;
   constexpr int rows = Kernel::rows_of_team;
@@ -259,16 +264,16 @@ void left_residues(const Exec& exec, const Moduli* moduli, int count,
   Kokkos::parallel_for("tessera::residues::left",
                        Kokkos::TeamPolicy<Exec>(exec, teams, is_host<Exec> ? 1 : Kernel::threads)
                            .set_scratch_size(0, Kokkos::PerTeam(int{Kernel::scratch_bytes})),
-                       Kernel{moduli, count, a, columns, scale, residues, sums, first});
+                       Kernel{moduli, count, a, columns, scale, residues, sums, first, rounding});
 }
 
 template <class T, class Exec>
 void right_residues(const Exec& exec, const Moduli* moduli, int count,
                     const MatrixView<const T, typename Exec::memory_space>& b, PaddedColumns columns,
-                    const double* scale, const Residues& residues) {
+                    const double* scale, const Residues& residues, Rounding rounding) {
   const std::int64_t quads = columns.position(static_cast<std::int64_t>(b.extent(0))) / Quad::size;
   for_each_index("tessera::residues::right", exec, quads, static_cast<std::int64_t>(b.extent(1)),
-                 RightResidues<T, typename Exec::memory_space>{moduli, count, b, columns, scale, residues});
+                 RightResidues<T, typename Exec::memory_space>{moduli, count, b, columns, scale, residues, rounding});
 }
 
 template <class Exec>
@@ -280,14 +285,14 @@ void conjugate_residues(const Exec& exec, const Moduli* moduli, int count, std::
 #define TESSERA_INSTANTIATE_RESIDUES(T, Exec)                                                                   \
   template void left_residues<T, Exec>(const Exec&, const Moduli*, int,                                         \
                                        const MatrixView<const T, typename Exec::memory_space>&, PaddedColumns,  \
-                                       const double*, const Residues&, const RowSums&, std::int64_t);           \
+                                       const double*, const Residues&, const RowSums&, std::int64_t, Rounding); \
   template void right_residues<T, Exec>(const Exec&, const Moduli*, int,                                        \
                                         const MatrixView<const T, typename Exec::memory_space>&, PaddedColumns, \
-                                        const double*, const Residues&);
+                                        const double*, const Residues&, Rounding);
 #define TESSERA_INSTANTIATE_OF_EXEC(Exec)                                                                              \
   TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_RESIDUES, Exec)                                                          \
   template void make_row_scales<Exec>(const Exec&, const double*, std::int64_t, double, const RowScales&);             \
-  template bool make_row_scales<Exec>(const Exec&, const SquareSum*, std::int64_t, double, const RowScales&);          \
+  template bool make_row_scales<Exec>(const Exec&, const SquareSum*, std::int64_t, double, double*);                   \
   template void conjugate_residues<Exec>(const Exec&, const Moduli*, int, std::int64_t, std::int64_t, const Residues&, \
                                          const Residues&);
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_OF_EXEC)

@@ -7,6 +7,9 @@
 #include "tessera/matrix_view.hpp"
 #include "tessera/scalar.hpp"
 
+#include <Kokkos_Core.hpp>
+
+#include <cmath>
 #include <cstdint>
 #include <type_traits>
 
@@ -33,6 +36,21 @@ struct RowScales {
   double* down = nullptr;
 };
 
+/// How the numbers of a row become integers: the nearest ones or, with a threshold for each position of the row, by
+/// magnitude the next one up where the fraction is above the threshold, and down where it is not. With thresholds
+/// at random from (0, 1) this does so with the fraction as its probability, so that the errors of equal numbers cancel
+/// out. Integers and signs stay what they are.
+struct Rounding {
+  const float* thresholds = nullptr;
+
+  KOKKOS_INLINE_FUNCTION double operator()(double x, std::int64_t position) const {
+    if (thresholds == nullptr) return std::rint(x);
+    const double size = std::fabs(x);
+    const double down = std::floor(size);
+    return std::copysign(size - down > static_cast<double>(thresholds[position]) ? down + 1 : down, x);
+  }
+};
+
 /// Of `count` rows, whose squares add up to square_sums: the largest ones with which their 2-norms are at most `norm`.
 /// 0, and so the integers, where a sum is not positive and finite: beside a pivot of +Inf a row loses what its numbers
 /// would have changed, which is nothing to sqrt(A(i, i) A(j, j)).
@@ -40,11 +58,11 @@ template <class Exec>
 void make_row_scales(const Exec& exec, const double* square_sums, std::int64_t count, double norm,
                      const RowScales& scales);
 
-/// The same of rows whose squares are these sums, which may be beyond a double's exponents. Returns whether all rows
-/// have scales: not those whose sum is not finite, nor those that are so small that a double could not hold them.
+/// The same of rows whose squares are these sums, which may be beyond a double's exponents, with scales of five binary
+/// digits, which come closer to `norm` than powers of two do. Returns whether all rows have one: not those whose sum is
+/// not finite, nor those that are so small that a double could not hold them.
 template <class Exec>
-bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_t count, double norm,
-                     const RowScales& scales);
+bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_t count, double norm, double* scales);
 
 /// Columns as rows of residues have them: the integers of a tile's columns, and zeros up to a multiple of `alignment`,
 /// which products of bytes want.
@@ -75,20 +93,21 @@ struct RowSums {
   std::int64_t* exact_until = nullptr;
 };
 
-/// Residues of rint(scale(i) a(i, j)), where a(:, 0), column `first`, is the first one of a tile. Adds to the rows'
+/// Residues of scale(i) a(i, j), rounded, where a(:, 0), column `first`, is the first one of a tile. Adds to the rows'
 /// sums, unless these are null.
 /// @param moduli in the memory of `exec`, as all that pointers point to
 template <class T, class Exec>
 void left_residues(const Exec& exec, const Moduli* moduli, int count,
                    const MatrixView<const T, typename Exec::memory_space>& a, PaddedColumns columns,
-                   const double* scale, const Residues& residues, const RowSums& sums, std::int64_t first);
+                   const double* scale, const Residues& residues, const RowSums& sums, std::int64_t first,
+                   Rounding rounding = {});
 
-/// Residues of rint(scale(j) b(i, j)), i along a row of residues. A number that no row within largest_square_sum has
+/// Residues of scale(j) b(i, j), rounded, i along a row of residues. A number that no row within largest_square_sum has
 /// counts as 0.
 template <class T, class Exec>
 void right_residues(const Exec& exec, const Moduli* moduli, int count,
                     const MatrixView<const T, typename Exec::memory_space>& b, PaddedColumns columns,
-                    const double* scale, const Residues& residues);
+                    const double* scale, const Residues& residues, Rounding rounding = {});
 
 /// The residues of complex numbers' conjugates, `length` bytes of each row; `to` may be `from`.
 template <class Exec>
@@ -130,9 +149,10 @@ template <class T, class Exec>
 void subtract_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
                        const Unscale& unscale, T beta, const MatrixView<T, typename Exec::memory_space>& c);
 
-/// C = C + alpha products / scales.
+/// C = C + alpha products / scales: divided, so that what is a number stays it, although scales are no powers of two.
 template <class T, class Exec>
 void add_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
-                  const Unscale& unscale, double alpha, const MatrixView<T, typename Exec::memory_space>& c);
+                  const double* row_scales, const double* column_scales, double alpha,
+                  const MatrixView<T, typename Exec::memory_space>& c);
 
 }  // namespace tessera::kernels

@@ -8,6 +8,7 @@
 #include "core/assemble/gram_memory.hpp"
 #include "core/assemble/gram_norms.hpp"
 #include "core/assemble/gram_product.hpp"
+#include "core/assemble/gram_rounding.hpp"
 #include "core/bytes_free.hpp"
 #include "core/exchange/rank_sum.hpp"
 #include "core/exchange/transfers.hpp"
@@ -106,7 +107,7 @@ class GramAssembly {
       if (window.size() == 0) continue;
       const auto j = make_matrix_view<MemorySpace>(window.data, window.extent[inside], window.extent[1 - inside],
                                                    window.stride[1 - inside]);
-      add({j, j, chunks_.sharded_rows() != column_major});
+      add({j, j, chunks_.sharded_rows() != column_major}, chunk);
     }
   }
 
@@ -132,10 +133,12 @@ class GramAssembly {
 
   void multiply(std::int64_t chunk) {
     const std::int64_t terms = chunks_.terms(chunk);
-    if (terms > 0) add(exchange_.strips(chunk, terms));
+    if (terms > 0) add(exchange_.strips(chunk, terms), chunk);
   }
 
-  void add(const typename GramProduct<T, Exec>::Operands& x) { integers_ ? integers_->add(x) : product_.add(x); }
+  void add(const typename GramProduct<T, Exec>::Operands& x, std::int64_t chunk) {
+    integers_ ? integers_->add(x, thresholds_of(chunks_, chunk)) : product_.add(x);
+  }
 
   /// This rank's part of J in a chunk.
   Strided<const T> ask(const Piece& piece) {

@@ -13,13 +13,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace tessera::detail {
 
-/// A += alpha X X^H on this rank's lower tiles by exact products of integers: each row of X is scaled by a power of two
-/// for its norm and rounded, once. By Cauchy and Schwarz no sum of products can leave (-P / 2, P / 2), P the product of
-/// the moduli, so that the Chinese remainder theorem gives it back exactly: at the end, or where the sums would outgrow
-/// an int32, or after each chunk where they are too many to be kept.
+/// A += alpha X X^H on this rank's lower tiles by exact products of integers: each row of X is scaled for its norm and
+/// rounded, once, up or down by chance. By Cauchy and Schwarz no sum of products can leave (-P / 2, P / 2), P the
+/// product of the moduli, so that the Chinese remainder theorem gives it back exactly: at the end, or where the sums
+/// would outgrow an int32, or after each chunk where they are too many to be kept.
 template <class T, class Exec>
 class GramIntegers {
  public:
@@ -42,21 +43,23 @@ class GramIntegers {
     const Exec& exec = queue_.exec();
     const kernels::Moduli moduli = kernels::make_moduli(buffers_.moduli_count);
     copy_from_host<Exec, kernels::Moduli>(exec, &moduli, buffers_.moduli, 1);
-    // What is rounded at a time are the terms that are summed in an int32.
-    const double norm = kernels::largest_norm(moduli, kernels::most_depth);
+    // What is rounded at a time are the terms that are summed in an int32, each by an error below 1.
+    const double norm = kernels::largest_norm(moduli, kernels::most_depth, 1);
     if (!kernels::make_row_scales(exec, buffers_.squares, matrix_.n(), norm, buffers_.of_all)) return false;
     pick_scales(exec, matrix_.rows(), buffers_.of_all, buffers_.of_rows);
     pick_scales(exec, matrix_.columns(), buffers_.of_all, buffers_.of_columns);
     return true;
   }
 
-  void add(const Operands& x) {
+  /// `thresholds`: of the terms, as kernels::Rounding wants them.
+  void add(const Operands& x, const std::vector<float>& thresholds) {
+    copy_from_host(queue_.exec(), thresholds.data(), buffers_.thresholds, static_cast<std::int64_t>(thresholds.size()));
     const auto terms = static_cast<std::int64_t>(x.row_strip.extent(x.transposed ? 0 : 1));
     const std::int64_t depth = kernels::PaddedColumns::padded(terms);
     // A(i, j) = x(i) . conj(x(j)), and what is transposed holds conjugates.
-    write_residues(x.row_strip, x.transposed, buffers_.of_rows.up, x.transposed, buffers_.row_residues);
+    write_residues(x.row_strip, x.transposed, buffers_.of_rows, x.transposed, buffers_.row_residues);
     if (!Buffers::has_one_operand(matrix_.layout())) {
-      write_residues(x.column_strip, x.transposed, buffers_.of_columns.up, !x.transposed, buffers_.column_residues);
+      write_residues(x.column_strip, x.transposed, buffers_.of_columns, !x.transposed, buffers_.column_residues);
     }
     for (std::int64_t begin = 0; begin < depth;) {
       const std::int64_t piece = std::min(depth - begin, kernels::most_depth);
@@ -81,10 +84,12 @@ class GramIntegers {
                       const kernels::Residues& to) {
     const Exec& exec = queue_.exec();
     const kernels::PaddedColumns terms{kernels::PaddedColumns::alignment};
+    const kernels::Rounding rounding{buffers_.thresholds};
     if (transposed) {
-      kernels::right_residues<T>(exec, buffers_.moduli, buffers_.moduli_count, strip, terms, scales, to);
+      kernels::right_residues<T>(exec, buffers_.moduli, buffers_.moduli_count, strip, terms, scales, to, rounding);
     } else {
-      kernels::left_residues<T>(exec, buffers_.moduli, buffers_.moduli_count, strip, terms, scales, to, {}, 0);
+      kernels::left_residues<T>(exec, buffers_.moduli, buffers_.moduli_count, strip, terms, scales, to, {}, 0,
+                                rounding);
     }
     if (kernels::planes_per_modulus<T> == 1 || !conjugated) return;
     const auto rows = static_cast<std::int64_t>(strip.extent(transposed ? 1 : 0));
@@ -105,9 +110,9 @@ class GramIntegers {
   }
 
   void add_to_matrix(const Block& block) {
-    const kernels::Unscale unscale{buffers_.of_rows.down + block.row_begin.value,
-                                   buffers_.of_columns.down + block.column_begin.value};
-    kernels::add_products<T>(queue_.exec(), buffers_.moduli, buffers_.moduli_count, products_of(block), unscale, alpha_,
+    kernels::add_products<T>(queue_.exec(), buffers_.moduli, buffers_.moduli_count, products_of(block),
+                             buffers_.of_rows + block.row_begin.value, buffers_.of_columns + block.column_begin.value,
+                             alpha_,
                              matrix_.view(block.row_begin, block.row_end, block.column_begin, block.column_end));
   }
 

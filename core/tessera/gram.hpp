@@ -28,12 +28,14 @@ struct GramOptions {
   double alpha = 1;                    ///< factor of the product; finite
   bool subtract_column_means = false;  ///< centre each parameter's column: subtract its mean over all ranks' samples
   bool subtract_row_means = false;     ///< centre each sample's row: subtract its mean over the parameters
-  /// What the products are made of, as for a factorisation: `native`; `integer`, of rows that are scaled by a power of
-  /// two for their norm and rounded, once; or `fastest`, where there is memory for it. With rows that are not finite,
+  /// What the products are made of, as for a factorisation: `native`; `integer`, of rows that are scaled for their
+  /// norm and rounded, once; or `fastest`, where there is memory for it. With rows that are not finite,
   /// or of norms below about 1e-284, the products are native. Unset: CholeskyOptions::arithmetic counts in
   /// cholesky_distributed, and its moduli unless there are some here; add_gram is native.
   std::optional<Arithmetic> arithmetic = std::nullopt;
-  int moduli = 0;  ///< of integer products, from 4 to 15; 0: as many as keep native accuracy
+  /// Of integer products, from 4 to 15; 0: as many as keep native accuracy, 6 in single precision, in double 13, or 14
+  /// of a sum of less than 16384 terms.
+  int moduli = 0;
 };
 
 /// The matrix alpha J J^H or alpha J^H J of a Jacobian whose samples are distributed over the ranks: an argument of
