@@ -63,7 +63,6 @@ struct AddProducts {
   ResidueProducts products;
   Unscale unscale;
   double alpha;
-  bool divides;  // `unscale` has the scales, not their inverses
   bool adds_to_zero;
   MatrixView<T, Space> c;
 
@@ -115,16 +114,13 @@ struct AddProducts {
 
   KOKKOS_INLINE_FUNCTION void add_to(std::int64_t i, std::int64_t j, const FromResidues (&sums)[parts]) const {
     const bool is_exact = unscale.exact_until == nullptr || unscale.exact_until[i] >= unscale.end;
-    // One after the other, the smaller inverse first: what is on the way is beyond a double's exponents only if the end
-    // is.
+    // One after the other, the smaller one first: what is on the way is beyond a double's exponents only if the end is.
     const double row = unscale.rows[i];
     const double column = unscale.columns[j];
     const double smaller = row < column ? row : column;
     const double larger = row < column ? column : row;
     const auto number = [&](const FromResidues& sum) {
-      const double value = sum.value(*moduli);
-      const double unscaled = divides ? value / larger / smaller : value * smaller * larger;
-      return is_exact ? alpha * unscaled : NAN;
+      return is_exact ? alpha * (sum.value(*moduli) * smaller * larger) : NAN;
     };
     using Real = detail::RealOf<T>;
     T& element = c(i, j);
@@ -166,23 +162,20 @@ void multiply_residues(Queue<Exec>& queue, int planes, std::int64_t rows, std::i
 template <class T, class Exec>
 void subtract_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
                        const Unscale& unscale, T beta, const MatrixView<T, typename Exec::memory_space>& c) {
-  run<T>(exec,
-         AddProducts<T, typename Exec::memory_space>{moduli, count, products, unscale, -1., false, beta == T(0), c});
+  run<T>(exec, AddProducts<T, typename Exec::memory_space>{moduli, count, products, unscale, -1., beta == T(0), c});
 }
 
 template <class T, class Exec>
 void add_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
-                  const double* row_scales, const double* column_scales, double alpha,
-                  const MatrixView<T, typename Exec::memory_space>& c) {
-  run<T>(exec, AddProducts<T, typename Exec::memory_space>{
-                   moduli, count, products, {row_scales, column_scales}, alpha, true, false, c});
+                  const Unscale& unscale, double alpha, const MatrixView<T, typename Exec::memory_space>& c) {
+  run<T>(exec, AddProducts<T, typename Exec::memory_space>{moduli, count, products, unscale, alpha, false, c});
 }
 
 #define TESSERA_INSTANTIATE_SUBTRACT(T, Exec)                                                                          \
   template void subtract_products<T, Exec>(const Exec&, const Moduli*, int, const ResidueProducts&, const Unscale&, T, \
                                            const MatrixView<T, typename Exec::memory_space>&);                         \
-  template void add_products<T, Exec>(const Exec&, const Moduli*, int, const ResidueProducts&, const double*,          \
-                                      const double*, double, const MatrixView<T, typename Exec::memory_space>&);
+  template void add_products<T, Exec>(const Exec&, const Moduli*, int, const ResidueProducts&, const Unscale&, double, \
+                                      const MatrixView<T, typename Exec::memory_space>&);
 #define TESSERA_INSTANTIATE_PRODUCTS(Exec)                                                                            \
   TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_SUBTRACT, Exec)                                                         \
   template void multiply_residues<Exec>(Queue<Exec>&, int, std::int64_t, std::int64_t, std::int64_t, const Residues&, \

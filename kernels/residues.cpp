@@ -38,18 +38,19 @@ struct MakeRowScalesOfAnySize {
 
   const SquareSum* square_sums;
   double norm;
-  double* scales;
+  RowScales scales;
 
   KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t& without) const {
     const double row = square_sums[i].root();
-    scales[i] = 1;
+    scales.up[i] = scales.down[i] = 0;
     if (row == 0) return;
     const int exponent = row > 0 && !std::isinf(row) ? scale_exponent(row, norm) : most + 1;
     if (exponent > most) {
       ++without;
       return;
     }
-    scales[i] = std::ldexp(std::floor(steps * (norm / std::ldexp(row, exponent))) / steps, exponent);
+    scales.up[i] = std::ldexp(std::floor(steps * (norm / std::ldexp(row, exponent))) / steps, exponent);
+    scales.down[i] = 1 / scales.up[i];
   }
 };
 
@@ -243,7 +244,8 @@ void make_row_scales(const Exec& exec, const double* square_sums, std::int64_t c
 }
 
 template <class Exec>
-bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_t count, double norm, double* scales) {
+bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_t count, double norm,
+                     const RowScales& scales) {
   std::int64_t without = 0;
   Kokkos::parallel_reduce("tessera::residues::scales",
                           Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, count),
@@ -292,7 +294,7 @@ void conjugate_residues(const Exec& exec, const Moduli* moduli, int count, std::
 #define TESSERA_INSTANTIATE_OF_EXEC(Exec)                                                                              \
   TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_RESIDUES, Exec)                                                          \
   template void make_row_scales<Exec>(const Exec&, const double*, std::int64_t, double, const RowScales&);             \
-  template bool make_row_scales<Exec>(const Exec&, const SquareSum*, std::int64_t, double, double*);                   \
+  template bool make_row_scales<Exec>(const Exec&, const SquareSum*, std::int64_t, double, const RowScales&);          \
   template void conjugate_residues<Exec>(const Exec&, const Moduli*, int, std::int64_t, std::int64_t, const Residues&, \
                                          const Residues&);
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_OF_EXEC)

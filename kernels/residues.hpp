@@ -30,7 +30,9 @@ struct Residues {
   std::int64_t plane = 0;  ///< and from a plane to the next
 };
 
-/// For each row, a power of two by which it is multiplied before it is rounded to integers, and its inverse.
+/// For each row, what it is multiplied by before it is rounded to integers, a power of two or a number of five binary
+/// digits, and the inverse. Integers times scales, multiplied by the inverses, are exactly what they were: 1 / m is so
+/// near to a double for each m below 49.
 struct RowScales {
   double* up = nullptr;
   double* down = nullptr;
@@ -51,18 +53,19 @@ struct Rounding {
   }
 };
 
-/// Of `count` rows, whose squares add up to square_sums: the largest ones with which their 2-norms are at most `norm`.
-/// 0, and so the integers, where a sum is not positive and finite: beside a pivot of +Inf a row loses what its numbers
-/// would have changed, which is nothing to sqrt(A(i, i) A(j, j)).
+/// Of `count` rows, whose squares add up to square_sums: the largest powers of two with which their 2-norms are at most
+/// `norm`. 0, and so the integers, where a sum is not positive and finite: beside a pivot of +Inf a row loses what its
+/// numbers would have changed, which is nothing to sqrt(A(i, i) A(j, j)).
 template <class Exec>
 void make_row_scales(const Exec& exec, const double* square_sums, std::int64_t count, double norm,
                      const RowScales& scales);
 
-/// The same of rows whose squares are these sums, which may be beyond a double's exponents, with scales of five binary
-/// digits, which come closer to `norm` than powers of two do. Returns whether all rows have one: not those whose sum is
-/// not finite, nor those that are so small that a double could not hold them.
+/// The same of rows whose squares are these sums, which may be beyond a double's exponents, in numbers of five binary
+/// digits, which come closer to `norm`. Returns whether all rows have scales: not those whose sum is not finite, nor
+/// those that are so small that a double could not hold them.
 template <class Exec>
-bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_t count, double norm, double* scales);
+bool make_row_scales(const Exec& exec, const SquareSum* square_sums, std::int64_t count, double norm,
+                     const RowScales& scales);
 
 /// Columns as rows of residues have them: the integers of a tile's columns, and zeros up to a multiple of `alignment`,
 /// which products of bytes want.
@@ -149,10 +152,9 @@ template <class T, class Exec>
 void subtract_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
                        const Unscale& unscale, T beta, const MatrixView<T, typename Exec::memory_space>& c);
 
-/// C = C + alpha products / scales: divided, so that what is a number stays it, although scales are no powers of two.
+/// C = C + alpha products / scales.
 template <class T, class Exec>
 void add_products(const Exec& exec, const Moduli* moduli, int count, const ResidueProducts& products,
-                  const double* row_scales, const double* column_scales, double alpha,
-                  const MatrixView<T, typename Exec::memory_space>& c);
+                  const Unscale& unscale, double alpha, const MatrixView<T, typename Exec::memory_space>& c);
 
 }  // namespace tessera::kernels

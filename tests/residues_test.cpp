@@ -210,11 +210,14 @@ TEST(SquareSumTest, OfNumbersOfAnySize) {
                                  : sum.root() == norm || std::abs(sum.root() / norm - 1) < 1e-15);
     const auto sums = to_device(std::vector<kernels::SquareSum>{sum, kernels::SquareSum{}});
     const Kokkos::View<double*, Space> up("up", 2);
-    EXPECT_EQ(kernels::make_row_scales(Exec{}, sums.data(), 2, 0x1p50, up.data()), has_scale);
+    const Kokkos::View<double*, Space> down("down", 2);
+    EXPECT_EQ(kernels::make_row_scales(Exec{}, sums.data(), 2, 0x1p50, {up.data(), down.data()}), has_scale);
     if (!has_scale || norm == 0) return;
     const double scaled = to_vector(up)[0] * norm;
     EXPECT_LE(scaled, 0x1p50 * (1 + 1e-15));
     EXPECT_GT(scaled, 0x1p50 * (1 - 1. / 16));
+    for (const double integer : {1., 3., 0x1p20 + 1})
+      EXPECT_EQ(integer * to_vector(up)[0] * to_vector(down)[0], integer);
   };
   expect({}, 0, true);
   expect({3e300, -4e300}, 5e300, true);

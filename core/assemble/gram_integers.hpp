@@ -57,9 +57,9 @@ class GramIntegers {
     const auto terms = static_cast<std::int64_t>(x.row_strip.extent(x.transposed ? 0 : 1));
     const std::int64_t depth = kernels::PaddedColumns::padded(terms);
     // A(i, j) = x(i) . conj(x(j)), and what is transposed holds conjugates.
-    write_residues(x.row_strip, x.transposed, buffers_.of_rows, x.transposed, buffers_.row_residues);
+    write_residues(x.row_strip, x.transposed, buffers_.of_rows.up, x.transposed, buffers_.row_residues);
     if (!Buffers::has_one_operand(matrix_.layout())) {
-      write_residues(x.column_strip, x.transposed, buffers_.of_columns, !x.transposed, buffers_.column_residues);
+      write_residues(x.column_strip, x.transposed, buffers_.of_columns.up, !x.transposed, buffers_.column_residues);
     }
     for (std::int64_t begin = 0; begin < depth;) {
       const std::int64_t piece = std::min(depth - begin, kernels::most_depth);
@@ -110,9 +110,9 @@ class GramIntegers {
   }
 
   void add_to_matrix(const Block& block) {
-    kernels::add_products<T>(queue_.exec(), buffers_.moduli, buffers_.moduli_count, products_of(block),
-                             buffers_.of_rows + block.row_begin.value, buffers_.of_columns + block.column_begin.value,
-                             alpha_,
+    const kernels::Unscale unscale{buffers_.of_rows.down + block.row_begin.value,
+                                   buffers_.of_columns.down + block.column_begin.value};
+    kernels::add_products<T>(queue_.exec(), buffers_.moduli, buffers_.moduli_count, products_of(block), unscale, alpha_,
                              matrix_.view(block.row_begin, block.row_end, block.column_begin, block.column_end));
   }
 

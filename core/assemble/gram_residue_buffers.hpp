@@ -3,6 +3,7 @@
 
 #include "core/assemble/gram_blocks.hpp"
 #include "core/assemble/gram_strips.hpp"
+#include "core/matrix/axis_scales.hpp"
 #include "core/matrix/workspace.hpp"
 #include "kernels/residues.hpp"
 #include "kernels/square_sum.hpp"
@@ -24,9 +25,9 @@ struct GramResidueBuffers {
       : moduli_count(count),
         moduli(workspace.template take<kernels::Moduli>(1)),
         squares(workspace.template take<kernels::SquareSum>(layout.rows.n)),
-        of_all(workspace.template take<double>(layout.rows.n)),
-        of_rows(workspace.template take<double>(layout.rows.local_extent())),
-        of_columns(workspace.template take<double>(layout.columns.local_extent())),
+        of_all(take_scales(workspace, layout.rows.n)),
+        of_rows(take_scales(workspace, layout.rows.local_extent())),
+        of_columns(take_scales(workspace, layout.columns.local_extent())),
         thresholds(workspace.template take<float>(kernels::PaddedColumns::padded(terms_of_chunk))),
         row_residues(take_residues(workspace, layout.rows, terms_of_chunk)),
         column_residues(has_one_operand(layout) ? row_residues
@@ -43,9 +44,9 @@ struct GramResidueBuffers {
   int moduli_count;
   kernels::Moduli* moduli;
   kernels::SquareSum* squares;  // of all rows of X
-  double* of_all;               // scales, by global index
-  double* of_rows;              // by local index of A's rows
-  double* of_columns;
+  kernels::RowScales of_all;    // by global index
+  kernels::RowScales of_rows;   // by local index of A's rows
+  kernels::RowScales of_columns;
   float* thresholds;  // of the terms of a chunk
   kernels::Residues row_residues;
   kernels::Residues column_residues;

@@ -29,21 +29,6 @@ struct ScalesOfAxis {
   }
 };
 
-/// The same of one number for each row.
-struct NumbersOfAxis {
-  BlockCyclic axis;
-  const double* of_all;
-  double* mine;
-  KOKKOS_FUNCTION void operator()(std::int64_t i) const { mine[i] = of_all[axis.to_global(LocalIndex{i}).value]; }
-};
-
-template <class Exec>
-void pick_scales(const Exec& exec, const BlockCyclic& axis, const double* of_all, double* mine) {
-  Kokkos::parallel_for("tessera::matrix::scales_of_axis",
-                       Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, axis.local_extent()),
-                       NumbersOfAxis{axis, of_all, mine});
-}
-
 template <class Exec>
 void pick_scales(const Exec& exec, const BlockCyclic& axis, const kernels::RowScales& of_all,
                  const kernels::RowScales& mine) {
