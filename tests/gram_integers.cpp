@@ -153,7 +153,7 @@ TYPED_TEST(GramByIntegersTest, EqualElementsDoNotAddUpTheirErrors) {
 TYPED_TEST(GramByIntegersTest, TheDefaultNumberDependsOnTheTerms) {
   using T = TypeParam;
   const std::int64_t n = 6;
-  const std::int64_t many = 16384;
+  const std::int64_t many = 32768;
   const GramOptions options{.arithmetic = Arithmetic::integer};
   const auto number = [&](std::int64_t terms) {
     return memory_plan<T, Exec>(n, this->ranks,

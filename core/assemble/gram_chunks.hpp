@@ -144,9 +144,9 @@ bool is_multiplied_in_place(const GramOptions& options, int ranks, Order order) 
   return order == Order::column_major || (order == Order::row_major && std::is_same_v<T, RealOf<T>>);
 }
 
-/// With fewer terms a Gram matrix in double precision takes one modulus more: the rounding of X stays where it is,
-/// while that of native sums falls. As measured on rows of all kinds, from 8192 terms on 13 are enough.
-inline constexpr std::int64_t fewest_terms_of_13_moduli = 16384;
+/// With fewer terms a Gram matrix in double precision takes one modulus more: the rounding of X errs as much, native
+/// sums less. Measured with rows of many kinds, of which complex ones need the most terms; real ones need 8192.
+inline constexpr std::int64_t fewest_terms_of_13_moduli = 32768;
 
 /// The moduli of a Gram matrix's products; 0: they are native.
 template <class T, class Exec>

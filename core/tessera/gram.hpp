@@ -34,7 +34,7 @@ struct GramOptions {
   /// cholesky_distributed, and its moduli unless there are some here; add_gram is native.
   std::optional<Arithmetic> arithmetic = std::nullopt;
   /// Of integer products, from 4 to 15; 0: as many as keep native accuracy, 6 in single precision, in double 13, or 14
-  /// of a sum of less than 16384 terms.
+  /// of a sum of less than 32768 terms.
   int moduli = 0;
 };
 
