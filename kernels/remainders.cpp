@@ -37,13 +37,17 @@ struct FromResidues {
   KOKKOS_INLINE_FUNCTION void add(const Moduli& moduli, int t, double residue) {
     for (int i = 0; i < Moduli::parts; ++i) parts[i] += residue * moduli.weight[i][t];
   }
-  /// Rounded to a double.
+  /// Rounded to a double: what one holds comes back as it was.
   KOKKOS_INLINE_FUNCTION double value(const Moduli& moduli) const {
     static_assert(Moduli::parts == 3);
     const double multiple = std::rint((parts[0] + (parts[1] + parts[2])) * moduli.product_inverse);
     double rest[Moduli::parts];
     for (int i = 0; i < Moduli::parts; ++i) rest[i] = parts[i] - multiple * moduli.product[i];
-    return (rest[0] + rest[1]) + rest[2];
+    // The sum of the first two and its error (Knuth's TwoSum).
+    const double sum = rest[0] + rest[1];
+    const double second = sum - rest[0];
+    const double error = (rest[0] - (sum - second)) + (rest[1] - second);
+    return sum + (error + rest[2]);
   }
 };
 

@@ -291,6 +291,21 @@ TYPED_TEST(ResiduesTest, ProductsOfIntegersAreExact) {
   }
 }
 
+// The parts of this sum, added one after the other, would be rounded twice, to 1 ulp less.
+TEST(RemainderTest, WhatADoubleHoldsComesBack) {
+  constexpr std::int64_t k = 1030;
+  const auto integer = [](std::int64_t i, std::int64_t j, std::uint64_t seed) {
+    return std::rint(200 * noise(i, j, seed));
+  };
+  const Framed<double> a(1, k, [&](std::int64_t, std::int64_t j) { return integer(1406, j, 1); });
+  const Framed<double> b(k, 1, [&](std::int64_t i, std::int64_t) { return integer(444, i, 2); });
+  const Framed<double> c(1, 1, [&](std::int64_t, std::int64_t) { return integer(1406, 444, 3); });
+  const std::vector<double> norm{300 * std::sqrt(static_cast<double>(k))};
+  Update<double> update(1, 1, k, 128, Moduli::most);
+  update.run(a, b, norm, norm, 1., c);
+  EXPECT_EQ(c.host()(0, 0), 229);
+}
+
 /// Any numbers: the error is that of rounding the rows.
 TYPED_TEST(ResiduesTest, TheErrorIsThatOfRoundingRows) {
   using T = TypeParam;
