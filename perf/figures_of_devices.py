@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the pages show of perf/results, measured on GPUs: see figures_of_pages.py."""
 
+import re
+
 from figures_of_pages import (CARD, SCALARS, SCALING, SMALL_CARD, below, cell, faster, measured, place, ratio,
                               scalar, share, table, title, words)
 
@@ -99,6 +101,11 @@ def device_call(results):
     return " ".join(text)
 
 
+def in_memory(run, number_of_bytes):
+    full = run["n"] ** 2 * (4 if "float" in run["scalar"] else 8) * (2 if "complex" in run["scalar"] else 1)
+    return f"in {ratio(number_of_bytes / full)} of a full matrix's memory"
+
+
 def device_integers(results):
     """Each factorisation, and each whole call, by integers: beside native products and beside the others."""
     files = [name for card in (CARD, SMALL_CARD) for name in results.named(f"{card}-integers")]
@@ -109,6 +116,7 @@ def device_integers(results):
     for run in runs:
         for name in (c["name"] for c in run["contenders"] if ", by integers" in c["name"]):
             native, _, moduli = name.partition(", by integers")
+            moduli = re.sub(r"\d+ columns in (\d+) bytes", lambda m: in_memory(run, int(m[1])), moduli)
             for step in ("factorize", "one call", "assemble"):
                 ours, theirs = run.seconds((name,), step), run.seconds(("cuSOLVER", "jaxmg"), step)
                 if not ours:

@@ -84,6 +84,16 @@ def overview(results):
             "GPU; in parentheses the lowest ratio of all n and scalars.")
     for run in results.runs(f"{CARD}-jaxmg-2")[-1:]:
         text += (f" A whole call on {place(run)}, n = {run['n']}: {ratio(run.ratio('one call'))} beside `jaxmg.potrs`.")
+    by_integers = {}  # of each scalar, of the largest n
+    for run in results.runs(*results.named(f"{SMALL_CARD}-integers")):
+        ours = [c["name"] for c in run["contenders"] if c["name"].startswith("Tessera, by integers")]
+        theirs = run.seconds(("cuSOLVER",), "factorize")
+        if theirs and run["n"] >= by_integers.get(run["scalar"], (0,))[0]:
+            by_integers[run["scalar"]] = run["n"], theirs / run.seconds(ours, "factorize")
+    if by_integers:
+        text += (" Factorise by products of integers, beside cuSOLVER on one H200: " + ", ".join(
+            f"{ratio(by_integers[kind][1])} ({kind.replace('-', ' ')}, n = {by_integers[kind][0]})"
+            for kind in SCALARS if kind in by_integers) + ".")
     return table(["ratio", *(name for name, *_ in columns)], rows) + "\n\n" + text
 
 
