@@ -32,6 +32,12 @@ template <class T, class Exec>
 void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
                 const MatrixView<T, typename Exec::memory_space>& b);
 
+/// B = -B L^-1, with L lower triangular, on the host.
+template <class T, class Exec>
+requires is_host<Exec>
+void negative_trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
+                         const MatrixView<T, typename Exec::memory_space>& b);
+
 /// B = L^-1 B, or L^-H B; on a device Substitution is faster.
 template <class T, class Exec>
 void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exec::memory_space>& l,

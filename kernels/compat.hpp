@@ -40,23 +40,23 @@ void gemv(const Exec& exec, const char* op, T alpha, const A& a, const X& x, T b
 
 /// With L lower triangular.
 template <class T, class Exec, class L, class B>
-void trsm(const Exec& exec, const char* side, const char* op, const L& l, const B& b) {
+void trsm(const Exec& exec, T alpha, const char* side, const char* op, const L& l, const B& b) {
 #if KOKKOS_VERSION >= 40000
-  KokkosBlas::trsm(exec, side, "L", op, "N", T(1), with_device<Exec>(l), with_device<Exec>(b));
+  KokkosBlas::trsm(exec, side, "L", op, "N", alpha, with_device<Exec>(l), with_device<Exec>(b));
 #else
   (void)exec;
-  KokkosBlas::trsm(side, "L", op, "N", T(1), with_device<Exec>(l), with_device<Exec>(b));
+  KokkosBlas::trsm(side, "L", op, "N", alpha, with_device<Exec>(l), with_device<Exec>(b));
 #endif
 }
 
 /// With L lower triangular.
 template <class T, class Exec, class L, class B>
-void trmm(const Exec& exec, const char* side, const char* op, const L& l, const B& b) {
+void trmm(const Exec& exec, T alpha, const char* side, const char* op, const L& l, const B& b) {
 #if KOKKOS_VERSION >= 40000
-  KokkosBlas::trmm(exec, side, "L", op, "N", T(1), with_device<Exec>(l), with_device<Exec>(b));
+  KokkosBlas::trmm(exec, side, "L", op, "N", alpha, with_device<Exec>(l), with_device<Exec>(b));
 #else
   (void)exec;
-  KokkosBlas::trmm(side, "L", op, "N", T(1), with_device<Exec>(l), with_device<Exec>(b));
+  KokkosBlas::trmm(side, "L", op, "N", alpha, with_device<Exec>(l), with_device<Exec>(b));
 #endif
 }
 

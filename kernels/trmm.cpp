@@ -13,7 +13,7 @@ void trmm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exe
                const MatrixView<T, typename Exec::memory_space>& b) {
   if (b.size() == 0) return;
   if constexpr (is_host<Exec>) {
-    compat::trmm<T>(queue.exec(), "L", blas_name(op), l, b);
+    compat::trmm<T>(queue.exec(), T(1), "L", blas_name(op), l, b);
   } else {
     queue.blas().trmm_left(*blas_name(op), static_cast<std::int64_t>(b.extent(0)),
                            static_cast<std::int64_t>(b.extent(1)), l.data(), static_cast<std::int64_t>(l.stride(1)),

@@ -47,7 +47,7 @@ class UnusualColumns {
     for (std::size_t k = 0; k < columns_.size(); ++k) {
       const B column = block(b, 0, n, columns_[k], columns_[k] + 1);
       std::copy_n(numbers_.data() + k * b.extent(0), n, column.data());
-      compat::trsm<T>(queue.exec(), "L", blas_name(op), l, column);
+      compat::trsm<T>(queue.exec(), T(1), "L", blas_name(op), l, column);
     }
   }
 
@@ -71,15 +71,17 @@ class UnusualColumns {
   std::vector<T> numbers_;
 };
 
-/// One block on the host's diagonal, for so many vectors: by its inverse, where it is worth one and that is accurate.
+/// alpha times the solution for one block on the host's diagonal and so many vectors: by its inverse, where it is worth
+/// one and that is accurate.
 template <class T, class Exec>
-void solve_block(Queue<Exec>& queue, const char* side, Op op, const MatrixView<const T, typename Exec::memory_space>& l,
+void solve_block(Queue<Exec>& queue, T alpha, const char* side, Op op,
+                 const MatrixView<const T, typename Exec::memory_space>& l,
                  const MatrixView<T, typename Exec::memory_space>& b, std::size_t vectors) {
   if (vectors >= worth_inverse) {
     const BlockInverse<T, typename Exec::memory_space> inverse(l);
-    if (inverse.is_accurate()) return compat::trmm<T>(queue.exec(), side, blas_name(op), inverse.view(), b);
+    if (inverse.is_accurate()) return compat::trmm<T>(queue.exec(), alpha, side, blas_name(op), inverse.view(), b);
   }
-  compat::trsm<T>(queue.exec(), side, blas_name(op), l, b);
+  compat::trsm<T>(queue.exec(), alpha, side, blas_name(op), l, b);
 }
 
 /// One half, its product with the other half's rows, that half.
@@ -88,7 +90,7 @@ void trsm_left_by_halves(Queue<Exec>& queue, Op op, const MatrixView<const T, ty
                          const MatrixView<T, typename Exec::memory_space>& b) {
   constexpr std::int64_t most = columns_at_once<T, Exec>();
   const auto n = static_cast<std::int64_t>(l.extent(0));
-  if (n <= most) return solve_block<T>(queue, "L", op, l, b, b.extent(1));
+  if (n <= most) return solve_block<T>(queue, T(1), "L", op, l, b, b.extent(1));
   const std::int64_t h = (n / 2 + most - 1) / most * most;
   const auto upper = block(b, 0, h, 0, static_cast<std::int64_t>(b.extent(1)));
   const auto lower = block(b, h, n, 0, static_cast<std::int64_t>(b.extent(1)));
@@ -118,7 +120,7 @@ void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::mem
     const auto diagonal = block(l, j, end, j, end);
     const auto w = block(b, 0, m, j, end);
     if constexpr (is_host<Exec>) {
-      solve_block<T>(queue, "R", Op::conj_transpose, diagonal, w, w.extent(0));
+      solve_block<T>(queue, T(1), "R", Op::conj_transpose, diagonal, w, w.extent(0));
     } else {
       TileKernels<Exec>::template trsm_right<T>(queue.exec(), diagonal, w);
     }
@@ -126,6 +128,23 @@ void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::mem
       gemm<T>(queue, T(-1), Op::none, w, Op::conj_transpose, block(l, end, n, j, end), T(1), block(b, 0, m, end, n));
     }
   }
+}
+
+template <class T, class Exec>
+requires is_host<Exec>
+void negative_trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
+                         const MatrixView<T, typename Exec::memory_space>& b) {
+  if (b.size() == 0) return;
+  constexpr std::int64_t most = columns_at_once<T, Exec>();
+  const auto n = static_cast<std::int64_t>(l.extent(0));
+  const auto m = static_cast<std::int64_t>(b.extent(0));
+  if (n <= most) return solve_block<T>(queue, T(-1), "R", Op::none, l, b, b.extent(0));
+  const std::int64_t h = (n / 2 + most - 1) / most * most;
+  const auto left = block(b, 0, m, 0, h);
+  const auto right = block(b, 0, m, h, n);
+  negative_trsm_right<T>(queue, block(l, h, n, h, n), right);
+  gemm<T>(queue, T(1), Op::none, right, Op::none, block(l, h, n, 0, h), T(1), left);
+  negative_trsm_right<T>(queue, block(l, 0, h, 0, h), left);
 }
 
 template <class T, class Exec>
@@ -139,7 +158,7 @@ void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exe
       return unusual.solve(queue, op, l, b);
     }
   }
-  compat::trsm<T>(queue.exec(), "L", blas_name(op), l, b);
+  compat::trsm<T>(queue.exec(), T(1), "L", blas_name(op), l, b);
 }
 
 #define TESSERA_INSTANTIATE_TRSM(T, Exec)                                                                     \
@@ -149,5 +168,11 @@ void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exe
                                    const MatrixView<T, typename Exec::memory_space>&);
 #define TESSERA_INSTANTIATE_TRSMS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_TRSM, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_TRSMS)
+
+#define TESSERA_INSTANTIATE_NEGATIVE_TRSM(T, Exec)                                                         \
+  template void negative_trsm_right<T, Exec>(Queue<Exec>&, const MatrixView<const T, Exec::memory_space>&, \
+                                             const MatrixView<T, Exec::memory_space>&);
+#define TESSERA_INSTANTIATE_NEGATIVE_TRSMS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_NEGATIVE_TRSM, Exec)
+TESSERA_FOR_EACH_HOST_EXEC(TESSERA_INSTANTIATE_NEGATIVE_TRSMS)
 
 }  // namespace tessera::kernels

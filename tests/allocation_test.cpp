@@ -66,7 +66,7 @@ struct AllocationTest : ::testing::Test {
         }
       }
     }
-    EXPECT_GT(thrown_in_all, 2) << "hardly anything could fail";
+    EXPECT_GT(thrown_in_all, 1) << "hardly anything could fail";
   }
 
   template <class Call, class Check>

@@ -170,9 +170,10 @@ TYPED_TEST(InverseTest, OfAnIllConditionedMatrix) {
         }
       }
       // Columns solve their systems to a few epsilon; but the upper half comes from the columns of others, which err in
-      // their own way, each by what the condition of L allows.
+      // their own way, each by what the condition of L allows. Not so in place, where A^-1 is a product X^H X.
       const double condition_of_l = std::sqrt(std::sqrt(norm_of_a) * std::sqrt(norm));
-      EXPECT_LE(backward_error(n, f, 0, inverse, this->identity(n)), condition_of_l * epsilon<T>());
+      const bool in_place = this->ranks == 1 && kernels::is_host<Exec>;
+      EXPECT_LE(backward_error(n, f, 0, inverse, this->identity(n)), (in_place ? 1 : condition_of_l) * epsilon<T>());
       this->expect_diagonal(d, inverse, condition_of_l * condition_of_l * epsilon<T>());
     }
   }

@@ -2,6 +2,7 @@
 #include "kernels.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/invert.hpp"
+#include "kernels/potri.hpp"
 #include "kernels/slabs_of_l.hpp"
 
 #include <algorithm>
@@ -46,6 +47,36 @@ TYPED_TEST(TriangularTest, InvertBlocks) {
   }
 }
 
+TYPED_TEST(TriangularTest, InverseAndProductInPlace) {
+  if constexpr (!kernels::is_host<Exec>) {
+    GTEST_SKIP() << "the host's";
+  } else {
+    using T = TypeParam;
+    for (const std::int64_t n : edges) {
+      SCOPED_TRACE(std::to_string(n));
+      const Factor<T> factor(*this, n, Dominant<T>{n});
+      const auto l = factor.l.host();
+      kernels::trtri<T>(this->queue, factor.l.view());
+      const auto x = factor.l.host();
+      kernels::lauum<T>(this->queue, factor.l.view());
+      const auto inverse = factor.l.host();
+      for (std::int64_t i = 0; i < n; ++i) {
+        for (std::int64_t j = 0; j <= i; ++j) {
+          Sum unity;  // X L
+          for (std::int64_t k = j; k <= i; ++k) unity.add(wide(x(i, k)), wide(l(k, j)));
+          Sum product;  // X^H X
+          for (std::int64_t k = i; k < n; ++k) product.add(std::conj(wide(x(k, i))), wide(x(k, j)));
+          const std::string where = std::to_string(i) + ", " + std::to_string(j);
+          this->expect_close(T(i == j ? 1 : 0), unity, n, where);
+          this->expect_close(inverse(i, j), product, n, where);
+        }
+        EXPECT_EQ(wide(inverse(i, i)).imag(), 0);
+        for (std::int64_t j = i + 1; j < n; ++j) EXPECT_TRUE(std::isnan(wide(inverse(i, j)).real()));
+      }
+    }
+  }
+}
+
 TYPED_TEST(TriangularTest, TriangularProducts) {
   using T = TypeParam;
   for (const std::int64_t n : edges) {
@@ -74,7 +105,7 @@ TYPED_TEST(TriangularTest, TriangularProducts) {
   }
 }
 
-enum class Way { trsm_right, trsm_left, substitution };
+enum class Way { trsm_right, negative_trsm_right, trsm_left, substitution };
 
 /// B = L^-1 B or L^-H B in one launch, with L in slabs and leaves of these widths.
 template <class T, class Device = Exec>
@@ -118,15 +149,16 @@ TYPED_TEST(TriangularTest, TriangularSystems) {
     std::int64_t leaf_width;
     std::string name;
   };
-  const std::array<Case, 9> cases{{{Way::trsm_right, Op::conj_transpose, 0, 0, "from the right"},
-                                   {Way::trsm_left, Op::none, 0, 0, "from the left"},
-                                   {Way::trsm_left, Op::conj_transpose, 0, 0, "from the left, L^H"},
-                                   {Way::substitution, Op::none, 1000, 1000, "at once"},
-                                   {Way::substitution, Op::conj_transpose, 1000, 1000, "at once, L^H"},
-                                   {Way::substitution, Op::none, 130, 65, "at once, in slabs"},
-                                   {Way::substitution, Op::conj_transpose, 130, 65, "at once, in slabs, L^H"},
-                                   {Way::substitution, Op::none, 64, 50, "at once, in small slabs"},
-                                   {Way::substitution, Op::conj_transpose, 64, 50, "at once, in small slabs, L^H"}}};
+  const std::array<Case, 10> cases{{{Way::trsm_right, Op::conj_transpose, 0, 0, "from the right"},
+                                    {Way::negative_trsm_right, Op::none, 0, 0, "from the right, -L"},
+                                    {Way::trsm_left, Op::none, 0, 0, "from the left"},
+                                    {Way::trsm_left, Op::conj_transpose, 0, 0, "from the left, L^H"},
+                                    {Way::substitution, Op::none, 1000, 1000, "at once"},
+                                    {Way::substitution, Op::conj_transpose, 1000, 1000, "at once, L^H"},
+                                    {Way::substitution, Op::none, 130, 65, "at once, in slabs"},
+                                    {Way::substitution, Op::conj_transpose, 130, 65, "at once, in slabs, L^H"},
+                                    {Way::substitution, Op::none, 64, 50, "at once, in small slabs"},
+                                    {Way::substitution, Op::conj_transpose, 64, 50, "at once, in small slabs, L^H"}}};
   for (const std::int64_t n : edges) {
     for (const bool ill : {false, true}) {
       const Dominant<T> well{n};
@@ -141,8 +173,10 @@ TYPED_TEST(TriangularTest, TriangularSystems) {
       };
       for (const auto& [way, op, slab_width, leaf_width, name] : cases) {
         constexpr bool has_substitution = !kernels::is_host<Exec>;
-        if ((way == Way::trsm_left && has_substitution) || (way == Way::substitution && !has_substitution)) continue;
-        const bool left = way != Way::trsm_right;
+        const bool on_device = way == Way::trsm_right || way == Way::substitution;
+        if (has_substitution ? !on_device : way == Way::substitution) continue;
+        const bool left = way == Way::trsm_left || way == Way::substitution;
+        const long double sign = way == Way::negative_trsm_right ? -1 : 1;
         for (const std::int64_t vectors : {0, 1, 5, 16, 97, 600}) {
           if (vectors == 600 && (n < 200 || ill)) continue;  // so many that on a device a team has several turns
           SCOPED_TRACE(std::to_string(n) + ", " + std::to_string(vectors) + (left ? " columns, " : " rows, ") + name +
@@ -153,6 +187,8 @@ TYPED_TEST(TriangularTest, TriangularSystems) {
             kernels::trsm_right<T>(this->queue, factor.l.read(), b.view());
           } else if (way == Way::trsm_left) {
             kernels::trsm_left<T>(this->queue, op, factor.l.read(), b.view());
+          } else if (way == Way::negative_trsm_right) {
+            if constexpr (!has_substitution) kernels::negative_trsm_right<T>(this->queue, factor.l.read(), b.view());
           } else {
             substitute<T>(*this, op, factor.l.read(), slab_width, leaf_width, b.view());
           }
@@ -162,8 +198,8 @@ TYPED_TEST(TriangularTest, TriangularSystems) {
             return left ? wide(view(i, vector)) : wide(view(vector, i));
           };
           // Each vector within what substitution would leave: that is not so with inverses alone. From the right it is
-          // L conjugated that is substituted with, as (X L^H)^H = L X^H.
-          const bool upper = left && op == Op::conj_transpose;
+          // L conjugated that is substituted with, as (X L^H)^H = L X^H, or L transposed.
+          const bool upper = left == (op == Op::conj_transpose);
           for (std::int64_t v = 0; v < vectors; ++v) {
             long double residual = 0;
             long double size = 0;
@@ -173,7 +209,7 @@ TYPED_TEST(TriangularTest, TriangularSystems) {
                 const Wide factor_entry = entry(upper, i, k);
                 product.add(left ? factor_entry : std::conj(factor_entry), at(x, k, v));
               }
-              residual += std::norm(product.value - at(right, i, v));
+              residual += std::norm(product.value - sign * at(right, i, v));
               size += product.size * product.size;
             }
             EXPECT_LE(std::sqrt(residual), 4 * epsilon<T>() * std::sqrt(size)) << "vector " << v;

@@ -2,6 +2,7 @@
 #include "core/exchange/rank_sum.hpp"
 #include "core/matrix/workspace.hpp"
 #include "core/solve/inverse_buffers.hpp"
+#include "core/solve/inverse_in_place.hpp"
 #include "core/solve/sweep.hpp"
 #include "core/solve/sweeps.hpp"
 #include "core/timed.hpp"
@@ -131,6 +132,12 @@ void invert(const Exec& exec, CholeskyFactor<T, typename Exec::memory_space>& fa
   Memory<MemorySpace>& memory = FactorAccess<T, MemorySpace>::memory(factor);
   const BlockCyclic rows = matrix.rows();
   const BlockCyclic columns = matrix.columns();
+  if constexpr (kernels::is_host<Exec>) {
+    if (rows.processes * columns.processes == 1) {
+      kernels::Queue<Exec> queue(exec, nullptr, memory.blas_handles.updates);
+      return InverseInPlace<T, Exec>(queue, matrix).run();
+    }
+  }
   std::optional<Sweeps<T, Exec>> sweeps;
   collectively(factor.grid().communicator(), [&] {
     const auto buffers = buffers_in<InverseBuffers<T, Exec>>(memory, matrix.layout(), schedule);

@@ -25,10 +25,11 @@ void invert(const Exec& exec, CholeskyFactor<T, typename Exec::memory_space>& fa
 /// The lower triangle of A^-1, in the memory of the factor of A, as LAPACK's potri: 2 n^3 / 3 flops over all ranks, and
 /// twice as much is sent as in the factorisation.
 ///
-/// Each column of the lower triangle is as accurate as a solve. The diagonal is real; elements above it are undefined,
-/// but finite if A^-1 is. Columns of A^-1 are solved for, some hundred at a time, and replace those of L, which the
-/// columns right of them do not need. A rank takes memory for these, which memory_plan knows. Collective over the
-/// factor's grid; it begins after what `exec` has been given, and is complete when it returns.
+/// The diagonal is real; elements above it are undefined, but finite if A^-1 is. Columns of A^-1 are solved for, some
+/// hundred at a time, and replace those of L, which the columns right of them do not need: each column of the lower
+/// triangle is as accurate as a solve. A rank takes memory for these, which memory_plan knows. The only rank of a host
+/// takes none: it works in place, as potri, and as accurately. Collective over the factor's grid; it begins after what
+/// `exec` has been given, and is complete when it returns.
 /// @param exec works in the factor's memory space
 /// @param l the result takes over its memory; it is a moved-from factor afterwards, also if the inversion throws: what
 ///   it held is then lost
