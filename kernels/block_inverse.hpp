@@ -4,6 +4,7 @@
 #include "tessera/matrix_view.hpp"
 #include "tessera/scalar.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
@@ -22,16 +23,15 @@ class BlockInverse {
   explicit BlockInverse(const Block& l) : n_(static_cast<std::int64_t>(l.extent(0))) {
     // From the last column on, of column j of L and the columns right of it: X(i,j) = -X(i,j+1:i) L(j+1:i,j) / L(j,j).
     for (std::int64_t j = n_ - 1; j >= 0; --j) {
-      T* const to = column(j);
-      for (std::int64_t i = j + 1; i < n_; ++i) to[i] = T(0);
-      for (std::int64_t k = j + 1; k < n_; ++k) {
-        const T factor = l(k, j);
-        const T* const from = column(k);
-        for (std::int64_t i = k; i < n_; ++i) to[i] += from[i] * factor;
-      }
+      T sums[most_rows] = {};
+      std::int64_t k = j + 1;
+      for (; k + together <= n_; k += together) add_columns<together>(l, j, k, sums);
+      for (; k < n_; ++k) add_columns<1>(l, j, k, sums);
       const T reciprocal(Real(1) / detail::real(l(j, j)));
-      for (std::int64_t i = j + 1; i < n_; ++i) to[i] *= -reciprocal;
+      T* const to = column(j);
+      for (std::int64_t i = std::max<std::int64_t>(0, j - together + 1); i < j; ++i) to[i] = T(0);
       to[j] = reciprocal;
+      for (std::int64_t i = j + 1; i < n_; ++i) to[i] = sums[i] * -reciprocal;
     }
     check(l);
   }
@@ -46,7 +46,22 @@ class BlockInverse {
  private:
   using Real = detail::RealOf<T>;
 
+  static constexpr int together = 4;  // columns that are added while a sum is in a register
+
   T* column(std::int64_t j) { return x_ + j * most_rows; }
+
+  /// sums(i) += X(i,k:k+count) L(k:k+count,j)
+  template <int count>
+  void add_columns(const Block& l, std::int64_t j, std::int64_t k, T* sums) {
+    T factors[count];
+    for (int c = 0; c < count; ++c) factors[c] = l(k + c, j);
+    const T* const from = column(k);
+    for (std::int64_t i = k; i < n_; ++i) {
+      T sum = sums[i];
+      for (int c = 0; c < count; ++c) sum += from[i + c * most_rows] * factors[c];
+      sums[i] = sum;
+    }
+  }
 
   /// The row sums of |L| |X|, and of |L|^H |X|^H.
   void check(const Block& l) {
@@ -81,7 +96,7 @@ class BlockInverse {
 
   std::int64_t n_;
   bool is_accurate_ = true;
-  T x_[most_rows * most_rows];  // by columns; nothing above the diagonal
+  T x_[most_rows * most_rows];  // by columns; above the diagonal but a few zeros
 };
 
 }  // namespace tessera::kernels

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 namespace tessera::kernels {
@@ -55,7 +56,7 @@ class UnusualColumns {
   /// x - x is zero, or a NaN where x is not finite. Some sums side by side: a compiler must not reorder one.
   static bool is_finite(const T* column, std::size_t rows) {
     using Real = detail::RealOf<T>;
-    constexpr std::size_t lanes = 4;
+    constexpr std::size_t lanes = 16;
     const auto* const numbers = reinterpret_cast<const Real*>(column);
     const std::size_t count = rows * (sizeof(T) / sizeof(Real));
     Real sums[lanes] = {};
@@ -64,7 +65,7 @@ class UnusualColumns {
       for (std::size_t k = 0; k < lanes; ++k) sums[k] += numbers[i + k] - numbers[i + k];
     }
     for (; i < count; ++i) sums[0] += numbers[i] - numbers[i];
-    return sums[0] + sums[1] + sums[2] + sums[3] == 0;
+    return std::accumulate(sums, sums + lanes, Real(0)) == 0;
   }
 
   std::vector<std::int64_t> columns_;
