@@ -19,9 +19,9 @@ namespace tessera::detail {
 /// Sweeps of n x nrhs right-hand sides over L. L stays where it is; partial sums travel, each along a process row or
 /// column to the owner of a diagonal tile, always in the same order.
 ///
-/// A sweep halves the tiles again and again: solve for one half, subtract it from the other in one large product, solve
-/// for that. One that multiplies begins at the other end: each product then reads what is still as it was, also in
-/// place.
+/// A sweep divides the tiles in two again and again: solve for one part, subtract it from the other in one large
+/// product, solve for that. One that multiplies begins at the other end: each product then reads what is still as it
+/// was, also in place.
 template <class T, class Exec>
 class Sweeps {
  public:
@@ -114,19 +114,31 @@ class Sweeps {
     for (const TileRange k : leaves_.all()) x_.settle(tasks, chunk, sweep, k, [](const View&) {});
   }
 
-  /// The leaves of a range, in the order of the sweep: one half, its products with the other half's rows, that half.
+  /// The leaves of a range, in the order of the sweep: one part, its products with the other part's rows, that part.
   template <class Visit>
   void sweep_over(TaskList& tasks, const ChunkPointer& chunk, const Sweep& sweep, const LeafRange& leaves,
                   const Visit& visit) {
     if (leaves.size() == 0) return;
     if (leaves.size() == 1) return visit(leaves.begin);
-    const std::int64_t middle = leaves.begin + leaves.size() / 2;
+    const std::int64_t middle = middle_of(leaves);
     const LeafRange upper{leaves.begin, middle};
     const LeafRange lower{middle, leaves.end};
     const auto [first, second] = sweep.in_order(upper, lower);
     sweep_over(tasks, chunk, sweep, first, visit);
     add_products(tasks, chunk, sweep, tiles_of(lower), tiles_of(upper));
     sweep_over(tasks, chunk, sweep, second, visit);
+  }
+
+  /// Where it is divided: in halves; but on a host's only rank, where nobody waits for a solution, behind the first
+  /// slab, as a product with all of a slab is one call.
+  std::int64_t middle_of(const LeafRange& leaves) const {
+    if (kernels::is_host<Exec> && rows_.processes * columns_.processes == 1) {
+      const SlabLayout& layout = l_.layout();
+      const std::int64_t slab = layout.slab_of(columns_.local_begin(leaf(leaves.begin).begin));
+      const std::int64_t next = (slab + 1) * layout.slab / columns_.tile;
+      if (next < leaves.end) return next;
+    }
+    return leaves.begin + leaves.size() / 2;
   }
 
   /// b(i) -= L(i,j) y(j), or y(j) -= L(i,j)^H x(i), for this rank's rows of i and columns of j; where the sweep
