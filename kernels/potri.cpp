@@ -6,6 +6,7 @@
 #include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace tessera::kernels {
@@ -17,7 +18,7 @@ struct Halves {
 
   explicit Halves(const MatrixView<T, Space>& l)
       : n(static_cast<std::int64_t>(l.extent(0))),
-        middle((n / 2 + least - 1) / least * least),
+        middle(std::min(n, (n / 2 + least - 1) / least * least)),
         l11(block(l, 0, middle, 0, middle)),
         l21(block(l, middle, n, 0, middle)),
         l22(block(l, middle, n, middle, n)) {}
