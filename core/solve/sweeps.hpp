@@ -135,7 +135,7 @@ class Sweeps {
     if (kernels::is_host<Exec> && rows_.processes * columns_.processes == 1) {
       const SlabLayout& layout = l_.layout();
       const std::int64_t slab = layout.slab_of(columns_.local_begin(leaf(leaves.begin).begin));
-      const std::int64_t next = (slab + 1) * layout.slab / columns_.tile;
+      const std::int64_t next = (layout.column_begin(slab + 1).value + columns_.tile - 1) / columns_.tile;
       if (next < leaves.end) return next;
     }
     return leaves.begin + leaves.size() / 2;

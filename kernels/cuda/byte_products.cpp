@@ -8,24 +8,28 @@
 namespace tessera::kernels {
 namespace {
 
+bool is_done(cublasStatus_t status) { return status == CUBLAS_STATUS_SUCCESS; }
+
 /// What cuBLASLt wants to know of a product.
 class Problem {
  public:
   Problem(int planes, std::int64_t m, std::int64_t n, std::int64_t k, const Planes<const std::int8_t>& a,
           const Planes<const std::int8_t>& b, const Planes<std::int32_t>& c) {
-    check(cublasLtMatmulDescInit(&product, CUBLAS_COMPUTE_32I, CUDA_R_32I), "cublasLtMatmulDescInit");
     const cublasOperation_t transposed = CUBLAS_OP_T;
-    check(cublasLtMatmulDescSetAttribute(&product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed),
-          "cublasLtMatmulDescSetAttribute");
-    describe(left, CUDA_R_8I, k, m, a.leading_dimension, planes, a.plane);
-    describe(right, CUDA_R_8I, k, n, b.leading_dimension, planes, b.plane);
-    describe(out, CUDA_R_32I, m, n, c.leading_dimension, planes, c.plane);
+    is_described_ = is_done(cublasLtMatmulDescInit(&product, CUBLAS_COMPUTE_32I, CUDA_R_32I)) &&
+                    is_done(cublasLtMatmulDescSetAttribute(&product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
+                                                           sizeof transposed)) &&
+                    describe(left, CUDA_R_8I, k, m, a.leading_dimension, planes, a.plane) &&
+                    describe(right, CUDA_R_8I, k, n, b.leading_dimension, planes, b.plane) &&
+                    describe(out, CUDA_R_32I, m, n, c.leading_dimension, planes, c.plane);
   }
+
+  bool is_described() const { return is_described_; }
 
   bool is_done_by(cublasLtHandle_t handle, const cublasLtMatmulAlgo_t& algorithm, std::size_t workspace_bytes) {
     cublasLtMatmulHeuristicResult_t result;
-    return cublasLtMatmulAlgoCheck(handle, &product, &left, &right, &out, &out, &algorithm, &result) ==
-               CUBLAS_STATUS_SUCCESS &&
+    return is_described_ &&
+           is_done(cublasLtMatmulAlgoCheck(handle, &product, &left, &right, &out, &out, &algorithm, &result)) &&
            result.workspaceSize <= workspace_bytes;
   }
 
@@ -35,16 +39,17 @@ class Problem {
   cublasLtMatrixLayoutOpaque_t out;
 
  private:
-  static void describe(cublasLtMatrixLayoutOpaque_t& layout, cudaDataType type, std::int64_t rows, std::int64_t columns,
+  static bool describe(cublasLtMatrixLayoutOpaque_t& layout, cudaDataType type, std::int64_t rows, std::int64_t columns,
                        std::int64_t leading_dimension, int planes, std::int64_t plane) {
-    check(cublasLtMatrixLayoutInit(&layout, type, static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(columns),
-                                   leading_dimension),
-          "cublasLtMatrixLayoutInit");
-    check(cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &planes, sizeof planes),
-          "cublasLtMatrixLayoutSetAttribute");
-    check(cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &plane, sizeof plane),
-          "cublasLtMatrixLayoutSetAttribute");
+    const auto set = [&](cublasLtMatrixLayoutAttribute_t attribute, const auto& value) {
+      return is_done(cublasLtMatrixLayoutSetAttribute(&layout, attribute, &value, sizeof value));
+    };
+    return is_done(cublasLtMatrixLayoutInit(&layout, type, static_cast<std::uint64_t>(rows),
+                                            static_cast<std::uint64_t>(columns), leading_dimension)) &&
+           set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, planes) && set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, plane);
   }
+
+  bool is_described_;
 };
 
 template <class Value>
@@ -66,20 +71,20 @@ Candidates find_candidates(cublasLtHandle_t handle, std::size_t workspace_bytes)
   constexpr std::int64_t k = 32768;
   Problem large(13, m, n, k, {nullptr, k, m * k}, {nullptr, k, n * k}, {nullptr, m, m * n});
   cublasLtMatmulPreferenceOpaque_t preference;
-  check(cublasLtMatmulPreferenceInit(&preference), "cublasLtMatmulPreferenceInit");
   const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, const auto& value) {
-    check(cublasLtMatmulPreferenceSetAttribute(&preference, attribute, &value, sizeof value),
-          "cublasLtMatmulPreferenceSetAttribute");
+    return is_done(cublasLtMatmulPreferenceSetAttribute(&preference, attribute, &value, sizeof value));
   };
-  prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
-  for (const auto operand : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
-                             CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
-    prefer(operand, std::uint32_t{16});
-  }
+  constexpr std::uint32_t alignment = 16;
   Candidates found;
-  if (cublasLtMatmulAlgoGetHeuristic(handle, &large.product, &large.left, &large.right, &large.out, &large.out,
-                                     &preference, static_cast<int>(found.all.size()), found.all.data(),
-                                     &found.count) != CUBLAS_STATUS_SUCCESS) {
+  if (!large.is_described() || !is_done(cublasLtMatmulPreferenceInit(&preference)) ||
+      !prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes) ||
+      !prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment) ||
+      !prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment) ||
+      !prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment) ||
+      !prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment) ||
+      !is_done(cublasLtMatmulAlgoGetHeuristic(handle, &large.product, &large.left, &large.right, &large.out, &large.out,
+                                              &preference, static_cast<int>(found.all.size()), found.all.data(),
+                                              &found.count))) {
     found.count = 0;
   }
   return found;
@@ -94,19 +99,19 @@ std::optional<cublasLtMatmulAlgo_t> find_fast(cublasLtHandle_t handle, std::size
   constexpr std::uint32_t tile = CUBLASLT_MATMUL_TILE_128x256;
   const Candidates candidates = find_candidates(handle, workspace_bytes);
   for (int i = 0; i < candidates.count; ++i) {
-    if (candidates.all[static_cast<std::size_t>(i)].state != CUBLAS_STATUS_SUCCESS) continue;
+    if (!is_done(candidates.all[static_cast<std::size_t>(i)].state)) continue;
     const cublasLtMatmulAlgo_t& candidate = candidates.all[static_cast<std::size_t>(i)].algo;
     if (value_of<std::uint32_t>(candidate, CUBLASLT_ALGO_CONFIG_TILE_ID) != tile) continue;
     if (value_of<std::uint16_t>(candidate, CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID) == CUBLASLT_CLUSTER_SHAPE_AUTO) {
       continue;
     }
     cublasLtMatmulAlgo_t fast;
-    if (cublasLtMatmulAlgoInit(handle, CUBLAS_COMPUTE_32I, CUDA_R_32I, CUDA_R_8I, CUDA_R_8I, CUDA_R_32I, CUDA_R_32I,
-                               value_of<int>(candidate, CUBLASLT_ALGO_CONFIG_ID), &fast) != CUBLAS_STATUS_SUCCESS) {
+    if (!is_done(cublasLtMatmulAlgoInit(handle, CUBLAS_COMPUTE_32I, CUDA_R_32I, CUDA_R_8I, CUDA_R_8I, CUDA_R_32I,
+                                        CUDA_R_32I, value_of<int>(candidate, CUBLASLT_ALGO_CONFIG_ID), &fast))) {
       continue;
     }
     const auto configure = [&](cublasLtMatmulAlgoConfigAttributes_t attribute, const auto& value) {
-      return cublasLtMatmulAlgoConfigSetAttribute(&fast, attribute, &value, sizeof value) == CUBLAS_STATUS_SUCCESS;
+      return is_done(cublasLtMatmulAlgoConfigSetAttribute(&fast, attribute, &value, sizeof value));
     };
     if (configure(CUBLASLT_ALGO_CONFIG_TILE_ID, tile) &&
         configure(CUBLASLT_ALGO_CONFIG_STAGES_ID, value_of<std::uint32_t>(candidate, CUBLASLT_ALGO_CONFIG_STAGES_ID)) &&
@@ -136,14 +141,12 @@ void ByteProducts::run(cublasHandle_t blas, void* workspace, std::size_t workspa
     if (!has_looked_) fast_ = find_fast(handle, workspace_bytes);
     has_looked_ = true;
     Problem problem(planes, m, n, k, a, b, c);
-    if (fast_ && problem.is_done_by(handle, *fast_, workspace_bytes)) {
-      cudaStream_t stream = nullptr;
-      check(cublasGetStream(blas, &stream), "cublasGetStream");
-      if (cublasLtMatmul(handle, &problem.product, &one, a.data, &problem.left, b.data, &problem.right, &beta, c.data,
-                         &problem.out, c.data, &problem.out, &*fast_, workspace, workspace_bytes,
-                         stream) == CUBLAS_STATUS_SUCCESS) {
-        return;
-      }
+    cudaStream_t stream = nullptr;
+    if (fast_ && problem.is_done_by(handle, *fast_, workspace_bytes) && is_done(cublasGetStream(blas, &stream)) &&
+        is_done(cublasLtMatmul(handle, &problem.product, &one, a.data, &problem.left, b.data, &problem.right, &beta,
+                               c.data, &problem.out, c.data, &problem.out, &*fast_, workspace, workspace_bytes,
+                               stream))) {
+      return;
     }
   }
   // With more planes in a call cuBLAS picks kernels that are slower by a third.
