@@ -20,7 +20,11 @@
 // What the tests have in common.
 namespace tessera::testing {
 
+#ifdef TESSERA_TEST_TWO_SCALARS
+using Scalars = ::testing::Types<double, Kokkos::complex<float>>;
+#else
 using Scalars = ::testing::Types<float, double, Kokkos::complex<float>, Kokkos::complex<double>>;
+#endif
 
 /// Long enough to check any of the four against.
 using Wide = std::complex<long double>;
