@@ -114,9 +114,12 @@ def host_machine(results):
     m = runs[0]["machine"]
     blas = " ".join(m["blas"].split()[:2])
     kernels = m["blas"].split()[-2]
-    complex_runs = "".join(f" (complex: {run['repetitions']})" for run in results.get("complex-double-1"))
+    files = {"double-2": "2 ranks", "complex-double-1": "complex"}
+    other_counts = [f"{what}: {run['repetitions']}" for file, what in files.items() for run in results.get(file)
+                    if run["repetitions"] != runs[0]["repetitions"]]
+    others = f" ({', '.join(other_counts)})" if other_counts else ""
     return (f"{m['cpu']}, {words(m['cores'], 'core')}, {blas} (kernels: {kernels}), {m['mpi']}; n = {runs[0]['n']}, "
-            f"medians of {words(runs[0]['repetitions'], 'run')}{complex_runs}, {measured(runs)}.")
+            f"medians of {words(runs[0]['repetitions'], 'run')}{others}, {measured(runs)}.")
 
 
 def host_rates(results):
