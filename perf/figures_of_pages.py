@@ -67,9 +67,11 @@ def measured(files):
 def overview(results):
     """Ratios by step and by who is compared, each with the lowest one of all n and scalars behind it."""
     n_of = {"assemble and solve": 4000}
+    by_integers = results.runs(*results.named(f"{SMALL_CARD}-integers"))  # which have native products beside them
     columns = [("LAPACK, 1 rank", results.compared(), ("LAPACK",), 1, 8000),
                ("ScaLAPACK, 2 ranks", results.compared(), ("ScaLAPACK",), 2, 8000),
-               ("cuSOLVER or cuBLAS, one H100", results.compared(CARD), ("cuSOLVER", "cuBLAS"), 1, 32768)]
+               ("cuSOLVER or cuBLAS, one H100", results.compared(CARD), ("cuSOLVER", "cuBLAS"), 1, 32768),
+               ("one H200", results.compared(SMALL_CARD) + by_integers, ("cuSOLVER", "cuBLAS"), 1, 32768)]
     rows = []
     for step in "factorize", "solve 1", "solve 256", "assemble and solve":
         cells = []
@@ -80,20 +82,21 @@ def overview(results):
             lowest = min((run.ratio(step, others) for run in here), default=0)
             cells.append(ratio(shown[0]) + ("" if len(here) == 1 else f" ({ratio(lowest)})") if shown else "")
         rows.append([title(step), *cells])
-    text = (f"n = {columns[0][-1]} (Gram matrix: n = {n_of['assemble and solve']}) on the host, {columns[2][-1]} on the "
-            "GPU; in parentheses the lowest ratio of all n and scalars.")
+    text = (f"n = {columns[0][-1]} (Gram matrix: n = {n_of['assemble and solve']}) on the host, {columns[2][-1]} on "
+            "the GPUs; in parentheses the lowest ratio of all n and scalars (on the H100 before small matrices took one "
+            "launch).")
     for run in results.runs(f"{CARD}-jaxmg-2")[-1:]:
         text += (f" A whole call on {place(run)}, n = {run['n']}: {ratio(run.ratio('one call'))} beside `jaxmg.potrs`.")
-    by_integers = {}  # of each scalar, of the largest n
-    for run in results.runs(*results.named(f"{SMALL_CARD}-integers")):
+    of_scalars = {}  # of the largest n
+    for run in by_integers:
         ours = [c["name"] for c in run["contenders"] if c["name"].startswith("Tessera, by integers")]
         theirs = run.seconds(("cuSOLVER",), "factorize")
-        if theirs and run["n"] >= by_integers.get(run["scalar"], (0,))[0]:
-            by_integers[run["scalar"]] = run["n"], theirs / run.seconds(ours, "factorize")
-    if by_integers:
+        if theirs and run["n"] >= of_scalars.get(run["scalar"], (0,))[0]:
+            of_scalars[run["scalar"]] = run["n"], theirs / run.seconds(ours, "factorize")
+    if of_scalars:
         text += (" Factorise by products of integers, beside cuSOLVER on one H200: " + ", ".join(
-            f"{ratio(by_integers[kind][1])} ({kind.replace('-', ' ')}, n = {by_integers[kind][0]})"
-            for kind in SCALARS if kind in by_integers) + ".")
+            f"{ratio(of_scalars[kind][1])} ({kind.replace('-', ' ')}, n = {of_scalars[kind][0]})"
+            for kind in SCALARS if kind in of_scalars) + ".")
     return table(["ratio", *(name for name, *_ in columns)], rows) + "\n\n" + text
 
 
