@@ -94,16 +94,12 @@ def device_call(results):
     if rates:
         text.append(f"The factorisation runs at these shares of gemm's rate: {', '.join(rates)} (higher is better).")
     for plan in results.get(f"{CARD}-plan-65536"):
-        text.append(f"At n = {plan['n']} all memory together is {share(plan)} of a full matrix (lower is better).")
+        text.append(f"At n = {plan['n']} all memory together is {share(plan, plan['total_bytes'])} of a full matrix "
+                    "(lower is better).")
     for solve in results.get(f"{CARD}-solve-131072"):
         text.append(f"A system of n = {solve['n']}, filled by a functor, fits on the one card and takes "
                     f"{sum(solve['seconds'].values()):.0f} s (lower is better), {measured([solve])}.")
     return " ".join(text)
-
-
-def in_memory(run, number_of_bytes):
-    full = run["n"] ** 2 * (4 if "float" in run["scalar"] else 8) * (2 if "complex" in run["scalar"] else 1)
-    return f"in {ratio(number_of_bytes / full)} of a full matrix's memory"
 
 
 def device_integers(results):
@@ -116,7 +112,8 @@ def device_integers(results):
     for run in runs:
         for name in (c["name"] for c in run["contenders"] if ", by integers" in c["name"]):
             native, _, moduli = name.partition(", by integers")
-            moduli = re.sub(r"\d+ columns in (\d+) bytes", lambda m: in_memory(run, int(m[1])), moduli)
+            moduli = re.sub(r"\d+ columns in (\d+) bytes",
+                            lambda m: f"in {share(run, int(m[1]))} of a full matrix's memory", moduli)
             for step in ("factorize", "one call", "assemble"):
                 ours, theirs = run.seconds((name,), step), run.seconds(("cuSOLVER", "jaxmg"), step)
                 if not ours:
@@ -129,7 +126,8 @@ def device_integers(results):
     text = (f"Products of integers, {measured([run.data for run in runs])} (ratios: higher is better; seconds and "
             "errors: lower is better)." if rows else "")
     for plan in (data for data in results.get(*files) if "total_bytes" in data):
-        text += f" At n = {plan['n']} all memory together is {share(plan)} of a full matrix (lower is better)."
+        text += (f" At n = {plan['n']} all memory together is {share(plan, plan['total_bytes'])} of a full matrix "
+                 "(lower is better).")
     return below(text, table(["", "native time over this one", "the other's time over this one", "seconds",
                               "backward error, this and cuSOLVER's"], rows))
 

@@ -267,15 +267,15 @@ def moduli_numbers(results):
             "these matrices" + (f" but {failed}, which are not positive definite then." if failed else "."))
 
 
-def share(plan):
-    """Of all ranks' bytes in a full matrix's."""
-    bytes_each = {"float": 4, "double": 8, "complex-float": 8, "complex-double": 16}[plan["scalar"]]
-    return ratio(plan["total_bytes"] / (bytes_each * plan["n"] ** 2))
+def share(data, number_of_bytes):
+    """Of so many bytes in those of a full matrix of that order and scalar."""
+    bytes_each = {"float": 4, "double": 8, "complex-float": 8, "complex-double": 16}[data["scalar"]]
+    return ratio(number_of_bytes / (bytes_each * data["n"] ** 2))
 
 
 def memory(results):
     plans = results.get("plan-1", "plan-2")
-    shares = ", ".join(f"{share(plan)} on {words(plan['ranks'], 'rank')}" for plan in plans)
+    shares = ", ".join(f"{share(plan, plan['total_bytes'])} on {words(plan['ranks'], 'rank')}" for plan in plans)
     return (f"All memory together, as a share of a full matrix, double, n = {plans[0]['n']} (lower is better): {shares}."
             if plans else "")
 
