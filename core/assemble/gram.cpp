@@ -8,7 +8,6 @@
 #include "core/assemble/gram_memory.hpp"
 #include "core/assemble/gram_norms.hpp"
 #include "core/assemble/gram_product.hpp"
-#include "core/assemble/gram_rounding.hpp"
 #include "core/bytes_free.hpp"
 #include "core/exchange/rank_sum.hpp"
 #include "core/exchange/transfers.hpp"
@@ -137,7 +136,7 @@ class GramAssembly {
   }
 
   void add(const typename GramProduct<T, Exec>::Operands& x, std::int64_t chunk) {
-    integers_ ? integers_->add(x, thresholds_of(chunks_, chunk)) : product_.add(x);
+    integers_ ? integers_->add(x, chunks_, chunk) : product_.add(x);
   }
 
   /// This rank's part of J in a chunk.

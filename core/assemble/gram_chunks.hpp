@@ -80,14 +80,13 @@ class GramChunks {
     return last.offset + last.terms;
   }
 
-  /// body(number) for the columns of X in a chunk, as they stand there: the number among all terms, or, of one that
-  /// moves a mean, that of the term after the piece.
+  /// body(piece, first) for the columns of X in a chunk, piece by piece: the number of its first one among all terms;
+  /// one that moves a mean has that of the term after the piece.
   template <class Body>
-  void for_each_term(std::int64_t chunk, const Body& body) const {
+  void for_each_numbered(std::int64_t chunk, const Body& body) const {
     int rank = 0;
     for (const Piece& piece : pieces(chunk)) {
-      const std::int64_t first = sharded_rows_ ? piece.begin : first_sample(rank++) + piece.begin;
-      for (std::int64_t k = 0; k < piece.terms; ++k) body(first + k);
+      body(piece, sharded_rows_ ? piece.begin : first_sample(rank++) + piece.begin);
       if (sharded_rows_) return;  // all ranks have the same terms
     }
   }
@@ -156,10 +155,8 @@ int gram_moduli(const GramOptions& options, std::int64_t n, std::int64_t terms) 
     const bool gains = Tuning<typename Exec::memory_space>::template gram_gains_by_integers<T>(n, terms);
     arithmetic = gains ? Arithmetic::integer : Arithmetic::native;
   }
-  if (arithmetic == Arithmetic::integer && options.moduli == 0) {
-    if (std::is_same_v<RealOf<T>, float>) return 6;
-    return terms < fewest_terms_of_13_moduli ? 14 : 13;
-  }
+  const bool is_default = arithmetic == Arithmetic::integer && options.moduli == 0;
+  if (is_default && std::is_same_v<RealOf<T>, double> && terms < fewest_terms_of_13_moduli) return 14;
   return moduli_for<T, Exec>(arithmetic, options.moduli, terms);
 }
 

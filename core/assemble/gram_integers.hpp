@@ -4,6 +4,7 @@
 #include "core/assemble/gram_blocks.hpp"
 #include "core/assemble/gram_product.hpp"
 #include "core/assemble/gram_residue_buffers.hpp"
+#include "core/assemble/gram_rounding.hpp"
 #include "core/exchange/transfers.hpp"
 #include "core/matrix/axis_scales.hpp"
 #include "kernels/queue.hpp"
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
 namespace tessera::detail {
 
@@ -51,9 +51,9 @@ class GramIntegers {
     return true;
   }
 
-  /// `thresholds`: of the terms, as kernels::Rounding wants them.
-  void add(const Operands& x, const std::vector<float>& thresholds) {
-    copy_from_host(queue_.exec(), thresholds.data(), buffers_.thresholds, static_cast<std::int64_t>(thresholds.size()));
+  /// `x`: the terms of that chunk.
+  void add(const Operands& x, const GramChunks& chunks, std::int64_t chunk) {
+    make_thresholds(queue_.exec(), chunks, chunk, buffers_.thresholds);
     const auto terms = static_cast<std::int64_t>(x.row_strip.extent(x.transposed ? 0 : 1));
     const std::int64_t depth = kernels::PaddedColumns::padded(terms);
     // A(i, j) = x(i) . conj(x(j)), and what is transposed holds conjugates.

@@ -68,7 +68,7 @@ Cublas::Kept::~Kept() { cublasDestroy(handle); }
 
 Cublas::Cublas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle)
     : multiprocessors_(exec.cuda_device_prop().multiProcessorCount) {
-  if (!handle) handle = std::make_shared<Kept>(exec.cuda_device_prop().multiProcessorCount);
+  if (!handle) handle = std::make_shared<Kept>(static_cast<int>(multiprocessors_));
   kept_ = std::static_pointer_cast<Kept>(handle);
   handle_ = kept_->handle;
   check(cublasSetStream(handle_, exec.cuda_stream()), "cublasSetStream");
