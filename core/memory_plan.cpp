@@ -139,7 +139,7 @@ class SystemMemory {
       const auto held = deals_out ? std::optional(rows_of_b(rank)) : std::nullopt;
       memory.solve = detail::solve_bytes<T, Exec>(layout, nrhs, schedule, held);
     }
-    if (n_ > 0) memory.inverse = detail::bytes_of<detail::InverseBuffers<T, Exec>, MemorySpace>(layout, schedule);
+    if (n_ > 0) memory.inverse = detail::inverse_bytes<T, Exec>(layout, schedule);
     return memory;
   }
 

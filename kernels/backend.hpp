@@ -33,7 +33,7 @@ namespace tessera::kernels {
 ///   memory_bytes   memory_bytes(exec): the device's memory, whether it is free or not
 ///   device_number  device_number(exec): the same for ranks on one device, of whatever node, and no others
 ///   Blas::gemm     C = alpha op(A) op(B) + beta C; trmm_left: B = op(L) B; multiply_bytes: A^T B in planes, of bytes
-///   TileKernels    columns<T>; potrf of one tile, and trsm_right by one, in one launch
+///   TileKernels    columns<T>; potrf of one tile, and trsm_right and negative_trsm_right by one, in one launch
 ///   Cholesky       block<T>, workspace_bytes<T>; fits<T>, run<T>: A = L L^H in one launch
 ///   Substitution   columns_at_once<T>, workspace_bytes<T>; run<T>: L^-1 B and L^-H B in one launch, with the inverses
 ///                  of the blocks on L's diagonal

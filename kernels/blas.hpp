@@ -32,9 +32,8 @@ template <class T, class Exec>
 void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
                 const MatrixView<T, typename Exec::memory_space>& b);
 
-/// B = -B L^-1, with L lower triangular, on the host.
+/// B = -B L^-1, with L lower triangular.
 template <class T, class Exec>
-requires is_host<Exec>
 void negative_trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
                          const MatrixView<T, typename Exec::memory_space>& b);
 

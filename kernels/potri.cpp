@@ -3,6 +3,7 @@
 
 #include "kernels/blas.hpp"
 #include "kernels/block_inverse.hpp"
+#include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 
@@ -12,22 +13,58 @@
 namespace tessera::kernels {
 namespace {
 
-template <class T, class Space>
-struct Halves {
-  static constexpr std::int64_t least = BlockInverse<T, Space>::most_rows;
+/// Rows of a triangle that is not divided any more. On a device twice what a product takes with fewer costs less than
+/// dividing it.
+template <class T, class Exec>
+constexpr std::int64_t least_rows() {
+  if constexpr (is_host<Exec>) {
+    return BlockInverse<T, typename Exec::memory_space>::most_rows;
+  } else {
+    return 512;
+  }
+}
 
-  explicit Halves(const MatrixView<T, Space>& l)
+std::int64_t middle(std::int64_t n, std::int64_t least) { return std::min(n, (n / 2 + least - 1) / least * least); }
+
+template <class T, class Exec>
+struct Halves {
+  using View = MatrixView<T, typename Exec::memory_space>;
+
+  explicit Halves(const View& l)
       : n(static_cast<std::int64_t>(l.extent(0))),
-        middle(std::min(n, (n / 2 + least - 1) / least * least)),
-        l11(block(l, 0, middle, 0, middle)),
-        l21(block(l, middle, n, 0, middle)),
-        l22(block(l, middle, n, middle, n)) {}
+        half(middle(n, least)),
+        l11(block(l, 0, half, 0, half)),
+        l21(block(l, half, n, 0, half)),
+        l22(block(l, half, n, half, n)) {}
+
+  static constexpr std::int64_t least = least_rows<T, Exec>();
+  bool is_small() const { return n <= least; }
 
   std::int64_t n;
-  std::int64_t middle;
-  MatrixView<T, Space> l11;
-  MatrixView<T, Space> l21;
-  MatrixView<T, Space> l22;
+  std::int64_t half;
+  View l11;
+  View l21;
+  View l22;
+};
+
+/// B = L, with zeros above the diagonal.
+template <class T, class Space>
+struct FillUp {
+  MatrixView<const T, Space> l;
+  MatrixView<T, Space> b;
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const { b(i, j) = i >= j ? l(i, j) : T(0); }
+};
+
+/// C = B, or C + B, on the lower triangle.
+template <class T, class Space, bool adds>
+struct TakeLower {
+  MatrixView<const T, Space> b;
+  MatrixView<T, Space> c;
+  KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const {
+    if (i < j) return;
+    const T sum = adds ? c(i, j) + b(i, j) : b(i, j);
+    c(i, j) = i == j ? T(detail::real(sum)) : sum;
+  }
 };
 
 template <class T, class Space>
@@ -52,34 +89,130 @@ void lauum_block(const MatrixView<T, Space>& l) {
   }
 }
 
+template <bool adds, class T, class Exec>
+void for_lower(const Exec& exec, const MatrixView<const T, typename Exec::memory_space>& b,
+               const MatrixView<T, typename Exec::memory_space>& c) {
+  for_each<T>("tessera::potri::take_lower", exec, c, TakeLower<T, typename Exec::memory_space, adds>{b, c});
+}
+
 }  // namespace
 
 template <class T, class Exec>
-requires is_host<Exec>
-void trtri(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>& l) {
-  const Halves<T, typename Exec::memory_space> of(l);
-  if (of.n <= of.least) return trtri_block(l);
-  trtri<T>(queue, of.l22);
-  trmm_left<T>(queue, Op::none, of.l22, of.l21);
-  negative_trsm_right<T>(queue, of.l11, of.l21);  // and not by the inverse of L11, which would be less accurate
-  trtri<T>(queue, of.l11);
+std::int64_t Potri<T, Exec>::filled_rows(std::int64_t columns) {
+  return is_host<Exec> ? 0 : std::min(least_rows<T, Exec>(), columns);
 }
 
 template <class T, class Exec>
-requires is_host<Exec>
-void lauum(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>& l) {
-  const Halves<T, typename Exec::memory_space> of(l);
-  if (of.n <= of.least) return lauum_block(l);
-  lauum<T>(queue, of.l11);
-  herk<T>(queue, T(1), Op::conj_transpose, of.l21, T(1), of.l11);
-  trmm_left<T>(queue, Op::conj_transpose, of.l22, of.l21);
-  lauum<T>(queue, of.l22);
+std::int64_t Potri<T, Exec>::workspace_size(std::int64_t columns) {
+  return filled_rows(columns) * (filled_rows(columns) + columns);
 }
 
-#define TESSERA_INSTANTIATE_POTRI(T, Exec)                                                       \
-  template void trtri<T, Exec>(Queue<Exec>&, const MatrixView<T, typename Exec::memory_space>&); \
-  template void lauum<T, Exec>(Queue<Exec>&, const MatrixView<T, typename Exec::memory_space>&);
+template <class T, class Exec>
+Potri<T, Exec>::Potri(Queue<Exec>& queue, T* workspace, std::int64_t columns)
+    : queue_(queue), workspace_(workspace), filled_rows_(filled_rows(columns)) {}
+
+template <class T, class Exec>
+auto Potri<T, Exec>::filled(const ConstView& l) const -> View {
+  using Space = typename Exec::memory_space;
+  const auto n = static_cast<std::int64_t>(l.extent(0));
+  const View square = make_matrix_view<Space>(workspace_, n, n, filled_rows_);
+  for_each_index("tessera::potri::fill_up", queue_.exec(), n, n, FillUp<T, Space>{l, square});
+  return square;
+}
+
+template <class T, class Exec>
+auto Potri<T, Exec>::product(std::int64_t rows, std::int64_t columns) const -> View {
+  T* const behind = workspace_ + filled_rows_ * filled_rows_;
+  return make_matrix_view<typename Exec::memory_space>(behind, rows, columns, filled_rows_);
+}
+
+template <class T, class Exec>
+void Potri<T, Exec>::trtri(const View& l) requires is_host<Exec> {
+  const Halves<T, Exec> of(l);
+  if (of.is_small()) return trtri_block(l);
+  trtri(of.l22);
+  trmm_left(Op::none, of.l22, of.l21);
+  negative_trsm_right<T>(queue_, of.l11, of.l21);  // and not by the inverse of L11, which would be less accurate
+  trtri(of.l11);
+}
+
+template <class T, class Exec>
+void Potri<T, Exec>::lauum(const View& l) {
+  const Halves<T, Exec> of(l);
+  if (of.is_small()) {
+    if constexpr (is_host<Exec>) {
+      return lauum_block(l);
+    } else {
+      const View x = filled(l);
+      const View square = product(of.n, of.n);
+      gemm<T>(queue_, T(1), Op::conj_transpose, x, Op::none, x, T(0), square);
+      return take_lower(square, l);
+    }
+  }
+  lauum(of.l11);
+  add_product(of.l21, of.l11);
+  trmm_left(Op::conj_transpose, of.l22, of.l21);
+  lauum(of.l22);
+}
+
+template <class T, class Exec>
+void Potri<T, Exec>::add_product(const ConstView& a, const View& c) {
+  if (a.size() == 0) return;
+  if constexpr (is_host<Exec>) {
+    herk<T>(queue_, T(1), Op::conj_transpose, a, T(1), c);
+  } else {
+    const Halves<T, Exec> of(c);
+    if (of.is_small()) {
+      const View square = product(of.n, of.n);
+      gemm<T>(queue_, T(1), Op::conj_transpose, a, Op::none, a, T(0), square);
+      return for_lower<true, T>(queue_.exec(), square, c);
+    }
+    const auto rows = static_cast<std::int64_t>(a.extent(0));
+    const ConstView left = block(a, 0, rows, 0, of.half);
+    const ConstView right = block(a, 0, rows, of.half, of.n);
+    add_product(left, of.l11);
+    gemm<T>(queue_, T(1), Op::conj_transpose, right, Op::none, left, T(1), of.l21);
+    add_product(right, of.l22);
+  }
+}
+
+template <class T, class Exec>
+void Potri<T, Exec>::take_lower(const ConstView& b, const View& c) {
+  for_lower<false, T>(queue_.exec(), b, c);
+}
+
+template <class T, class Exec>
+void Potri<T, Exec>::trmm_left(Op op, const ConstView& l, const View& b) {
+  if (b.size() == 0) return;
+  if constexpr (is_host<Exec>) {
+    kernels::trmm_left<T>(queue_, op, l, b);
+  } else {
+    const auto n = static_cast<std::int64_t>(l.extent(0));
+    const auto columns = static_cast<std::int64_t>(b.extent(1));
+    constexpr std::int64_t least = least_rows<T, Exec>();
+    if (n <= least) {
+      const View from = product(n, columns);
+      copy<T>(queue_.exec(), b, from);
+      return gemm<T>(queue_, T(1), op, filled(l), Op::none, from, T(0), b);
+    }
+    const std::int64_t half = middle(n, least);
+    const View upper = block(b, 0, half, 0, columns);
+    const View lower = block(b, half, n, 0, columns);
+    const ConstView below = block(l, half, n, 0, half);
+    if (op == Op::none) {
+      trmm_left(op, block(l, half, n, half, n), lower);
+      gemm<T>(queue_, T(1), op, below, Op::none, upper, T(1), lower);
+      trmm_left(op, block(l, 0, half, 0, half), upper);
+    } else {
+      trmm_left(op, block(l, 0, half, 0, half), upper);
+      gemm<T>(queue_, T(1), op, below, Op::none, lower, T(1), upper);
+      trmm_left(op, block(l, half, n, half, n), lower);
+    }
+  }
+}
+
+#define TESSERA_INSTANTIATE_POTRI(T, Exec) template class Potri<T, Exec>;
 #define TESSERA_INSTANTIATE_POTRIS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_POTRI, Exec)
-TESSERA_FOR_EACH_HOST_EXEC(TESSERA_INSTANTIATE_POTRIS)
+TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_POTRIS)
 
 }  // namespace tessera::kernels

@@ -2,21 +2,53 @@
 #pragma once
 
 #include "kernels/backend.hpp"
+#include "kernels/op.hpp"
 #include "kernels/queue.hpp"
 #include "tessera/matrix_view.hpp"
 
-// The two halves of an inverse on the host, A^-1 = L^-H L^-1, for one block of L, as LAPACK has them. Above its
-// diagonal the block is neither read nor written.
+#include <cstdint>
+
 namespace tessera::kernels {
 
-/// L = L^-1. With X = L^-1, X L - I is as small as by substitution.
+/// What the two halves of an inverse, A^-1 = L^-H L^-1, do on one rank with triangular blocks, as LAPACK has them.
+/// Above the diagonal these blocks are neither read nor written.
+///
+/// A device's BLAS is slow at triangles: there all of it is gemm, with copies of small ones that are filled up.
 template <class T, class Exec>
-requires is_host<Exec>
-void trtri(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>& l);
+class Potri {
+ public:
+  using View = MatrixView<T, typename Exec::memory_space>;
+  using ConstView = MatrixView<const T, typename Exec::memory_space>;
 
-/// The lower triangle of L^H L in L's place; its diagonal is real.
-template <class T, class Exec>
-requires is_host<Exec>
-void lauum(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>& l);
+  /// The numbers in `workspace` for blocks of so many columns, and no more rows of triangles.
+  static std::int64_t workspace_size(std::int64_t columns);
+
+  Potri(Queue<Exec>& queue, T* workspace, std::int64_t columns);
+
+  /// L = L^-1, on the host. With X = L^-1, X L - I is as small as by substitution.
+  void trtri(const View& l) requires is_host<Exec>;
+
+  /// The lower triangle of L^H L in L's place; its diagonal is real.
+  void lauum(const View& l);
+
+  /// C = C + A^H A on the lower triangle of C, whose diagonal is real.
+  void add_product(const ConstView& a, const View& c);
+
+  /// C = B on the lower triangle of C.
+  void take_lower(const ConstView& b, const View& c);
+
+  /// B = L B, or L^H B.
+  void trmm_left(Op op, const ConstView& l, const View& b);
+
+ private:
+  // On a device: a triangle that is filled up, and a product or what is multiplied.
+  static std::int64_t filled_rows(std::int64_t columns);
+  View filled(const ConstView& l) const;
+  View product(std::int64_t rows, std::int64_t columns) const;
+
+  Queue<Exec>& queue_;
+  T* workspace_;
+  std::int64_t filled_rows_;
+};
 
 }  // namespace tessera::kernels

@@ -132,14 +132,19 @@ void trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::mem
 }
 
 template <class T, class Exec>
-requires is_host<Exec>
 void negative_trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename Exec::memory_space>& l,
                          const MatrixView<T, typename Exec::memory_space>& b) {
   if (b.size() == 0) return;
   constexpr std::int64_t most = columns_at_once<T, Exec>();
   const auto n = static_cast<std::int64_t>(l.extent(0));
   const auto m = static_cast<std::int64_t>(b.extent(0));
-  if (n <= most) return solve_block<T>(queue, T(-1), "R", Op::none, l, b, b.extent(0));
+  if (n <= most) {
+    if constexpr (is_host<Exec>) {
+      return solve_block<T>(queue, T(-1), "R", Op::none, l, b, b.extent(0));
+    } else {
+      return TileKernels<Exec>::template negative_trsm_right<T>(queue.exec(), l, b);
+    }
+  }
   const std::int64_t h = (n / 2 + most - 1) / most * most;
   const auto left = block(b, 0, m, 0, h);
   const auto right = block(b, 0, m, h, n);
@@ -162,18 +167,14 @@ void trsm_left(Queue<Exec>& queue, Op op, const MatrixView<const T, typename Exe
   compat::trsm<T>(queue.exec(), T(1), "L", blas_name(op), l, b);
 }
 
-#define TESSERA_INSTANTIATE_TRSM(T, Exec)                                                                     \
-  template void trsm_right<T, Exec>(Queue<Exec>&, const MatrixView<const T, typename Exec::memory_space>&,    \
-                                    const MatrixView<T, typename Exec::memory_space>&);                       \
-  template void trsm_left<T, Exec>(Queue<Exec>&, Op, const MatrixView<const T, typename Exec::memory_space>&, \
+#define TESSERA_INSTANTIATE_TRSM(T, Exec)                                                                           \
+  template void trsm_right<T, Exec>(Queue<Exec>&, const MatrixView<const T, typename Exec::memory_space>&,          \
+                                    const MatrixView<T, typename Exec::memory_space>&);                             \
+  template void negative_trsm_right<T, Exec>(Queue<Exec>&, const MatrixView<const T, typename Exec::memory_space>&, \
+                                             const MatrixView<T, typename Exec::memory_space>&);                    \
+  template void trsm_left<T, Exec>(Queue<Exec>&, Op, const MatrixView<const T, typename Exec::memory_space>&,       \
                                    const MatrixView<T, typename Exec::memory_space>&);
 #define TESSERA_INSTANTIATE_TRSMS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_TRSM, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_TRSMS)
-
-#define TESSERA_INSTANTIATE_NEGATIVE_TRSM(T, Exec)                                                         \
-  template void negative_trsm_right<T, Exec>(Queue<Exec>&, const MatrixView<const T, Exec::memory_space>&, \
-                                             const MatrixView<T, Exec::memory_space>&);
-#define TESSERA_INSTANTIATE_NEGATIVE_TRSMS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_NEGATIVE_TRSM, Exec)
-TESSERA_FOR_EACH_HOST_EXEC(TESSERA_INSTANTIATE_NEGATIVE_TRSMS)
 
 }  // namespace tessera::kernels

@@ -47,7 +47,19 @@ TYPED_TEST(TriangularTest, InvertBlocks) {
   }
 }
 
-TYPED_TEST(TriangularTest, InverseAndProductInPlace) {
+/// Potri with the memory that it wants.
+template <class T>
+struct PotriFor {
+  PotriFor(kernels::Queue<Exec>& queue, std::int64_t columns)
+      : numbers("numbers", static_cast<std::size_t>(kernels::Potri<T, Exec>::workspace_size(columns))),
+        potri(queue, numbers.data(), columns) {
+    Kokkos::deep_copy(numbers, nothing<T>(0, 0));
+  }
+  Kokkos::View<T*, Space> numbers;
+  kernels::Potri<T, Exec> potri;
+};
+
+TYPED_TEST(TriangularTest, InverseInPlace) {
   if constexpr (!kernels::is_host<Exec>) {
     GTEST_SKIP() << "the host's";
   } else {
@@ -56,22 +68,44 @@ TYPED_TEST(TriangularTest, InverseAndProductInPlace) {
       SCOPED_TRACE(std::to_string(n));
       const Factor<T> factor(*this, n, Dominant<T>{n});
       const auto l = factor.l.host();
-      kernels::trtri<T>(this->queue, factor.l.view());
+      PotriFor<T>(this->queue, n).potri.trtri(factor.l.view());
       const auto x = factor.l.host();
-      kernels::lauum<T>(this->queue, factor.l.view());
-      const auto inverse = factor.l.host();
       for (std::int64_t i = 0; i < n; ++i) {
         for (std::int64_t j = 0; j <= i; ++j) {
           Sum unity;  // X L
           for (std::int64_t k = j; k <= i; ++k) unity.add(wide(x(i, k)), wide(l(k, j)));
-          Sum product;  // X^H X
-          for (std::int64_t k = i; k < n; ++k) product.add(std::conj(wide(x(k, i))), wide(x(k, j)));
-          const std::string where = std::to_string(i) + ", " + std::to_string(j);
-          this->expect_close(T(i == j ? 1 : 0), unity, n, where);
-          this->expect_close(inverse(i, j), product, n, where);
+          this->expect_close(T(i == j ? 1 : 0), unity, n, std::to_string(i) + ", " + std::to_string(j));
         }
-        EXPECT_EQ(wide(inverse(i, i)).imag(), 0);
-        for (std::int64_t j = i + 1; j < n; ++j) EXPECT_TRUE(std::isnan(wide(inverse(i, j)).real()));
+        for (std::int64_t j = i + 1; j < n; ++j) EXPECT_TRUE(std::isnan(wide(x(i, j)).real()));
+      }
+    }
+  }
+}
+
+// Of the largest some rows are looked at.
+TYPED_TEST(TriangularTest, ProductInPlace) {
+  using T = TypeParam;
+  for (const std::int64_t n : {0, 1, 63, 64, 65, 200, 1100}) {
+    for (const std::int64_t below : {0, 1, 77}) {  // the rows of L below these
+      SCOPED_TRACE(std::to_string(n) + " and " + std::to_string(below));
+      const Factor<T> factor(*this, n, Dominant<T>{n});
+      const auto l = factor.l.host();
+      const Framed<T> a(below, n, random<T>(7));
+      const auto more = a.host();
+      PotriFor<T> with(this->queue, n);
+      with.potri.lauum(factor.l.view());
+      with.potri.add_product(a.read(), factor.l.view());
+      this->queue.exec().fence();
+      const auto product = factor.l.host();
+      for (std::int64_t i = 0; i<n; i += n> 200 ? 97 : 1) {
+        for (std::int64_t j = 0; j <= i; ++j) {
+          Sum sum;  // L^H L + A^H A
+          for (std::int64_t k = i; k < n; ++k) sum.add(std::conj(wide(l(k, i))), wide(l(k, j)));
+          for (std::int64_t k = 0; k < below; ++k) sum.add(std::conj(wide(more(k, i))), wide(more(k, j)));
+          this->expect_close(product(i, j), sum, n + below, std::to_string(i) + ", " + std::to_string(j));
+        }
+        EXPECT_EQ(wide(product(i, i)).imag(), 0);
+        for (std::int64_t j = i + 1; j < n; ++j) EXPECT_TRUE(std::isnan(wide(product(i, j)).real()));
       }
     }
   }
@@ -79,19 +113,22 @@ TYPED_TEST(TriangularTest, InverseAndProductInPlace) {
 
 TYPED_TEST(TriangularTest, TriangularProducts) {
   using T = TypeParam;
-  for (const std::int64_t n : edges) {
+  for (const std::int64_t n : {0, 1, 63, 64, 65, 130, 200, 1100}) {
     const Factor<T> factor(*this, n, Dominant<T>{n});  // above its diagonal, NaN
     const auto l = factor.l.host();
     for (const Op op : {Op::none, Op::conj_transpose}) {
       const bool upper = op == Op::conj_transpose;
-      for (const std::int64_t columns : {0, 1, 5, 65}) {
-        SCOPED_TRACE(std::to_string(n) + ", " + std::to_string(columns) + (upper ? " columns, L^H" : " columns, L"));
+      for (const auto& [columns, by_potri] : {std::pair{0, true}, {1, false}, {1, true}, {5, false}, {65, true}}) {
+        SCOPED_TRACE(std::to_string(n) + ", " + std::to_string(columns) + (upper ? " columns, L^H" : " columns, L") +
+                     (by_potri ? " by Potri" : ""));
         const Framed<T> b(n, columns, random<T>(6));
         const auto x = b.host();
-        kernels::trmm_left<T>(this->queue, op, factor.l.read(), b.view());
+        PotriFor<T> with(this->queue, std::max<std::int64_t>(n, columns));
+        by_potri ? with.potri.trmm_left(op, factor.l.read(), b.view())
+                 : kernels::trmm_left<T>(this->queue, op, factor.l.read(), b.view());
         this->queue.exec().fence();
         const auto product = b.host();
-        for (std::int64_t i = 0; i < n; ++i) {
+        for (std::int64_t i = 0; i<n; i += n> 200 ? 97 : 1) {
           for (std::int64_t j = 0; j < columns; ++j) {
             Sum sum;
             for (std::int64_t k = upper ? i : 0; k < (upper ? n : i + 1); ++k) {
@@ -173,8 +210,7 @@ TYPED_TEST(TriangularTest, TriangularSystems) {
       };
       for (const auto& [way, op, slab_width, leaf_width, name] : cases) {
         constexpr bool has_substitution = !kernels::is_host<Exec>;
-        const bool on_device = way == Way::trsm_right || way == Way::substitution;
-        if (has_substitution ? !on_device : way == Way::substitution) continue;
+        if (way == (has_substitution ? Way::trsm_left : Way::substitution)) continue;
         const bool left = way == Way::trsm_left || way == Way::substitution;
         const long double sign = way == Way::negative_trsm_right ? -1 : 1;
         for (const std::int64_t vectors : {0, 1, 5, 16, 97, 600}) {
@@ -188,7 +224,7 @@ TYPED_TEST(TriangularTest, TriangularSystems) {
           } else if (way == Way::trsm_left) {
             kernels::trsm_left<T>(this->queue, op, factor.l.read(), b.view());
           } else if (way == Way::negative_trsm_right) {
-            if constexpr (!has_substitution) kernels::negative_trsm_right<T>(this->queue, factor.l.read(), b.view());
+            kernels::negative_trsm_right<T>(this->queue, factor.l.read(), b.view());
           } else {
             substitute<T>(*this, op, factor.l.read(), slab_width, leaf_width, b.view());
           }

@@ -139,11 +139,11 @@ void invert(const Exec& exec, CholeskyFactor<T, typename Exec::memory_space>& fa
   Memory<MemorySpace>& memory = FactorAccess<T, MemorySpace>::memory(factor);
   const BlockCyclic rows = matrix.rows();
   const BlockCyclic columns = matrix.columns();
-  if constexpr (kernels::is_host<Exec>) {
-    if (rows.processes * columns.processes == 1) {
-      kernels::Queue<Exec> queue(exec, nullptr, memory.blas_handles.updates);
-      return InverseInPlace<T, Exec>(queue, matrix).run();
-    }
+  if (rows.processes * columns.processes == 1) {
+    const auto buffers = buffers_in<InPlaceBuffers<T, Exec>>(memory, matrix.layout());
+    kernels::Queue<Exec> queue(exec, buffers.blas, memory.blas_handles.updates);
+    InverseInPlace<T, Exec>(queue, matrix, buffers).run();
+    return exec.fence();
   }
   std::optional<Sweeps<T, Exec>> sweeps;
   collectively(factor.grid().communicator(), [&] {

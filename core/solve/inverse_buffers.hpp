@@ -5,6 +5,7 @@
 #include "core/matrix/leaves.hpp"
 #include "core/matrix/workspace.hpp"
 #include "core/solve/buffers.hpp"
+#include "core/solve/inverse_in_place.hpp"
 #include "core/tuning.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
@@ -15,7 +16,8 @@
 
 namespace tessera::detail {
 
-/// The memory of inverse_diagonal and of invert: a solve's, for a chunk of unit vectors in each slot, and sums.
+/// The memory of inverse_diagonal, and of invert on several ranks: a solve's, for a chunk of unit vectors in each slot,
+/// and sums.
 template <class T, class Exec>
 struct InverseBuffers {
   using MemorySpace = typename Exec::memory_space;
@@ -45,5 +47,14 @@ struct InverseBuffers {
   double* room;  // for those of other ranks
   RealOf<T>* diagonal;
 };
+
+/// The bytes that inverse_diagonal or invert works with beside the factor, whichever takes more.
+template <class T, class Exec>
+std::int64_t inverse_bytes(const SlabLayout& layout, const Schedule& schedule) {
+  using MemorySpace = typename Exec::memory_space;
+  const std::int64_t by_solves = bytes_of<InverseBuffers<T, Exec>, MemorySpace>(layout, schedule);
+  if (layout.rows.processes * layout.columns.processes > 1) return by_solves;
+  return std::max(by_solves, bytes_of<InPlaceBuffers<T, Exec>, MemorySpace>(layout));
+}
 
 }  // namespace tessera::detail

@@ -61,7 +61,7 @@ struct RankMemory {
   std::int64_t redistribute = 0;      ///< buffers for rows, or for J, while A is taken in
   std::int64_t factorize = 0;         ///< buffers of the factorisation: mainly its slots, or residues
   std::int64_t solve = 0;             ///< buffers of a solve or its halves; products may take 32 MiB more on a device
-  std::int64_t inverse = 0;           ///< buffers of inverse_diagonal, and of invert but on a host's only rank
+  std::int64_t inverse = 0;           ///< buffers of inverse_diagonal and of invert, the larger ones
   std::int64_t peak = 0;              ///< the most at any time
 };
 

@@ -42,8 +42,23 @@ __global__ void __launch_bounds__(threads)
 
 constexpr int most_rows = 64;  // of B, that a multiprocessor has at a time
 
-/// Part of B's rows after part, block column by block column.
-template <class T>
+/// L^H from its last row and column to its first, which is lower triangular as L is; the rest as start_load has it.
+template <int height, class T, int lead>
+__device__ void load_backwards(const T* from, std::int64_t leading_dimension, int n, Shared<T, lead> to) {
+  const int end = in_blocks(n) * width;
+  const int i = static_cast<int>(threadIdx.x) % height;
+  for (int j = static_cast<int>(threadIdx.x) / height; j <= i && i < end; j += threads / height) {
+    if (i < n) {
+      to(n - 1 - j, n - 1 - i) = detail::conj(from[i + j * leading_dimension]);
+    } else {
+      to(i, j) = T(i == j ? 1 : 0);
+    }
+  }
+}
+
+/// B = B L^-H, part of B's rows after part, block column by block column. Backwards, B = -B L^-1: the same for L^H and
+/// B's columns from the last one on.
+template <class T, bool backwards>
 __global__ void __launch_bounds__(threads)
     trsm_kernel(const T* l_data, std::int64_t leading_dimension_of_l, int n, T* b_data,
                 std::int64_t leading_dimension_of_b, std::int64_t m, int rows) {
@@ -51,9 +66,16 @@ __global__ void __launch_bounds__(threads)
   const Shared<T, padded<T>(most_rows)> b{l.leading_dimension * columns<T>};
   const SharedVector<Real<T>> reciprocals{(b.first + b.leading_dimension * columns<T>)*reals<T>};
   const int thread = static_cast<int>(threadIdx.x);
-  start_load<true, columns<T>>(l_data, leading_dimension_of_l, n, n, l);
+  if constexpr (backwards) {
+    load_backwards<columns<T>>(l_data, leading_dimension_of_l, n, l);
+    b_data += (n - 1) * leading_dimension_of_b;
+    leading_dimension_of_b = -leading_dimension_of_b;
+  } else {
+    start_load<true, columns<T>>(l_data, leading_dimension_of_l, n, n, l);
+  }
   if (thread < n) {
-    reciprocals[thread] = Real<T>(1) / detail::real(l_data[thread + thread * leading_dimension_of_l]);
+    const int k = backwards ? n - 1 - thread : thread;
+    reciprocals[thread] = Real<T>(1) / detail::real(l_data[k + k * leading_dimension_of_l]);
   } else if (thread < columns<T>) {
     reciprocals[thread] = 1;
   }
@@ -64,10 +86,24 @@ __global__ void __launch_bounds__(threads)
     divide_blocks(b, in_blocks(own), l, in_blocks(n), reciprocals);
     const int i = thread % most_rows;
     for (int j = thread / most_rows; j < n; j += threads / most_rows) {
-      if (i < own) b_data[first + i + j * leading_dimension_of_b] = b(i, j);
+      if (i < own) b_data[first + i + j * leading_dimension_of_b] = backwards ? -b(i, j) : b(i, j);
     }
     __syncthreads();
   }
+}
+
+template <class T, bool backwards>
+void launch_trsm(const char* label, const Kokkos::Cuda& exec, const MatrixView<const T, Kokkos::CudaSpace>& l,
+                 const MatrixView<T, Kokkos::CudaSpace>& b) {
+  constexpr int bytes = tile_bytes<T>() + padded<T>(most_rows) * kernels::columns<T> * static_cast<int>(sizeof(T));
+  const auto m = static_cast<std::int64_t>(b.extent(0));
+  const int multiprocessors = exec.cuda_device_prop().multiProcessorCount;
+  const std::int64_t share = (m + multiprocessors - 1) / multiprocessors;
+  const int rows = static_cast<int>(std::min<std::int64_t>(most_rows, (share + width - 1) / width * width));
+  const int teams = static_cast<int>(std::min<std::int64_t>(multiprocessors, (m + rows - 1) / rows));
+  launch<threads, bytes, trsm_kernel<T, backwards>>(
+      label, exec, teams, l.data(), static_cast<std::int64_t>(l.stride(1)), static_cast<int>(l.extent(0)), b.data(),
+      static_cast<std::int64_t>(b.stride(1)), m, rows);
 }
 
 }  // namespace
@@ -83,22 +119,22 @@ void CudaTileKernels::potrf(const Kokkos::Cuda& exec, const MatrixView<T, Kokkos
 template <class T>
 void CudaTileKernels::trsm_right(const Kokkos::Cuda& exec, const MatrixView<const T, Kokkos::CudaSpace>& l,
                                  const MatrixView<T, Kokkos::CudaSpace>& b) {
-  constexpr int bytes = tile_bytes<T>() + padded<T>(most_rows) * kernels::columns<T> * static_cast<int>(sizeof(T));
-  const auto m = static_cast<std::int64_t>(b.extent(0));
-  const int multiprocessors = exec.cuda_device_prop().multiProcessorCount;
-  const std::int64_t share = (m + multiprocessors - 1) / multiprocessors;
-  const int rows = static_cast<int>(std::min<std::int64_t>(most_rows, (share + width - 1) / width * width));
-  const int teams = static_cast<int>(std::min<std::int64_t>(multiprocessors, (m + rows - 1) / rows));
-  launch<threads, bytes, trsm_kernel<T>>("tessera::trsm::tile", exec, teams, l.data(),
-                                         static_cast<std::int64_t>(l.stride(1)), static_cast<int>(l.extent(0)),
-                                         b.data(), static_cast<std::int64_t>(b.stride(1)), m, rows);
+  launch_trsm<T, false>("tessera::trsm::tile", exec, l, b);
 }
 
-#define TESSERA_INSTANTIATE_TILE_KERNELS(T, Exec)                                                              \
-  template void CudaTileKernels::potrf<T>(const Exec&, const MatrixView<T, Exec::memory_space>&, std::int64_t, \
-                                          const Kokkos::View<std::int64_t, Exec::memory_space>&);              \
-  template void CudaTileKernels::trsm_right<T>(const Exec&, const MatrixView<const T, Exec::memory_space>&,    \
-                                               const MatrixView<T, Exec::memory_space>&);
+template <class T>
+void CudaTileKernels::negative_trsm_right(const Kokkos::Cuda& exec, const MatrixView<const T, Kokkos::CudaSpace>& l,
+                                          const MatrixView<T, Kokkos::CudaSpace>& b) {
+  launch_trsm<T, true>("tessera::trsm::tile_backwards", exec, l, b);
+}
+
+#define TESSERA_INSTANTIATE_TILE_KERNELS(T, Exec)                                                                    \
+  template void CudaTileKernels::potrf<T>(const Exec&, const MatrixView<T, Exec::memory_space>&, std::int64_t,       \
+                                          const Kokkos::View<std::int64_t, Exec::memory_space>&);                    \
+  template void CudaTileKernels::trsm_right<T>(const Exec&, const MatrixView<const T, Exec::memory_space>&,          \
+                                               const MatrixView<T, Exec::memory_space>&);                            \
+  template void CudaTileKernels::negative_trsm_right<T>(const Exec&, const MatrixView<const T, Exec::memory_space>&, \
+                                                        const MatrixView<T, Exec::memory_space>&);
 TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_TILE_KERNELS, Kokkos::Cuda)
 
 }  // namespace tessera::kernels

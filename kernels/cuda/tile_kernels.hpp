@@ -25,6 +25,11 @@ struct CudaTileKernels {
   template <class T>
   static void trsm_right(const Kokkos::Cuda& exec, const MatrixView<const T, Kokkos::CudaSpace>& l,
                          const MatrixView<T, Kokkos::CudaSpace>& b);
+
+  /// B = -B L^-1, by substitution.
+  template <class T>
+  static void negative_trsm_right(const Kokkos::Cuda& exec, const MatrixView<const T, Kokkos::CudaSpace>& l,
+                                  const MatrixView<T, Kokkos::CudaSpace>& b);
 };
 
 }  // namespace tessera::kernels
