@@ -55,14 +55,17 @@ struct FillUp {
   KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const { b(i, j) = i >= j ? l(i, j) : T(0); }
 };
 
-/// C = B, or C + B, on the lower triangle.
-template <class T, class Space, bool adds>
+/// C = alpha B + beta C on the lower triangle, with beta 0 (C is not read) or 1, and a real diagonal.
+template <class T, class Space>
 struct TakeLower {
+  using Real = detail::RealOf<T>;
+  Real alpha;
   MatrixView<const T, Space> b;
+  Real beta;
   MatrixView<T, Space> c;
   KOKKOS_FUNCTION void operator()(std::int64_t i, std::int64_t j) const {
     if (i < j) return;
-    const T sum = adds ? c(i, j) + b(i, j) : b(i, j);
+    const T sum = beta == 0 ? alpha * b(i, j) : alpha * b(i, j) + c(i, j);
     c(i, j) = i == j ? T(detail::real(sum)) : sum;
   }
 };
@@ -89,10 +92,10 @@ void lauum_block(const MatrixView<T, Space>& l) {
   }
 }
 
-template <bool adds, class T, class Exec>
-void for_lower(const Exec& exec, const MatrixView<const T, typename Exec::memory_space>& b,
-               const MatrixView<T, typename Exec::memory_space>& c) {
-  for_each<T>("tessera::potri::take_lower", exec, c, TakeLower<T, typename Exec::memory_space, adds>{b, c});
+template <class T, class Exec>
+void take_lower(const Exec& exec, detail::RealOf<T> alpha, const MatrixView<const T, typename Exec::memory_space>& b,
+                detail::RealOf<T> beta, const MatrixView<T, typename Exec::memory_space>& c) {
+  for_each<T>("tessera::potri::take_lower", exec, c, TakeLower<T, typename Exec::memory_space>{alpha, b, beta, c});
 }
 
 }  // namespace
@@ -127,9 +130,18 @@ auto Potri<T, Exec>::product(std::int64_t rows, std::int64_t columns) const -> V
 }
 
 template <class T, class Exec>
-void Potri<T, Exec>::trtri(const View& l) requires is_host<Exec> {
+void Potri<T, Exec>::trtri(const View& l) {
   const Halves<T, Exec> of(l);
-  if (of.is_small()) return trtri_block(l);
+  if (of.is_small()) {
+    if constexpr (is_host<Exec>) {
+      return trtri_block(l);
+    } else {
+      const View x = product(of.n, of.n);
+      set_identity<T>(queue_.exec(), x);
+      negative_trsm_right<T>(queue_, l, x);
+      return take_lower<T>(queue_.exec(), -1, x, 0, l);
+    }
+  }
   trtri(of.l22);
   trmm_left(Op::none, of.l22, of.l21);
   negative_trsm_right<T>(queue_, of.l11, of.l21);  // and not by the inverse of L11, which would be less accurate
@@ -146,7 +158,7 @@ void Potri<T, Exec>::lauum(const View& l) {
       const View x = filled(l);
       const View square = product(of.n, of.n);
       gemm<T>(queue_, T(1), Op::conj_transpose, x, Op::none, x, T(0), square);
-      return take_lower(square, l);
+      return take_lower<T>(queue_.exec(), 1, square, 0, l);
     }
   }
   lauum(of.l11);
@@ -165,7 +177,7 @@ void Potri<T, Exec>::add_product(const ConstView& a, const View& c) {
     if (of.is_small()) {
       const View square = product(of.n, of.n);
       gemm<T>(queue_, T(1), Op::conj_transpose, a, Op::none, a, T(0), square);
-      return for_lower<true, T>(queue_.exec(), square, c);
+      return take_lower<T>(queue_.exec(), 1, square, 1, c);
     }
     const auto rows = static_cast<std::int64_t>(a.extent(0));
     const ConstView left = block(a, 0, rows, 0, of.half);
@@ -174,11 +186,6 @@ void Potri<T, Exec>::add_product(const ConstView& a, const View& c) {
     gemm<T>(queue_, T(1), Op::conj_transpose, right, Op::none, left, T(1), of.l21);
     add_product(right, of.l22);
   }
-}
-
-template <class T, class Exec>
-void Potri<T, Exec>::take_lower(const ConstView& b, const View& c) {
-  for_lower<false, T>(queue_.exec(), b, c);
 }
 
 template <class T, class Exec>

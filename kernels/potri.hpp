@@ -25,17 +25,14 @@ class Potri {
 
   Potri(Queue<Exec>& queue, T* workspace, std::int64_t columns);
 
-  /// L = L^-1, on the host. With X = L^-1, X L - I is as small as by substitution.
-  void trtri(const View& l) requires is_host<Exec>;
+  /// L = L^-1. With X = L^-1, X L - I is as small as by substitution.
+  void trtri(const View& l);
 
   /// The lower triangle of L^H L in L's place; its diagonal is real.
   void lauum(const View& l);
 
   /// C = C + A^H A on the lower triangle of C, whose diagonal is real.
   void add_product(const ConstView& a, const View& c);
-
-  /// C = B on the lower triangle of C.
-  void take_lower(const ConstView& b, const View& c);
 
   /// B = L B, or L^H B.
   void trmm_left(Op op, const ConstView& l, const View& b);
