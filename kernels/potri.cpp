@@ -20,7 +20,7 @@ constexpr std::int64_t least_rows() {
   if constexpr (is_host<Exec>) {
     return BlockInverse<T, typename Exec::memory_space>::most_rows;
   } else {
-    return 512;
+    return 1024;
   }
 }
 
