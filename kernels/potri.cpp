@@ -13,8 +13,7 @@
 namespace tessera::kernels {
 namespace {
 
-/// Rows of a triangle that is not divided any more. On a device twice what a product takes with fewer costs less than
-/// dividing it.
+/// Rows of a triangle that is not divided any more. On a device dividing it costs more than multiplying zeros.
 template <class T, class Exec>
 constexpr std::int64_t least_rows() {
   if constexpr (is_host<Exec>) {
@@ -173,18 +172,20 @@ void Potri<T, Exec>::add_product(const ConstView& a, const View& c) {
   if constexpr (is_host<Exec>) {
     herk<T>(queue_, T(1), Op::conj_transpose, a, T(1), c);
   } else {
-    const Halves<T, Exec> of(c);
-    if (of.is_small()) {
-      const View square = product(of.n, of.n);
+    constexpr std::int64_t least = 512;  // as its many rows are worth a launch the sooner
+    const auto n = static_cast<std::int64_t>(c.extent(0));
+    if (n <= least) {
+      const View square = product(n, n);
       gemm<T>(queue_, T(1), Op::conj_transpose, a, Op::none, a, T(0), square);
       return take_lower<T>(queue_.exec(), 1, square, 1, c);
     }
+    const std::int64_t half = middle(n, least);
     const auto rows = static_cast<std::int64_t>(a.extent(0));
-    const ConstView left = block(a, 0, rows, 0, of.half);
-    const ConstView right = block(a, 0, rows, of.half, of.n);
-    add_product(left, of.l11);
-    gemm<T>(queue_, T(1), Op::conj_transpose, right, Op::none, left, T(1), of.l21);
-    add_product(right, of.l22);
+    const ConstView left = block(a, 0, rows, 0, half);
+    const ConstView right = block(a, 0, rows, half, n);
+    add_product(left, block(c, 0, half, 0, half));
+    gemm<T>(queue_, T(1), Op::conj_transpose, right, Op::none, left, T(1), block(c, half, n, 0, half));
+    add_product(right, block(c, half, n, half, n));
   }
 }
 
@@ -196,13 +197,24 @@ void Potri<T, Exec>::trmm_left(Op op, const ConstView& l, const View& b) {
   } else {
     const auto n = static_cast<std::int64_t>(l.extent(0));
     const auto columns = static_cast<std::int64_t>(b.extent(1));
-    constexpr std::int64_t least = least_rows<T, Exec>();
-    if (n <= least) {
+    const auto product_of = [&](const ConstView& triangle, const View& x, const View& y) {
+      gemm<T>(queue_, T(1), op, triangle, Op::none, x, T(0), y);
+    };
+    if (n <= least_rows<T, Exec>()) {  // by halves, of which one is not multiplied by the zeros
+      const View square = filled(l);
       const View from = product(n, columns);
       copy<T>(queue_.exec(), b, from);
-      return gemm<T>(queue_, T(1), op, filled(l), Op::none, from, T(0), b);
+      const std::int64_t half = n / 2;
+      const auto rows = [&](const View& x, std::int64_t begin, std::int64_t end) {
+        return block(x, begin, end, 0, columns);
+      };
+      product_of(op == Op::none ? block(square, 0, half, 0, half) : block(square, 0, n, 0, half),
+                 op == Op::none ? rows(from, 0, half) : from, rows(b, 0, half));
+      product_of(op == Op::none ? block(square, half, n, 0, n) : block(square, half, n, half, n),
+                 op == Op::none ? from : rows(from, half, n), rows(b, half, n));
+      return;
     }
-    const std::int64_t half = middle(n, least);
+    const std::int64_t half = middle(n, least_rows<T, Exec>());
     const View upper = block(b, 0, half, 0, columns);
     const View lower = block(b, half, n, 0, columns);
     const ConstView below = block(l, half, n, 0, half);

@@ -222,7 +222,7 @@ struct FactorAccess {
   static Memory<MemorySpace>& memory(Factor& factor) { return factor.memory_; }
   /// Gives the factor the memory for its solves, which need little where residues were kept.
   static void keep(Factor& factor, Memory<MemorySpace>&& memory) {
-    if (factor.moduli() > 0) memory.workspace = {};
+    if (factor.moduli() > 0) memory.workspace = memory.messages = {};
     factor.memory_ = std::move(memory);
   }
 };
