@@ -88,14 +88,13 @@ class SystemMemory {
                     detail::AboveDiagonal<T, Exec>::size(layout, integers_.moduli)};
     const auto [known, is_new] = by_kind_.try_emplace(kind);
     if (is_new) known->second = buffers_of(layout, rank);
-    auto [memory, messages] = known->second;
+    RankMemory memory = known->second;
     memory.matrix = options_.adopted ? 0 : allocated(detail::saturated_product(layout.size(), size));
     // The workspace is taken from phase to phase; but a factor by integers gives that of the factorisation back.
     const bool kept = options_.source != Source::fill || integers_.moduli == 0;
-    const std::int64_t after = std::max({memory.redistribute, kept ? memory.factorize - messages : 0, memory.solve,
-                                         options_.inverse ? memory.inverse : 0});
-    const std::int64_t with_messages = detail::saturated_sum(after, kept ? messages : 0);
-    const std::int64_t all = std::max(memory.factorize, detail::saturated_sum(memory.right_hand_sides, with_messages));
+    const std::int64_t after = std::max(
+        {memory.redistribute, kept ? memory.factorize : 0, memory.solve, options_.inverse ? memory.inverse : 0});
+    const std::int64_t all = std::max(memory.factorize, detail::saturated_sum(memory.right_hand_sides, after));
     for (const std::int64_t bytes : {memory.matrix, memory.inverses, all}) {
       memory.peak = detail::saturated_sum(memory.peak, bytes);
     }
@@ -108,11 +107,6 @@ class SystemMemory {
   using Kind = std::tuple<std::int64_t, std::int64_t, detail::Nesting, std::int64_t, std::int64_t, std::int64_t,
                           std::int64_t, std::int64_t>;
 
-  struct Buffers {
-    RankMemory memory;
-    std::int64_t messages = 0;  // of its factorize, where they are kept beside the workspace
-  };
-
   static constexpr std::int64_t size{sizeof(T)};
 
   /// Rows of A, or samples of J, that are this rank's.
@@ -122,7 +116,7 @@ class SystemMemory {
     return detail::operator_row_begin(all, ranks_, rank + 1) - detail::operator_row_begin(all, ranks_, rank);
   }
 
-  Buffers buffers_of(const SlabLayout& layout, int rank) const {
+  RankMemory buffers_of(const SlabLayout& layout, int rank) const {
     const std::int64_t nrhs = options_.nrhs;
     const detail::Schedule schedule;
     const bool one_call = options_.source != Source::fill;
@@ -139,15 +133,14 @@ class SystemMemory {
           layout, options_.triangle == Triangle::upper, options_.source == Source::buffered_rows ? shard_of(rank) : 0,
           options_.row_ids);
     }
-    const detail::FactorizeBytes factorize = detail::factorize_bytes<T, Exec>(layout, integers_, schedule);
-    memory.factorize = factorize.all;
+    memory.factorize = detail::factorize_bytes<T, Exec>(layout, integers_, schedule);
     if (nrhs > 0) {
       const bool deals_out = options_.by_rows && (ranks_ > 1 || options_.row_ids);
       const auto held = deals_out ? std::optional(rows_of_b(rank)) : std::nullopt;
       memory.solve = detail::solve_bytes<T, Exec>(layout, nrhs, schedule, held);
     }
     if (n_ > 0) memory.inverse = detail::inverse_bytes<T, Exec>(layout, schedule);
-    return {memory, factorize.messages};
+    return memory;
   }
 
   std::int64_t n_;
@@ -160,7 +153,7 @@ class SystemMemory {
   bool buffered_ = false;
   bool in_place_ = false;
   int gram_moduli_ = 0;
-  std::map<Kind, Buffers> by_kind_;
+  std::map<Kind, RankMemory> by_kind_;
 };
 
 template <class T, class Exec>

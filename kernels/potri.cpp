@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/potri.hpp"
 
+#include "kernels/backend.hpp"
 #include "kernels/blas.hpp"
 #include "kernels/block_inverse.hpp"
 #include "kernels/elementwise.hpp"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "kernels/backend.hpp"
 #include "kernels/op.hpp"
 #include "kernels/queue.hpp"
 #include "tessera/matrix_view.hpp"

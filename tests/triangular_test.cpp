@@ -55,10 +55,20 @@ constexpr std::int64_t row_step(std::int64_t n) { return n > 200 ? 97 : 1; }
 template <class T>
 struct PotriFor {
   PotriFor(kernels::Queue<Exec>& queue, std::int64_t columns)
-      : numbers("numbers", static_cast<std::size_t>(kernels::Potri<T, Exec>::workspace_size(columns))),
+      : size(static_cast<std::size_t>(kernels::Potri<T, Exec>::workspace_size(columns))),
+        numbers("numbers", size + behind),
         potri(queue, numbers.data(), columns) {
-    Kokkos::deep_copy(numbers, nothing<T>(0, 0));
+    Kokkos::deep_copy(numbers, marker);
   }
+  ~PotriFor() {
+    Kokkos::fence();
+    const auto all = to_host(numbers);
+    for (std::size_t i = size; i < size + behind; ++i) EXPECT_EQ(wide(all(i, 0)), wide(marker));
+  }
+
+  static constexpr std::size_t behind = 64;
+  T marker = scalar<T>(123456, -7);
+  std::size_t size;
   Kokkos::View<T*, Space> numbers;
   kernels::Potri<T, Exec> potri;
 };
@@ -97,7 +107,7 @@ TYPED_TEST(TriangularTest, ProductInPlace) {
       with.potri.add_product(a.read(), factor.l.view());
       this->queue.exec().fence();
       const auto product = factor.l.host();
-      for (std::int64_t i = 0; i<n; i += n> 200 ? 97 : 1) {
+      for (std::int64_t i = 0; i < n; i += row_step(n)) {
         for (std::int64_t j = 0; j <= i; ++j) {
           Sum sum;  // L^H L + A^H A
           for (std::int64_t k = i; k < n; ++k) sum.add(std::conj(wide(l(k, i))), wide(l(k, j)));
@@ -128,7 +138,7 @@ TYPED_TEST(TriangularTest, TriangularProducts) {
                  : kernels::trmm_left<T>(this->queue, op, factor.l.read(), b.view());
         this->queue.exec().fence();
         const auto product = b.host();
-        for (std::int64_t i = 0; i<n; i += n> 200 ? 97 : 1) {
+        for (std::int64_t i = 0; i < n; i += row_step(n)) {
           for (std::int64_t j = 0; j < columns; ++j) {
             Sum sum;
             for (std::int64_t k = upper ? i : 0; k < (upper ? n : i + 1); ++k) {
@@ -213,8 +223,10 @@ TYPED_TEST(TriangularTest, TriangularSystems) {
         if (way == (has_substitution ? Way::trsm_left : Way::substitution)) continue;
         const bool left = way == Way::trsm_left || way == Way::substitution;
         const long double sign = way == Way::negative_trsm_right ? -1 : 1;
-        for (const std::int64_t vectors : {0, 1, 5, 16, 97, 600}) {
-          if (vectors == 600 && (n < 200 || ill)) continue;  // so many that on a device a team has several turns
+        for (const std::int64_t vectors : {0, 1, 5, 16, 97, 600, 9000}) {
+          // So many that on a device a team has several turns.
+          if (vectors == 600 && (n < 200 || ill || !left)) continue;
+          if (vectors == 9000 && (n != 65 || ill || left || !has_substitution)) continue;
           SCOPED_TRACE(std::to_string(n) + ", " + std::to_string(vectors) + (left ? " columns, " : " rows, ") + name +
                        (ill ? ", ill-conditioned" : ""));
           const Framed<T> b(left ? n : vectors, left ? vectors : n, random<T>(6));

@@ -46,23 +46,22 @@ struct FactorizeBuffers {
         !kernels::is_host<Exec> && integers.moduli == 0 && height >= Tuning<MemorySpace>::rows_in_halves;
     if (!kernels::is_host<Exec>) blas.panels = blas_workspace();
     if (halves) blas.lower_updates = blas_workspace();
-    if (integers.moduli > 0) residues.emplace(workspace, layout, integers, static_cast<int>(slots.size()));
+    if (integers.moduli > 0) {
+      residues.emplace(workspace, layout, integers, static_cast<int>(slots.size()));
+      workspace.keep_messages_apart();
+    }
     diagonal_values = workspace.template take<double>(layout.rows.n);
     above_diagonal = workspace.template take<T>(AboveDiagonal<T, Exec>::size(layout, integers.moduli));
-    const auto take = [&](std::int64_t rows, std::int64_t columns) {
-      return residues ? workspace.template take_for_messages<T>(rows, columns)
-                      : workspace.template take<T>(rows, columns);
-    };
     for (OfSlot& slot : slots) {
       if (layout.rows.processes > 1) {
-        slot.row = take(layout.columns.local_extent(), width);
-        slot.diagonal = take(width, tile);
+        slot.row = workspace.template take_for_messages<T>(layout.columns.local_extent(), width);
+        slot.diagonal = workspace.template take_for_messages<T>(width, tile);
       }
       if (layout.columns.processes > 1) {
-        slot.sum = take(height, tile);
+        slot.sum = workspace.template take_for_messages<T>(height, tile);
         const std::int64_t chunk = std::min(schedule.chunk_rows, height);
-        slot.chunks[0] = take(chunk, tile);
-        if (height > schedule.chunk_rows) slot.chunks[1] = take(chunk, tile);
+        slot.chunks[0] = workspace.template take_for_messages<T>(chunk, tile);
+        if (height > schedule.chunk_rows) slot.chunks[1] = workspace.template take_for_messages<T>(chunk, tile);
       }
     }
   }
@@ -76,22 +75,15 @@ struct FactorizeBuffers {
 };
 
 /// The bytes that a factorisation works with beside the matrix and the inverses.
-struct FactorizeBytes {
-  std::int64_t all = 0;
-  std::int64_t messages = 0;  ///< of these in an allocation of their own
-};
-
 template <class T, class Exec>
-FactorizeBytes factorize_bytes(const SlabLayout& layout, const Integers& integers, const Schedule& schedule) {
-  using MemorySpace = typename Exec::memory_space;
+std::int64_t factorize_bytes(const SlabLayout& layout, const Integers& integers, const Schedule& schedule) {
   if constexpr (!kernels::is_host<Exec>) {
     using OneLaunch = FactorizeInOneLaunch<T, Exec>;
     if (OneLaunch::suits(layout, integers.moduli, schedule)) {
-      return {is_here(layout) ? bytes_of<OneLaunch, MemorySpace>(layout) : 0};
+      return is_here(layout) ? bytes_of<OneLaunch, typename Exec::memory_space>(layout) : 0;
     }
   }
-  const auto counted = query<FactorizeBuffers<T, Exec>, MemorySpace>(layout, integers, schedule);
-  return {saturated_sum(counted.bytes(), counted.message_bytes()), counted.message_bytes()};
+  return bytes_of<FactorizeBuffers<T, Exec>, typename Exec::memory_space>(layout, integers, schedule);
 }
 
 }  // namespace tessera::detail

@@ -134,7 +134,7 @@ class Factorization {
       if (matrix.is_adopted() && options.bytes_free) held -= saturated_round_up(matrix.bytes(), 8);
       integers =
           integers_that_fit<MemorySpace>(layout, moduli, schedule.most_integer_columns, [&](const Integers& some) {
-            return saturated_sum(held, factorize_bytes<T, Exec>(layout, some, schedule).all) <= bytes;
+            return saturated_sum(held, factorize_bytes<T, Exec>(layout, some, schedule)) <= bytes;
           });
     });
     communicator.all_reduce_min(&integers.columns, 1);

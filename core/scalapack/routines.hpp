@@ -20,7 +20,7 @@ CholeskyFactor<T, Space> factor(Operand<T>& a, bool& changed) {
   auto matrix = a.matrix();
   detail::Memory<Space> memory;
   detail::collectively(matrix.grid().communicator(), [&] {
-    const std::int64_t bytes = detail::factorize_bytes<T, Exec>(matrix.layout(), {}, {}).all;
+    const std::int64_t bytes = detail::factorize_bytes<T, Exec>(matrix.layout(), {}, {});
     detail::Memory<Space>::reserve(memory.workspace, "tessera::Memory::workspace", bytes);
   });
   if (a.is_in_place()) changed = true;

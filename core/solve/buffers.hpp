@@ -50,9 +50,10 @@ struct SolveBuffers {
     }
     if (layout.rows.processes * layout.columns.processes == 1 && !held) return;
     const std::int64_t in_flight = std::min(nrhs, static_cast<std::int64_t>(slots.size()) * chunk);
-    if (layout.rows.processes > 1 || held) rows = workspace.template take<T>(layout.rows.local_extent(), in_flight);
+    if (layout.rows.processes > 1 || held)
+      rows = workspace.template take_for_messages<T>(layout.rows.local_extent(), in_flight);
     if (layout.columns.processes > 1 || held) {
-      columns = workspace.template take<T>(layout.columns.local_extent(), in_flight);
+      columns = workspace.template take_for_messages<T>(layout.columns.local_extent(), in_flight);
     }
     if (held) {
       const std::int64_t most_owned = std::min(layout.rows.local_extent(), layout.columns.local_extent());
@@ -61,12 +62,12 @@ struct SolveBuffers {
       of_rows.owned_at_columns = workspace.template take<std::int64_t>(most_owned);
     }
     for (OfSlot& slot : slots) {
-      for (T*& buffer : slot.sent) buffer = workspace.template take<T>(layout.rows.tile, chunk);
-      for (T*& buffer : slot.received) buffer = workspace.template take<T>(layout.rows.tile, chunk);
+      for (T*& buffer : slot.sent) buffer = workspace.template take_for_messages<T>(layout.rows.tile, chunk);
+      for (T*& buffer : slot.received) buffer = workspace.template take_for_messages<T>(layout.rows.tile, chunk);
       if (held) {
-        slot.held = workspace.template take<T>(*held, chunk);
+        slot.held = workspace.template take_for_messages<T>(*held, chunk);
       } else if (replicated && layout.rows.processes > 1) {
-        slot.others = workspace.template take<T>(most_rows(layout), chunk);
+        slot.others = workspace.template take_for_messages<T>(most_rows(layout), chunk);
       }
     }
   }

@@ -140,10 +140,12 @@ void invert(const Exec& exec, CholeskyFactor<T, typename Exec::memory_space>& fa
   const BlockCyclic rows = matrix.rows();
   const BlockCyclic columns = matrix.columns();
   if (rows.processes * columns.processes == 1) {
-    const auto buffers = buffers_in<InPlaceBuffers<T, Exec>>(memory, matrix.layout());
-    kernels::Queue<Exec> queue(exec, buffers.blas, memory.blas_handles.updates);
-    InverseInPlace<T, Exec>(queue, matrix, buffers).run();
-    return exec.fence();
+    return collectively(factor.grid().communicator(), [&] {
+      const auto buffers = buffers_in<InPlaceBuffers<T, Exec>>(memory, matrix.layout());
+      kernels::Queue<Exec> queue(exec, buffers.blas, memory.blas_handles.updates);
+      InverseInPlace<T, Exec>(queue, matrix, buffers).run();
+      exec.fence();
+    });
   }
   std::optional<Sweeps<T, Exec>> sweeps;
   collectively(factor.grid().communicator(), [&] {

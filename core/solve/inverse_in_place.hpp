@@ -3,7 +3,6 @@
 
 #include "core/matrix/workspace.hpp"
 #include "core/timed.hpp"
-#include "kernels/backend.hpp"
 #include "kernels/blas.hpp"
 #include "kernels/potri.hpp"
 #include "kernels/queue.hpp"

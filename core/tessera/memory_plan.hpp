@@ -53,7 +53,7 @@ struct MemoryPlanOptions {
   bool x_replaces_b = false;  ///< whether x takes no memory but that of the caller's b, as in calls from C and Python
 };
 
-/// Bytes that one rank allocates. The buffers of all phases share one allocation.
+/// Bytes that one rank allocates. The buffers of all phases share memory.
 struct RankMemory {
   std::int64_t matrix = 0;            ///< the tiles of A, in which the factor replaces it, with what is reserved
   std::int64_t inverses = 0;          ///< inverses of diagonal blocks, for which a matrix on a device has room

@@ -61,7 +61,7 @@ def memory_plan(
     Local; needs no MPI.
     source: "rows" in memory that the space can access, or "buffered_rows": in other memory, or of a callable.
     bytes_free: of each rank; a tile that fits is chosen, if there is one.
-    inverse: whether the peak counts inverse_diagonal.
+    inverse: whether the peak counts inverse_diagonal, and the inverse that C++ has.
     The others as for cholesky_distributed.
     """
     library = _library.library()

@@ -34,7 +34,7 @@ struct Memory {
   Bytes tiles;
   Bytes right_hand_sides;
   Bytes workspace;
-  Bytes messages = {};  ///< of a factorisation by integers, whose workspace is large
+  Bytes messages = {};                                     ///< where they are apart from a large workspace
   OfQueues<std::shared_ptr<void>> blas_handles = {};       ///< of the queues that work in `workspace`
   std::shared_ptr<StagingPool<MemorySpace>> staging = {};  ///< host memory for messages
 
