@@ -122,8 +122,9 @@ class Tuning {
     return !host && n >= (is_double ? 6144 : 4096) && terms >= (is_double ? 8192 : 4096);
   }
 
-  /// Bytes of one buffer of redistribute; there are a few.
-  static constexpr std::int64_t chunk_bytes = std::int64_t{1} << (host ? 24 : 28);
+  /// Bytes of one buffer of redistribute; there are a few. On a device they find room in the messages of a large
+  /// factorisation by integers.
+  static constexpr std::int64_t chunk_bytes = std::int64_t{1} << (host ? 24 : 27);
 
   /// The fewest right-hand sides that are worth a chunk of their own: the host's gemm is hardly slower for so few.
   static constexpr std::int64_t least_chunk = host ? 64 : std::int64_t{1} << 31;

@@ -30,9 +30,9 @@ struct RedistributeBuffers {
     rows = workspace.template take<T>(std::min(chunk, buffered_rows), n);
     if (numbered) lines = workspace.template take<Line>(std::min(chunk, n));
     if (layout.rows.processes * layout.columns.processes == 1) return;
-    const std::int64_t size = std::min(chunk, n) * (upper ? layout.rows : layout.columns).seen_from(0).local_extent();
-    outgoing = workspace.template take<T>(size);
-    incoming = workspace.template take<T>(size);
+    const std::int64_t width = (upper ? layout.rows : layout.columns).seen_from(0).local_extent();
+    outgoing = workspace.template take_for_messages<T>(std::min(chunk, n), width);
+    incoming = workspace.template take_for_messages<T>(std::min(chunk, n), width);
   }
 
   T* rows;
