@@ -29,10 +29,10 @@ void describe_bytes_free(Agreement& agreement, const std::optional<std::int64_t>
 }
 
 template <class T, class Exec>
-int moduli_for(Arithmetic arithmetic, int moduli, std::int64_t n) {
+int moduli_for(Arithmetic arithmetic, int moduli, std::int64_t n, int ranks) {
   if (arithmetic == Arithmetic::fastest) {
-    arithmetic = Tuning<typename Exec::memory_space>::template gains_by_integers<T>(n) ? Arithmetic::integer
-                                                                                       : Arithmetic::native;
+    arithmetic = Tuning<typename Exec::memory_space>::template gains_by_integers<T>(n, ranks) ? Arithmetic::integer
+                                                                                              : Arithmetic::native;
   }
   if (arithmetic == Arithmetic::native) return 0;
   if (moduli != 0) return moduli;
@@ -40,7 +40,7 @@ int moduli_for(Arithmetic arithmetic, int moduli, std::int64_t n) {
   return n > 1024 ? 13 : 14;  // the rounding of L stays where it is, while that of native sums grows with n
 }
 
-#define TESSERA_INSTANTIATE_MODULI(T, Exec) template int moduli_for<T, Exec>(Arithmetic, int, std::int64_t);
+#define TESSERA_INSTANTIATE_MODULI(T, Exec) template int moduli_for<T, Exec>(Arithmetic, int, std::int64_t, int);
 #define TESSERA_INSTANTIATE_ALL_MODULI(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_MODULI, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_ALL_MODULI)
 

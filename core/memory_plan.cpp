@@ -188,7 +188,7 @@ bool has_room_for(std::int64_t RankMemory::*phase, const MemoryPlan& plan, const
 template <class T, class Exec>
 MemoryPlan plan_for(std::int64_t n, GridShape grid, const MemoryPlanOptions& options) {
   using MemorySpace = typename Exec::memory_space;
-  const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
+  const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n, grid.rows * grid.cols);
   const auto plan_of = [&](const detail::Integers& integers) { return plan_with<T, Exec>(integers, n, grid, options); };
   MemoryPlan plan = plan_of(moduli > 0 ? detail::Integers{moduli, n} : detail::Integers{});
   if (moduli == 0 || has_room_for(&RankMemory::factorize, plan, options)) return plan;

@@ -43,10 +43,12 @@ class Tuning {
   static constexpr std::int64_t band_rows = host ? 128 : 8192;
 
   /// Whether a factorisation by integers is faster than a native one: what it costs beside the products pays from so
-  /// many rows on (measured on an H200), later for double, whose native products are fastest for their digits.
+  /// many rows on (measured on an H200), later for double, whose native products are fastest for their digits. Several
+  /// ranks share products, but wait for each panel (measured in double on two and four H200).
   template <class T>
-  static constexpr bool gains_by_integers(std::int64_t n) {
-    return !host && n >= (std::is_same_v<T, double> ? 10240 : 6144);
+  static constexpr bool gains_by_integers(std::int64_t n, int ranks) {
+    constexpr std::int64_t alone = std::is_same_v<T, double> ? 10240 : 6144;
+    return !host && n >= std::max(alone, alone / 5 * 4 * ranks);
   }
 
   /// Where residues are not kept but made anew for some steps together: the columns of these, and other rows at a time.

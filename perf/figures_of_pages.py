@@ -86,7 +86,12 @@ def overview(results):
             "the GPUs; in parentheses the lowest ratio of all n and scalars (on the H100 before small matrices took one "
             "launch).")
     for run in results.runs(f"{CARD}-jaxmg-2")[-1:]:
-        text += (f" A whole call on {place(run)}, n = {run['n']}: {ratio(run.ratio('one call'))} beside `jaxmg.potrs`.")
+        text += (f" A whole call on {place(run)}, n = {run['n']}: {ratio(run.ratio('one call'))} beside `jaxmg.potrs`")
+        for other in results.runs(f"{SMALL_CARD}-integers-jaxmg-2")[-1:]:
+            ours = other.seconds(("cholesky_distributed, by integers",), "one call")
+            text += (f", and {ratio(other.seconds(('jaxmg',), 'one call') / ours)} by products of integers on "
+                     f"{place(other)}, n = {other['n']}")
+        text += "."
     of_scalars = {}  # of the largest n
     for run in by_integers:
         ours = [c["name"] for c in run["contenders"] if c["name"].startswith("Tessera, by integers")]

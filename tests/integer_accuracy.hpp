@@ -53,7 +53,7 @@ double native_error(const ProcessGrid& grid, const HardMatrix<T>& a, std::int64_
 inline double most(double native) { return 2.5 * native + 2; }
 
 inline int default_number(std::int64_t n, auto scalar) {
-  return detail::moduli_for<decltype(scalar), Exec>(Arithmetic::integer, 0, n);
+  return detail::moduli_for<decltype(scalar), Exec>(Arithmetic::integer, 0, n, 1);
 }
 
 }  // namespace tessera::testing

@@ -141,7 +141,7 @@ TYPED_TEST(MemoryPlanTest, WhatEachRankAllocates) {
       EXPECT_EQ(memory.inverses, bytes(detail::Leaves<Space>(layout).template inverses_size<T>()));
       EXPECT_EQ(memory.right_hand_sides, 2 * bytes(n * options.nrhs));
       const detail::Schedule schedule;
-      const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
+      const int moduli = detail::moduli_for<T, Exec>(options.arithmetic, options.moduli, n, ranks);
       EXPECT_EQ(memory.factorize, (detail::factorize_bytes<T, Exec>(layout, {moduli, n}, schedule)));
       EXPECT_EQ(memory.solve, (detail::solve_bytes<T, Exec>(layout, options.nrhs, schedule)));
       if (options.source == Source::buffered_gram) {

@@ -157,7 +157,7 @@ int gram_moduli(const GramOptions& options, std::int64_t n, std::int64_t terms) 
   }
   const bool is_default = arithmetic == Arithmetic::integer && options.moduli == 0;
   if (is_default && std::is_same_v<RealOf<T>, double> && terms < fewest_terms_of_13_moduli) return 14;
-  return moduli_for<T, Exec>(arithmetic, options.moduli, terms);
+  return moduli_for<T, Exec>(arithmetic, options.moduli, terms, 1);
 }
 
 /// Terms that are multiplied together: of a View that is multiplied where it is, all that BLAS can count. `moduli`: of

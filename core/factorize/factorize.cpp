@@ -122,7 +122,7 @@ class Factorization {
                                const FactorizeOptions& options, const Schedule& schedule, std::int64_t beside) {
     const SlabLayout& layout = matrix.layout();
     const std::int64_t n = layout.rows.n;
-    const int moduli = moduli_for<T, Exec>(options.arithmetic, options.moduli, n);
+    const int moduli = moduli_for<T, Exec>(options.arithmetic, options.moduli, n, matrix.grid().size());
     if (moduli == 0) return {};
     if (schedule.integer_width > 0 && can_be_made_anew(layout)) return {moduli, n, schedule.integer_width};
     const Communicator& communicator = matrix.grid().communicator();

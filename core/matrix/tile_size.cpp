@@ -29,7 +29,7 @@ bool is_for_one_device(std::int64_t n, std::int64_t nrhs, GridShape grid, Arithm
   constexpr std::int64_t few = 16;
   return grid.rows * grid.cols > 1 && nrhs <= few &&
          n <= Tuning<typename Exec::memory_space>::template rows_for_one_device<T> &&
-         moduli_for<T, Exec>(arithmetic, moduli, n) == 0;
+         moduli_for<T, Exec>(arithmetic, moduli, n, grid.rows * grid.cols) == 0;
 }
 
 #define TESSERA_INSTANTIATE_FOR_ONE(T, Exec) \

@@ -33,8 +33,8 @@ enum class Arithmetic {
   /// error |A - L L^H|(i, j) / sqrt(A(i, i) A(j, j)) is about that of `native`, whatever the condition of A and the
   /// scaling of its rows. Panels, and the products of the newest block column, stay native.
   integer,
-  /// `integer` where this kind of device gains by it for the scalar and n, and memory suffices for so many of its
-  /// columns (CholeskyOptions::bytes_free) that it is worth it; `native` elsewhere, and on hosts.
+  /// `integer` where this kind of device gains by it for the scalar, n and the number of ranks, and memory suffices for
+  /// so many columns (CholeskyOptions::bytes_free) that it is worth it; `native` elsewhere, and on hosts.
   fastest
 };
 
