@@ -108,7 +108,7 @@ def device_integers(results):
     runs = sorted(results.runs(*files), key=lambda run: (run["machine"]["card"], run["ranks"],
                                                          run.data.get("parameters", 0) > 0,
                                                          SCALARS.index(run["scalar"]), run["n"]))
-    rows = {}  # where two runs have the same, the one that has another beside it
+    rows = []
     for run in runs:
         for name in (c["name"] for c in run["contenders"] if ", by integers" in c["name"]):
             native, _, moduli = name.partition(", by integers")
@@ -119,19 +119,17 @@ def device_integers(results):
                 if not ours:
                     continue
                 errors = [run.error((who,)) for who in (name, "cuSOLVER")]
-                what = f"{title(step)}, {scalar(run)}{moduli}, n = {run['n']}, {place(run)}"
-                if what in rows and not theirs:
-                    continue
-                rows[what] = [what, ratio(run.seconds((native,), step) / ours),
-                              f"{run.other(step)}: {ratio(theirs / ours)}" if theirs else "", f"{ours:.3g}",
-                              " and ".join(f"{error:.1e}" for error in errors if error)]
+                rows.append([f"{title(step)}, {scalar(run)}{moduli}, n = {run['n']}, {place(run)}",
+                             ratio(run.seconds((native,), step) / ours),
+                             f"{run.other(step)}: {ratio(theirs / ours)}" if theirs else "", f"{ours:.3g}",
+                             " and ".join(f"{error:.1e}" for error in errors if error)])
     text = (f"Products of integers, {measured([run.data for run in runs])} (ratios: higher is better; seconds and "
             "errors: lower is better)." if rows else "")
     for plan in (data for data in results.get(*files) if "total_bytes" in data):
         text += (f" At n = {plan['n']} all memory together is {share(plan, plan['total_bytes'])} of a full matrix "
                  "(lower is better).")
     return below(text, table(["", "native time over this one", "the other's time over this one", "seconds",
-                              "backward error, this and cuSOLVER's"], list(rows.values())))
+                              "backward error, this and cuSOLVER's"], rows))
 
 
 def device_gram(results):

@@ -110,6 +110,7 @@ void inverse_diagonal(const Exec& exec, const CholeskyFactor<T, typename Exec::m
   if (n == 0) return;
   const SlabLayout& layout = factor.matrix().layout();
   std::optional<Sweeps<T, Exec>> sweeps;
+  const RealOf<T>* diagonal = nullptr;
   collectively(factor.grid().communicator(), [&] {
     const auto buffers = buffers_in<InverseBuffers<T, Exec>>(memory, layout, schedule);
     fill("tessera::inverse_diagonal::set_zero", exec, buffers.sums, n, 0.0);
@@ -126,8 +127,9 @@ void inverse_diagonal(const Exec& exec, const CholeskyFactor<T, typename Exec::m
     Kokkos::parallel_for("tessera::inverse_diagonal::round",
                          Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec, 0, n),
                          Round<RealOf<T>>{buffers.sums, buffers.diagonal});
-    deliver(buffers.diagonal);
+    diagonal = buffers.diagonal;
   });
+  collectively(factor.grid().communicator(), [&] { deliver(diagonal); });
 }
 
 template <class T, class Exec>

@@ -37,10 +37,8 @@ void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, 
     const auto buffers = buffers_in<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule, held);
     sweeps.emplace(exec, order, factor, b, nrhs, dealt_out, buffers, memory).run();
   };
-  collectively(grid.communicator(), [&] {
-    run();
-    deliver();
-  });
+  collectively(grid.communicator(), run);
+  collectively(grid.communicator(), deliver);  // where that has failed on some rank, no rank's b changes
 }
 
 #define TESSERA_INSTANTIATE_APPLY(T, Exec)                                                                           \
