@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/blas.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/herk_by_halves.hpp"
 #include "kernels/instantiate.hpp"
 
 // Kokkos Kernels has no herk, so the host's BLAS library is called here.
@@ -44,22 +45,10 @@ void blas_herk(Op op, int n, int k, Kokkos::complex<double> alpha, const Kokkos:
 template <class T, class Exec>
 void herk_by_gemm(Queue<Exec>& queue, T alpha, Op op, const MatrixView<const T, typename Exec::memory_space>& a, T beta,
                   const MatrixView<T, typename Exec::memory_space>& c) {
-  const auto n = static_cast<std::int64_t>(c.extent(0));
   const Op other = op == Op::none ? Op::conj_transpose : Op::none;
-  if (n <= gemm_below) {
-    gemm<T>(queue, alpha, op, a, other, a, beta, c);
-    return;
-  }
-  const std::int64_t half = (n / 2 + gemm_below - 1) / gemm_below * gemm_below;
-  const auto rows = [&](std::int64_t begin, std::int64_t end) {
-    return op == Op::none ? block(a, begin, end, 0, static_cast<std::int64_t>(a.extent(1)))
-                          : block(a, 0, static_cast<std::int64_t>(a.extent(0)), begin, end);
-  };
-  const auto upper = rows(0, half);
-  const auto lower = rows(half, n);
-  herk_by_gemm<T>(queue, alpha, op, upper, beta, block(c, 0, half, 0, half));
-  gemm<T>(queue, alpha, op, lower, other, upper, beta, block(c, half, n, 0, half));
-  herk_by_gemm<T>(queue, alpha, op, lower, beta, block(c, half, n, half, n));
+  herk_by_halves<T>(queue, alpha, op, a, beta, c, gemm_below, [&](const auto& of_a, const auto& square) {
+    gemm<T>(queue, alpha, op, of_a, other, of_a, beta, square);
+  });
 }
 
 template <class T, class Exec>

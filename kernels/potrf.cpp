@@ -3,6 +3,7 @@
 
 #include "kernels/backend.hpp"
 #include "kernels/blas.hpp"
+#include "kernels/halves.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 
@@ -85,7 +86,7 @@ void potrf(Queue<Exec>& queue, const MatrixView<T, typename Exec::memory_space>&
   const auto n = static_cast<std::int64_t>(a.extent(0));
   if (n == 0) return;
   if (n <= most) return potrf_leaf<T>(queue, a, offset, failing);
-  const std::int64_t h = (n / 2 + most - 1) / most * most;  // about half, in whole leaves
+  const std::int64_t h = half_of(n, most);
   const auto a11 = block(a, 0, h, 0, h);
   const auto a21 = block(a, h, n, 0, h);
   const auto a22 = block(a, h, n, h, n);

@@ -5,6 +5,8 @@
 #include "kernels/blas.hpp"
 #include "kernels/block_inverse.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/halves.hpp"
+#include "kernels/herk_by_halves.hpp"
 #include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 
@@ -24,21 +26,16 @@ constexpr std::int64_t least_rows() {
   }
 }
 
-std::int64_t middle(std::int64_t n, std::int64_t least) { return std::min(n, (n / 2 + least - 1) / least * least); }
-
 template <class T, class Exec>
 struct Halves {
   using View = MatrixView<T, typename Exec::memory_space>;
 
   explicit Halves(const View& l)
       : n(static_cast<std::int64_t>(l.extent(0))),
-        half(middle(n, least)),
+        half(half_of(n, least_rows<T, Exec>())),
         l11(block(l, 0, half, 0, half)),
         l21(block(l, half, n, 0, half)),
         l22(block(l, half, n, half, n)) {}
-
-  static constexpr std::int64_t least = least_rows<T, Exec>();
-  bool is_small() const { return n <= least; }
 
   std::int64_t n;
   std::int64_t half;
@@ -101,6 +98,11 @@ void take_lower(const Exec& exec, detail::RealOf<T> alpha, const MatrixView<cons
 }  // namespace
 
 template <class T, class Exec>
+bool Potri<T, Exec>::is_small(const ConstView& l) {
+  return static_cast<std::int64_t>(l.extent(0)) <= least_rows<T, Exec>();
+}
+
+template <class T, class Exec>
 std::int64_t Potri<T, Exec>::filled_rows(std::int64_t columns) {
   return is_host<Exec> ? 0 : std::min(least_rows<T, Exec>(), columns);
 }
@@ -131,17 +133,8 @@ auto Potri<T, Exec>::product(std::int64_t rows, std::int64_t columns) const -> V
 
 template <class T, class Exec>
 void Potri<T, Exec>::trtri(const View& l) {
+  if (is_small(l)) return trtri_small(l);
   const Halves<T, Exec> of(l);
-  if (of.is_small()) {
-    if constexpr (is_host<Exec>) {
-      return trtri_block(l);
-    } else {
-      const View x = product(of.n, of.n);
-      set_identity<T>(queue_.exec(), x);
-      negative_trsm_right<T>(queue_, l, x);
-      return take_lower<T>(queue_.exec(), -1, x, 0, l);
-    }
-  }
   trtri(of.l22);
   trmm_left(Op::none, of.l22, of.l21);
   negative_trsm_right<T>(queue_, of.l11, of.l21);  // and not by the inverse of L11, which would be less accurate
@@ -149,22 +142,44 @@ void Potri<T, Exec>::trtri(const View& l) {
 }
 
 template <class T, class Exec>
-void Potri<T, Exec>::lauum(const View& l) {
-  const Halves<T, Exec> of(l);
-  if (of.is_small()) {
-    if constexpr (is_host<Exec>) {
-      return lauum_block(l);
-    } else {
-      const View x = filled(l);
-      const View square = product(of.n, of.n);
-      gemm<T>(queue_, T(1), Op::conj_transpose, x, Op::none, x, T(0), square);
-      return take_lower<T>(queue_.exec(), 1, square, 0, l);
-    }
+void Potri<T, Exec>::trtri_small(const View& l) {
+  if constexpr (is_host<Exec>) {
+    trtri_block(l);
+  } else {
+    const auto n = static_cast<std::int64_t>(l.extent(0));
+    const View x = product(n, n);
+    set_identity<T>(queue_.exec(), x);
+    negative_trsm_right<T>(queue_, l, x);
+    take_lower<T>(queue_.exec(), -1, x, 0, l);
   }
+}
+
+template <class T, class Exec>
+void Potri<T, Exec>::lauum(const View& l) {
+  if (is_small(l)) return lauum_small(l);
+  const Halves<T, Exec> of(l);
   lauum(of.l11);
   add_product(of.l21, of.l11);
   trmm_left(Op::conj_transpose, of.l22, of.l21);
   lauum(of.l22);
+}
+
+template <class T, class Exec>
+void Potri<T, Exec>::lauum_small(const View& l) {
+  if constexpr (is_host<Exec>) {
+    lauum_block(l);
+  } else {
+    const View x = filled(l);
+    set_product(x, 0, l);
+  }
+}
+
+template <class T, class Exec>
+void Potri<T, Exec>::set_product(const ConstView& a, detail::RealOf<T> beta, const View& c) {
+  const auto n = static_cast<std::int64_t>(c.extent(0));
+  const View square = product(n, n);
+  gemm<T>(queue_, T(1), Op::conj_transpose, a, Op::none, a, T(0), square);
+  take_lower<T>(queue_.exec(), 1, square, beta, c);
 }
 
 template <class T, class Exec>
@@ -173,20 +188,9 @@ void Potri<T, Exec>::add_product(const ConstView& a, const View& c) {
   if constexpr (is_host<Exec>) {
     herk<T>(queue_, T(1), Op::conj_transpose, a, T(1), c);
   } else {
-    constexpr std::int64_t least = 512;  // as its many rows are worth a launch the sooner
-    const auto n = static_cast<std::int64_t>(c.extent(0));
-    if (n <= least) {
-      const View square = product(n, n);
-      gemm<T>(queue_, T(1), Op::conj_transpose, a, Op::none, a, T(0), square);
-      return take_lower<T>(queue_.exec(), 1, square, 1, c);
-    }
-    const std::int64_t half = middle(n, least);
-    const auto rows = static_cast<std::int64_t>(a.extent(0));
-    const ConstView left = block(a, 0, rows, 0, half);
-    const ConstView right = block(a, 0, rows, half, n);
-    add_product(left, block(c, 0, half, 0, half));
-    gemm<T>(queue_, T(1), Op::conj_transpose, right, Op::none, left, T(1), block(c, half, n, 0, half));
-    add_product(right, block(c, half, n, half, n));
+    constexpr std::int64_t most = 512;  // as its many rows are worth a launch the sooner
+    herk_by_halves<T>(queue_, T(1), Op::conj_transpose, a, T(1), c, most,
+                      [this](const ConstView& of_a, const View& square) { set_product(of_a, 1, square); });
   }
 }
 
@@ -196,26 +200,10 @@ void Potri<T, Exec>::trmm_left(Op op, const ConstView& l, const View& b) {
   if constexpr (is_host<Exec>) {
     kernels::trmm_left<T>(queue_, op, l, b);
   } else {
+    if (is_small(l)) return trmm_small(op, l, b);
     const auto n = static_cast<std::int64_t>(l.extent(0));
     const auto columns = static_cast<std::int64_t>(b.extent(1));
-    const auto product_of = [&](const ConstView& triangle, const View& x, const View& y) {
-      gemm<T>(queue_, T(1), op, triangle, Op::none, x, T(0), y);
-    };
-    if (n <= least_rows<T, Exec>()) {  // by halves, of which one is not multiplied by the zeros
-      const View square = filled(l);
-      const View from = product(n, columns);
-      copy<T>(queue_.exec(), b, from);
-      const std::int64_t half = n / 2;
-      const auto rows = [&](const View& x, std::int64_t begin, std::int64_t end) {
-        return block(x, begin, end, 0, columns);
-      };
-      product_of(op == Op::none ? block(square, 0, half, 0, half) : block(square, 0, n, 0, half),
-                 op == Op::none ? rows(from, 0, half) : from, rows(b, 0, half));
-      product_of(op == Op::none ? block(square, half, n, 0, n) : block(square, half, n, half, n),
-                 op == Op::none ? from : rows(from, half, n), rows(b, half, n));
-      return;
-    }
-    const std::int64_t half = middle(n, least_rows<T, Exec>());
+    const std::int64_t half = half_of(n, least_rows<T, Exec>());
     const View upper = block(b, 0, half, 0, columns);
     const View lower = block(b, half, n, 0, columns);
     const ConstView below = block(l, half, n, 0, half);
@@ -229,6 +217,24 @@ void Potri<T, Exec>::trmm_left(Op op, const ConstView& l, const View& b) {
       trmm_left(op, block(l, half, n, half, n), lower);
     }
   }
+}
+
+template <class T, class Exec>
+void Potri<T, Exec>::trmm_small(Op op, const ConstView& l, const View& b) {
+  const auto n = static_cast<std::int64_t>(l.extent(0));
+  const auto columns = static_cast<std::int64_t>(b.extent(1));
+  const View square = filled(l);
+  const View from = product(n, columns);
+  copy<T>(queue_.exec(), b, from);
+  const auto multiply = [&](std::int64_t begin, std::int64_t end) {  // these rows of B, by what is not all zeros
+    const std::int64_t first = op == Op::none ? 0 : begin;
+    const std::int64_t last = op == Op::none ? end : n;
+    const View part = op == Op::none ? block(square, begin, end, first, last) : block(square, first, last, begin, end);
+    gemm<T>(queue_, T(1), op, part, Op::none, block(from, first, last, 0, columns), T(0),
+            block(b, begin, end, 0, columns));
+  };
+  multiply(0, n / 2);
+  multiply(n / 2, n);
 }
 
 #define TESSERA_INSTANTIATE_POTRI(T, Exec) template class Potri<T, Exec>;

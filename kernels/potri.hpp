@@ -4,6 +4,7 @@
 #include "kernels/op.hpp"
 #include "kernels/queue.hpp"
 #include "tessera/matrix_view.hpp"
+#include "tessera/scalar.hpp"
 
 #include <cstdint>
 
@@ -37,7 +38,16 @@ class Potri {
   void trmm_left(Op op, const ConstView& l, const View& b);
 
  private:
-  // On a device: a triangle that is filled up, and a product or what is multiplied.
+  /// Whether a triangle is not divided any more.
+  static bool is_small(const ConstView& l);
+  void trtri_small(const View& l);
+  void lauum_small(const View& l);
+
+  // On a device.
+  /// C = A^H A + beta C on the lower triangle of a small square.
+  void set_product(const ConstView& a, detail::RealOf<T> beta, const View& c);
+  void trmm_small(Op op, const ConstView& l, const View& b);
+  // A triangle that is filled up, and a product or what is multiplied.
   static std::int64_t filled_rows(std::int64_t columns);
   View filled(const ConstView& l) const;
   View product(std::int64_t rows, std::int64_t columns) const;

@@ -3,6 +3,7 @@
 #include "kernels/blas.hpp"
 #include "kernels/block_inverse.hpp"
 #include "kernels/compat.hpp"
+#include "kernels/halves.hpp"
 #include "kernels/instantiate.hpp"
 
 #include <algorithm>
@@ -92,7 +93,7 @@ void trsm_left_by_halves(Queue<Exec>& queue, Op op, const MatrixView<const T, ty
   constexpr std::int64_t most = columns_at_once<T, Exec>();
   const auto n = static_cast<std::int64_t>(l.extent(0));
   if (n <= most) return solve_block<T>(queue, T(1), "L", op, l, b, b.extent(1));
-  const std::int64_t h = (n / 2 + most - 1) / most * most;
+  const std::int64_t h = half_of(n, most);
   const auto upper = block(b, 0, h, 0, static_cast<std::int64_t>(b.extent(1)));
   const auto lower = block(b, h, n, 0, static_cast<std::int64_t>(b.extent(1)));
   const auto below = block(l, h, n, 0, h);
@@ -145,7 +146,7 @@ void negative_trsm_right(Queue<Exec>& queue, const MatrixView<const T, typename 
       return TileKernels<Exec>::template negative_trsm_right<T>(queue.exec(), l, b);
     }
   }
-  const std::int64_t h = (n / 2 + most - 1) / most * most;
+  const std::int64_t h = half_of(n, most);
   const auto left = block(b, 0, m, 0, h);
   const auto right = block(b, 0, m, h, n);
   negative_trsm_right<T>(queue, block(l, h, n, h, n), right);

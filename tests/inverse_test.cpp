@@ -221,7 +221,7 @@ TYPED_TEST(InverseTest, ByManyChunksAndLateMessages) {
   }
 }
 
-// On a device alone a slab has some leaves, and a triangle halves.
+// On a device alone a slab's triangle is divided.
 TYPED_TEST(InverseTest, OfWideSlabs) {
   using T = TypeParam;
   constexpr std::int64_t n = 1700;

@@ -50,8 +50,9 @@ struct SolveBuffers {
     }
     if (layout.rows.processes * layout.columns.processes == 1 && !held) return;
     const std::int64_t in_flight = std::min(nrhs, static_cast<std::int64_t>(slots.size()) * chunk);
-    if (layout.rows.processes > 1 || held)
+    if (layout.rows.processes > 1 || held) {
       rows = workspace.template take_for_messages<T>(layout.rows.local_extent(), in_flight);
+    }
     if (layout.columns.processes > 1 || held) {
       columns = workspace.template take_for_messages<T>(layout.columns.local_extent(), in_flight);
     }
