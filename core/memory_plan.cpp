@@ -122,9 +122,11 @@ class SystemMemory {
     const bool one_call = options_.source != Source::fill;
     RankMemory memory;
     memory.inverses = allocated(detail::Leaves<MemorySpace>(layout.full()).template inverses_size<T>() * size);
-    memory.right_hand_sides = detail::saturated_product(
-        allocated(detail::saturated_product(detail::saturated_product(rows_of_b(rank), nrhs), size)),
-        one_call && !options_.x_replaces_b ? 2 : 1);
+    memory.right_hand_sides = allocated(detail::right_hand_sides_bytes<T>(rows_of_b(rank), nrhs));
+    if (one_call && !options_.x_replaces_b) {
+      const std::int64_t x = detail::saturated_product(detail::saturated_product(rows_of_b(rank), nrhs), size);
+      memory.right_hand_sides = detail::saturated_sum(memory.right_hand_sides, allocated(x));
+    }
     if (chunks_) {
       memory.redistribute = detail::bytes_of<detail::GramBuffers<T, Exec>, MemorySpace>(
           layout, *chunks_, rank, buffered_, in_place_, gram_moduli_);

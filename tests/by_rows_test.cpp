@@ -227,7 +227,7 @@ TYPED_TEST(ByRowsTest, LateMessagesDoNotChangeTheBits) {
         const auto result = [&] {
           this->set_rows(b, to_host(this->noise_of(n, nrhs)), this->mine(shards));
           detail::apply<TypeParam>(
-              this->exec, operation, l, b.data(), nrhs, memory, [] { Exec{}.fence(); },
+              this->exec, operation, l, MatrixView<TypeParam, Space>(b), memory, [] { Exec{}.fence(); },
               {.slots = slots, .chunk_columns = 2}, dealt_out);
           return to_host(b);
         };

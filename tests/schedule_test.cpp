@@ -50,7 +50,8 @@ struct ScheduleTest : ::testing::Test {
     set_noise(b, 3);
     const auto right_hand_sides = to_host(b);
     detail::apply<T>(
-        Exec{}, FactorOperation::solve, factored.factor, b.data(), nrhs, memory, [] { Exec{}.fence(); }, schedule);
+        Exec{}, FactorOperation::solve, factored.factor, MatrixView<T, Space>(b), memory, [] { Exec{}.fence(); },
+        schedule);
     const auto x = to_host(b);
     Result<T> result;
     result.factor = lower_tiles(factored.factor.matrix());
@@ -66,7 +67,7 @@ struct ScheduleTest : ::testing::Test {
     if (ranks > 6) return result;  // where the other operations take long, and send as on fewer ranks
     for (const FactorOperation operation : factor_operations) {  // each upon what the last one has left
       detail::apply<T>(
-          Exec{}, operation, factored.factor, b.data(), nrhs, memory, [] { Exec{}.fence(); }, schedule);
+          Exec{}, operation, factored.factor, MatrixView<T, Space>(b), memory, [] { Exec{}.fence(); }, schedule);
       const auto left = to_host(b);
       result.x.insert(result.x.end(), left.data(), left.data() + left.size());
     }

@@ -134,10 +134,10 @@ tessera_status tessera_copy(const tessera_array* from, const tessera_array* to) 
           static_cast<std::size_t>(from->columns));
       with_memory(from->memory, [&]<class Space>() {
         const auto source = detail::read_only(detail::strided(array_view<T, Space>(*from)));
-        detail::gather_from<Space, T>(exec, source, between.data());
+        detail::gather_from<Space, T>(exec, source, detail::strided(between));
       });
       with_memory(to->memory, [&]<class Space>() {
-        detail::scatter_to<Space, T>(exec, static_cast<const T*>(between.data()),
+        detail::scatter_to<Space, T>(exec, detail::read_only(detail::strided(between)),
                                      detail::strided(array_view<T, Space>(*to)));
       });
       exec.fence();

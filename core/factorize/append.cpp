@@ -101,7 +101,7 @@ class Append {
     const std::int64_t k = rows_.extent[0];
     const std::int64_t most = std::min(k, rows_at_once);
     collectively(communicator_, [&] {
-      numbers_ = right_hand_sides<T>(memory_, before + k, most);
+      numbers_ = right_hand_sides<T>(memory_, before + k, most).data();
       triangle_.resize(static_cast<std::size_t>(most * most));
     });
     try {
@@ -130,7 +130,7 @@ class Append {
     const std::int64_t n = matrix_.n();
     const Part part{view(numbers_, n, count), view(numbers_ + n * count, count, count)};
     collectively(communicator_, [&] { take_in(first, part); });
-    apply<T>(exec_, FactorOperation::solve_lower, factor_, part.x.data(), count, memory_, [] {});
+    apply<T>(exec_, FactorOperation::solve_lower, factor_, part.x, memory_, [] {});
     Found found{};
     collectively(communicator_, [&] {
       if (communicator_.rank() == root) found = factor_triangle(part);
@@ -149,8 +149,8 @@ class Append {
   void take_in(std::int64_t first, const Part& part) {
     const auto n = static_cast<std::int64_t>(part.x.extent(0));
     const auto count = static_cast<std::int64_t>(part.x.extent(1));
-    gather_(exec_, block(rows_, first, count, 0, n), part.x.data());
-    gather_(exec_, transposed(block(rows_, first, count, n, count)), part.triangle.data());
+    gather_(exec_, block(rows_, first, count, 0, n), transposed(strided(part.x)));
+    gather_(exec_, transposed(block(rows_, first, count, n, count)), transposed(strided(part.triangle)));
     if constexpr (!std::is_same_v<T, RealOf<T>>) {
       Kokkos::parallel_for("tessera::append::conjugate",
                            Kokkos::RangePolicy<Exec, Kokkos::IndexType<std::int64_t>>(exec_, 0, n * count),

@@ -118,16 +118,16 @@ double reciprocal_condition(const Exec& exec, const CholeskyFactor<T, typename E
   const Communicator& communicator = factor.grid().communicator();
   if (factor.n() == 0) return 1;
   if (norm_of_a == 0) return 0;
-  T* work = nullptr;
+  MatrixView<T, MemorySpace> work;
   const auto multiply = [&](T* x) {
     const auto here = numbers_at<Kokkos::HostSpace>(x, factor.n());
-    const auto there = numbers_at<MemorySpace>(work, factor.n());
+    const auto there = numbers_at<MemorySpace>(work.data(), factor.n());
     collectively(communicator, [&] { Kokkos::deep_copy(exec, there, here); });
     const auto deliver = [&] {
       Kokkos::deep_copy(exec, here, there);
       exec.fence();
     };
-    apply<T>(exec, FactorOperation::solve, factor, work, 1, memory, std::cref(deliver));
+    apply<T>(exec, FactorOperation::solve, factor, work, memory, std::cref(deliver));
   };
   // What is estimated is the norm of scale A^-1. Its numbers are at most about the condition number: those of A^-1 may
   // be more than T holds.

@@ -115,7 +115,7 @@ void inverse_diagonal(const Exec& exec, const CholeskyFactor<T, typename Exec::m
     const auto buffers = buffers_in<InverseBuffers<T, Exec>>(memory, layout, schedule);
     fill("tessera::inverse_diagonal::set_zero", exec, buffers.sums, n, 0.0);
     const std::vector<Sweep> forward = sweeps_of(FactorOperation::solve_lower, factor.grid(), layout);
-    sweeps.emplace(exec, forward, factor, buffers.whole, buffers.columns, RowShards{}, buffers.sweeps, memory);
+    sweeps.emplace(exec, forward, factor, buffers.whole, RowShards{}, buffers.sweeps, memory);
     RightHandSides<T, Exec>& x = sweeps->right_hand_sides();
     sweeps->run_on_units([&](const auto& chunk) {
       double* const sums = buffers.sums + layout.rows.begin(x.leaves_of(chunk).front().begin).value;
@@ -153,7 +153,7 @@ void invert(const Exec& exec, CholeskyFactor<T, typename Exec::memory_space>& fa
   collectively(factor.grid().communicator(), [&] {
     const auto buffers = buffers_in<InverseBuffers<T, Exec>>(memory, matrix.layout(), schedule);
     const std::vector<Sweep> both = sweeps_of(FactorOperation::solve, factor.grid(), matrix.layout());
-    sweeps.emplace(exec, both, factor, buffers.whole, buffers.columns, RowShards{}, buffers.sweeps, memory);
+    sweeps.emplace(exec, both, factor, buffers.whole, RowShards{}, buffers.sweeps, memory);
     RightHandSides<T, Exec>& x = sweeps->right_hand_sides();
     sweeps->run_on_units([&](const auto& chunk) {
       const GlobalTile first = x.leaves_of(chunk).front().begin;

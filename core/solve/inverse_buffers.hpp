@@ -28,7 +28,10 @@ struct InverseBuffers {
                std::nullopt, false) {
     const std::int64_t n = layout.rows.n;
     const int ranks = layout.rows.processes * layout.columns.processes;
-    if (layout.rows.processes == 1 || layout.columns.processes == 1) whole = workspace.template take<T>(n, columns);
+    const bool is_needed = layout.rows.processes == 1 || layout.columns.processes == 1;
+    const std::int64_t leading_dimension = leading_dimension_of_b<T>(n);
+    T* const numbers = is_needed ? workspace.template take<T>(leading_dimension, columns) : nullptr;
+    whole = make_matrix_view<MemorySpace>(numbers, n, columns, std::max<std::int64_t>(1, leading_dimension));
     sums = workspace.template take<double>(n);
     room = workspace.template take<double>(ranks, share_of_sums(n, ranks));
     diagonal = workspace.template take<RealOf<T>>(n);
@@ -42,7 +45,7 @@ struct InverseBuffers {
 
   std::int64_t columns;  // of all slots
   SolveBuffers<T, Exec> sweeps;
-  T* whole = nullptr;  // where one process row has all columns, or one process column all rows
+  MatrixView<T, MemorySpace> whole;  // where one process row has all columns, or one process column all rows
   double* sums;
   double* room;  // for those of other ranks
   RealOf<T>* diagonal;

@@ -34,15 +34,13 @@ class SolveOnOneDevice {
   }
 
   /// The sweeps, which solve, in place.
-  void run(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor, T* b,
-           std::int64_t nrhs) const {
+  void run(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor,
+           const MatrixView<T, MemorySpace>& b) const {
     const ShardedMatrix<T, MemorySpace>& matrix = factor.matrix();
-    const std::int64_t n = matrix.n();
     const kernels::SlabsOfL<T> l{slabs_of<const T>(matrix), Leaves<MemorySpace>(matrix.layout()).width(),
                                  matrix.leaf_inverses()};
-    const auto x = make_matrix_view<MemorySpace>(b, n, nrhs, std::max<std::int64_t>(1, n));
     for (const Sweep& sweep : sweeps) {
-      kernels::Substitution<Exec>::template run<T>(exec, sweep.op(), l, x, substitution_);
+      kernels::Substitution<Exec>::template run<T>(exec, sweep.op(), l, b, substitution_);
     }
   }
 

@@ -39,17 +39,17 @@ class RightHandSides {
   using ChunkPointer = std::shared_ptr<Chunk>;
 
   /// `b`: all rows or, by rows, those that this rank holds.
-  RightHandSides(const Exec& exec, const ShardedMatrix<T, MemorySpace>& l, T* b, std::int64_t nrhs,
-                 const RowShards& shards, const Buffers& buffers, Memory<MemorySpace>& memory)
+  RightHandSides(const Exec& exec, const ShardedMatrix<T, MemorySpace>& l, const View& b, const RowShards& shards,
+                 const Buffers& buffers, Memory<MemorySpace>& memory)
       : exec_(exec),
         grid_(l.grid()),
         leaves_(l.layout()),
         rows_(l.rows()),
         columns_(l.columns()),
-        nrhs_(nrhs),
+        nrhs_(static_cast<std::int64_t>(b.extent(1))),
         buffers_(buffers),
         transfers_(grid_, memory),
-        b_(b_with(b, shards.by_rows() ? shards.rows(grid_.rank()) : rows_.n)),
+        b_{b, true},
         at_rows_(place(buffers.rows, rows_.local_extent())),
         at_columns_(place(buffers.columns, columns_.local_extent())) {
     if (shards.by_rows()) exchange_.emplace(exec, grid_, rows_, columns_, shards, transfers_, buffers.of_rows);
@@ -271,9 +271,6 @@ class RightHandSides {
     View all;
     bool is_b;
   };
-  Place b_with(T* data, std::int64_t rows) const {
-    return {make_matrix_view<MemorySpace>(data, rows, nrhs_, std::max<std::int64_t>(1, rows)), true};
-  }
   /// b itself, where there are no buffers.
   Place place(T* buffers, std::int64_t rows) const {
     if (buffers == nullptr) return b_;

@@ -7,16 +7,27 @@
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <vector>
 
 namespace tessera::detail {
 
+template <class T, class MemorySpace>
+MatrixView<T, MemorySpace> right_hand_sides(Memory<MemorySpace>& memory, std::int64_t rows, std::int64_t nrhs) {
+  const std::int64_t bytes = right_hand_sides_bytes<T>(rows, nrhs);
+  char* const data = Memory<MemorySpace>::reserve(memory.right_hand_sides, "tessera::solve::b", bytes).data();
+  return make_matrix_view<MemorySpace>(reinterpret_cast<T*>(data), rows, nrhs,
+                                       std::max<std::int64_t>(1, leading_dimension_of_b<T>(rows)));
+}
+
 template <class T, class Exec>
 void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, typename Exec::memory_space>& factor,
-           T* b, std::int64_t nrhs, Memory<typename Exec::memory_space>& memory, const std::function<void()>& deliver,
-           const Schedule& schedule, const RowShards& shards) {
+           const MatrixView<T, typename Exec::memory_space>& b, Memory<typename Exec::memory_space>& memory,
+           const std::function<void()>& deliver, const Schedule& schedule, const RowShards& shards) {
+  const auto nrhs = static_cast<std::int64_t>(b.extent(1));
   if (nrhs == 0) return;
   const Region region("tessera::solve");
   const SlabLayout& layout = factor.matrix().layout();
@@ -31,21 +42,28 @@ void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, 
     if constexpr (!kernels::is_host<Exec>) {
       using OneDevice = SolveOnOneDevice<T, Exec>;
       if (!held && order.front().solves() && OneDevice::suits(layout, nrhs)) {
-        return buffers_in<OneDevice>(memory, layout, nrhs).run(exec, order, factor, b, nrhs);
+        return buffers_in<OneDevice>(memory, layout, nrhs).run(exec, order, factor, b);
       }
     }
     const auto buffers = buffers_in<SolveBuffers<T, Exec>>(memory, layout, nrhs, schedule, held);
-    sweeps.emplace(exec, order, factor, b, nrhs, dealt_out, buffers, memory).run();
+    sweeps.emplace(exec, order, factor, b, dealt_out, buffers, memory).run();
   };
   collectively(grid.communicator(), run);
   collectively(grid.communicator(), deliver);  // where that has failed on some rank, no rank's b changes
 }
 
-#define TESSERA_INSTANTIATE_APPLY(T, Exec)                                                                           \
-  template void apply<T, Exec>(const Exec&, FactorOperation, const CholeskyFactor<T, typename Exec::memory_space>&,  \
-                               T*, std::int64_t, Memory<typename Exec::memory_space>&, const std::function<void()>&, \
-                               const Schedule&, const RowShards&);
+#define TESSERA_INSTANTIATE_APPLY(T, Exec)                                                                          \
+  template void apply<T, Exec>(const Exec&, FactorOperation, const CholeskyFactor<T, typename Exec::memory_space>&, \
+                               const MatrixView<T, typename Exec::memory_space>&,                                   \
+                               Memory<typename Exec::memory_space>&, const std::function<void()>&, const Schedule&, \
+                               const RowShards&);
 #define TESSERA_INSTANTIATE_APPLIES(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_APPLY, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_APPLIES)
+
+#define TESSERA_INSTANTIATE_B(T, MemorySpace)                                                              \
+  template MatrixView<T, MemorySpace> right_hand_sides<T, MemorySpace>(Memory<MemorySpace>&, std::int64_t, \
+                                                                       std::int64_t);
+#define TESSERA_INSTANTIATE_BS(MemorySpace) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_B, MemorySpace)
+TESSERA_FOR_EACH_MEMORY_SPACE(TESSERA_INSTANTIATE_BS)
 
 }  // namespace tessera::detail

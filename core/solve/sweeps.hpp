@@ -30,8 +30,8 @@ class Sweeps {
   using Buffers = SolveBuffers<T, Exec>;
   using Chunk = typename RightHandSides<T, Exec>::Chunk;
 
-  Sweeps(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor, T* b,
-         std::int64_t nrhs, const RowShards& shards, const Buffers& buffers, Memory<MemorySpace>& memory)
+  Sweeps(const Exec& exec, const std::vector<Sweep>& sweeps, const CholeskyFactor<T, MemorySpace>& factor,
+         const View& b, const RowShards& shards, const Buffers& buffers, Memory<MemorySpace>& memory)
       : sweeps_(sweeps),
         l_(factor.matrix()),
         leaves_(l_.layout()),
@@ -40,7 +40,7 @@ class Sweeps {
         columns_(l_.columns()),
         substitution_(buffers.substitution),
         queue_(exec, buffers.blas, memory.blas_handles.updates),
-        x_(exec, l_, b, nrhs, shards, buffers, memory) {}
+        x_(exec, l_, b, shards, buffers, memory) {}
 
   void run() {
     x_.run_for_chunks([&](TaskList& tasks, const ChunkPointer& chunk) {

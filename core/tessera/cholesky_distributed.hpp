@@ -167,7 +167,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
                        takes_one_launch<T>(exec, *communicator);
   info.tile_size = for_one ? n : tile_size_for<T, MemorySpace>(options.local_tile_size, n, info.grid);
   std::optional<typename Tree<B>::Solution> x;
-  T* work = nullptr;
+  MatrixView<T, MemorySpace> work;
   collectively(*communicator, [&] {
     work = right_hand_sides<T>(memory, shape.n, shape.nrhs);  // before x: Kokkos does not see extents that overflow
     x = Tree<B>::map(b, [](const auto& leaf) { return make_solution(leaf); });
@@ -176,22 +176,26 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   });
 
   const ProcessGrid grid(std::move(communicator), info.grid, options.mpi_buffers);
-  const std::int64_t copy = saturated_round_up(saturated_product(saturated_product(shape.n, shape.nrhs), sizeof(T)), 8);
-  // `work`, x, and b, which is no part of what is free
-  const std::int64_t copies = 1 + (is_replaced<B> ? 0 : 1) + (options.bytes_free ? 0 : 1);
-  const auto factored = factor_with_shifts<T>(exec, grid, a, n, options, memory, info, saturated_product(copies, copy));
+  const auto bytes_of_rows = [&](std::int64_t rows) {
+    return saturated_round_up(saturated_product(saturated_product(rows, shape.nrhs), sizeof(T)), 8);
+  };
+  // x and b, which is no part of what is free, and `work`
+  const std::int64_t copies = (is_replaced<B> ? 0 : 1) + (options.bytes_free ? 0 : 1);
+  const std::int64_t beside = saturated_sum(saturated_product(copies, bytes_of_rows(shape.n)),
+                                            bytes_of_rows(static_cast<std::int64_t>(work.stride(1))));
+  const auto factored = factor_with_shifts<T>(exec, grid, a, n, options, memory, info, beside);
   const auto start = std::chrono::steady_clock::now();
   const auto deliver = [&] {
-    unravel<T>(exec, static_cast<const T*>(work), *x);
+    unravel<T>(exec, work, *x);
     exec.fence();
   };
   if (info.leading_minor == 0) {
-    apply<T>(exec, FactorOperation::solve, factored.factor, work, shape.nrhs, memory, std::cref(deliver), {}, shards);
+    apply<T>(exec, FactorOperation::solve, factored.factor, work, memory, std::cref(deliver), {}, shards);
   } else if (options.on_failure == Failure::raise) {
     throw NotPositiveDefinite(info.leading_minor);
   } else {
     collectively(grid.communicator(), [&] {
-      fill("tessera::solve::fill_nan", exec, work, shape.n * shape.nrhs,
+      fill("tessera::solve::fill_nan", exec, work.data(), strided(work).span(),
            T(std::numeric_limits<RealOf<T>>::quiet_NaN()));
       deliver();
     });

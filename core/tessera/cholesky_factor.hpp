@@ -258,17 +258,14 @@ double complete_factor(const Exec& exec, const ShardedMatrix<T, typename Exec::m
 
 /// Memory for rows x nrhs numbers; std::bad_alloc where no memory could have them.
 template <class T, class MemorySpace>
-T* right_hand_sides(Memory<MemorySpace>& memory, std::int64_t rows, std::int64_t nrhs) {
-  const std::int64_t bytes = saturated_product(saturated_product(rows, nrhs), sizeof(T));
-  return reinterpret_cast<T*>(Memory<MemorySpace>::reserve(memory.right_hand_sides, "tessera::solve::b", bytes).data());
-}
+MatrixView<T, MemorySpace> right_hand_sides(Memory<MemorySpace>& memory, std::int64_t rows, std::int64_t nrhs);
 
-/// Collective. Does `operation` to a column-major `b` of all rows, or those of `shards`, and nrhs columns in the memory
-/// of `exec`; then each rank calls `deliver`, which takes b from there.
+/// Collective. Does `operation` to `b`, which has all rows, or those of `shards`; then each rank calls `deliver`, which
+/// takes b from there.
 template <class T, class Exec>
 void apply(const Exec& exec, FactorOperation operation, const CholeskyFactor<T, typename Exec::memory_space>& factor,
-           T* b, std::int64_t nrhs, Memory<typename Exec::memory_space>& memory, const std::function<void()>& deliver,
-           const Schedule& schedule = {}, const RowShards& shards = {});
+           const MatrixView<T, typename Exec::memory_space>& b, Memory<typename Exec::memory_space>& memory,
+           const std::function<void()>& deliver, const Schedule& schedule = {}, const RowShards& shards = {});
 
 /// Collective. CholeskyFactor::reciprocal_condition, in the memory of `memory`.
 template <class T, class Exec>
@@ -277,7 +274,7 @@ double reciprocal_condition(const Exec& exec, const CholeskyFactor<T, typename E
 
 /// gather_from of one memory space.
 template <class T, class Exec>
-using GatherFrom = void (*)(const Exec& exec, const Strided<const T>& from, T* to);
+using GatherFrom = void (*)(const Exec& exec, const Strided<const T>& from, const Strided<T>& to);
 
 /// Collective. CholeskyFactor::append of rows that `gather` reads, for which there is memory.
 template <class T, class Exec>

@@ -91,8 +91,9 @@ BlockSource<T> view_source(const Exec& exec, const View& view) {
   } else {
     return {all.extent[0], all.extent[1], true, Order::row_major,
             [exec, part](T* buffer, const Window& w) -> Strided<const T> {
-              gather_from<Space, T>(exec, part(w), buffer);
-              return {buffer, 2, {w.rows(), w.columns()}, {w.columns(), 1}};
+              const Strided<T> block{buffer, 2, {w.rows(), w.columns()}, {w.columns(), 1}};
+              gather_from<Space, T>(exec, part(w), block);
+              return read_only(block);
             }};
   }
 }

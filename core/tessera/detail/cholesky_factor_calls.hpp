@@ -46,7 +46,6 @@ void CholeskyFactor<T, MemorySpace>::apply(detail::FactorOperation operation, co
     columns.rank = 2;
     columns.extent[1] = 1;
   }
-  const std::int64_t nrhs = columns.extent[1];
   detail::agree(grid().communicator(), detail::name_of(operation), [&](detail::Agreement& agreement) {
     detail::require_kokkos();
     if (!by_rows && here.extent[0] != n()) {
@@ -58,18 +57,20 @@ void CholeskyFactor<T, MemorySpace>::apply(detail::FactorOperation operation, co
   const detail::RowShards shards = detail::shards_of(exec, grid().communicator(), b, n());
 
   columns = detail::transposed(columns);
-  T* work = nullptr;
+  MatrixView<T, MemorySpace> work;
   detail::collectively(grid().communicator(), [&] {
     detail::require_all_rows(shards, n(), "b");
-    work = detail::right_hand_sides<T>(memory_, here.extent[0], nrhs);
-    detail::gather_from<typename View::memory_space, T>(exec, detail::read_only(columns), work);
+    work = detail::right_hand_sides<T>(memory_, columns.extent[1], columns.extent[0]);
+    detail::gather_from<typename View::memory_space, T>(exec, detail::read_only(columns),
+                                                        detail::transposed(detail::strided(work)));
   });
   const auto deliver = [&] {
-    detail::scatter_to<typename View::memory_space, T>(exec, work, columns);
+    detail::scatter_to<typename View::memory_space, T>(
+        exec, detail::read_only(detail::transposed(detail::strided(work))), columns);
     // The next solve works in the same memory, and may be on another instance.
     exec.fence();
   };
-  detail::apply<T>(exec, operation, *this, work, nrhs, memory_, std::cref(deliver), {}, shards);
+  detail::apply<T>(exec, operation, *this, work, memory_, std::cref(deliver), {}, shards);
 }
 
 template <Scalar T, class MemorySpace>
@@ -130,7 +131,8 @@ void CholeskyFactor<T, MemorySpace>::inverse_diagonal(const Exec& exec, const D&
     detail::note_matrix(agreement, l_);
   });
   const auto deliver = [&](const detail::RealOf<T>* diagonal) {
-    detail::scatter_to<typename D::memory_space, detail::RealOf<T>>(exec, diagonal, numbers);
+    detail::scatter_to<typename D::memory_space, detail::RealOf<T>>(exec, detail::contiguous(diagonal, numbers),
+                                                                    numbers);
     exec.fence();
   };
   detail::inverse_diagonal<T>(exec, *this, memory_, std::cref(deliver));

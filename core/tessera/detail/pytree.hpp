@@ -213,25 +213,31 @@ SolutionView<View> make_solution(const View& leaf) {
   return SolutionView<View>(Kokkos::view_alloc("tessera::solve::solution", Kokkos::WithoutInitializing), layout);
 }
 
-/// Copies b into the n x nrhs column-major matrix at `work`.
-template <class T, class Exec, class B>
-void ravel(const Exec& exec, const B& b, T* work) {
-  Tree<B>::for_each(b, [&]<class Leaf>(const Leaf& leaf) {
-    auto s = read_only(strided(leaf));
-    if (is_one_view<B> && s.rank == 2) s = transposed(s);
-    gather_from<typename Leaf::memory_space, T>(exec, s, work);
-    work += s.size();
+/// body(a leaf, its elements, those of `work`) for each leaf of a tree whose n x nrhs elements `work` has.
+template <class Tree, class T, class MemorySpace, class Body>
+void for_each_pair(const Tree& tree, const MatrixView<T, MemorySpace>& work, const Body& body) {
+  T* next = work.data();
+  detail::Tree<Tree>::for_each(tree, [&]<class Leaf>(const Leaf& leaf) {
+    const auto s = strided(leaf);
+    if (is_one_view<Tree> && s.rank == 2) return body(leaf, transposed(s), transposed(strided(work)));
+    body(leaf, s, contiguous(next, s));
+    next += s.size();
   });
 }
 
-/// Copies the n x nrhs column-major matrix at `work` into x.
+/// Copies b into the n x nrhs matrix `work`.
+template <class T, class Exec, class B>
+void ravel(const Exec& exec, const B& b, const MatrixView<T, typename Exec::memory_space>& work) {
+  for_each_pair(b, work, [&]<class Leaf>(const Leaf&, const auto& from, const Strided<T>& to) {
+    gather_from<typename Leaf::memory_space, T>(exec, read_only(from), to);
+  });
+}
+
+/// Copies the n x nrhs matrix `work` into x.
 template <class T, class Exec, class X>
-void unravel(const Exec& exec, const T* work, const X& x) {
-  Tree<X>::for_each(x, [&]<class Leaf>(const Leaf& leaf) {
-    auto s = strided(leaf);
-    if (is_one_view<X> && s.rank == 2) s = transposed(s);
-    scatter_to<typename Leaf::memory_space, T>(exec, work, s);
-    work += s.size();
+void unravel(const Exec& exec, const MatrixView<T, typename Exec::memory_space>& work, const X& x) {
+  for_each_pair(x, work, [&]<class Leaf>(const Leaf&, const auto& to, const Strided<T>& from) {
+    scatter_to<typename Leaf::memory_space, T>(exec, read_only(from), to);
   });
 }
 

@@ -28,6 +28,15 @@ struct Strided {
     for (int r = 0; r < rank; ++r) product = saturated_product(product, extent[r]);
     return product;
   }
+  /// From the first element to behind the last one.
+  std::int64_t span() const {
+    std::int64_t last = 0;
+    for (int r = 0; r < rank; ++r) {
+      if (extent[r] == 0) return 0;
+      last += (extent[r] - 1) * stride[r];
+    }
+    return last + 1;
+  }
   /// Element k in C order.
   KOKKOS_FUNCTION T& operator[](std::int64_t k) const {
     std::int64_t offset = 0;
@@ -51,18 +60,32 @@ Strided<typename View::value_type> strided(const View& view) {
   return s;
 }
 
-template <class T>
-Strided<const T> read_only(const Strided<T>& s) {
-  Strided<const T> result{s.data, s.rank};
-  for (int r = 0; r < s.rank; ++r) {
-    result.extent[r] = s.extent[r];
-    result.stride[r] = s.stride[r];
+/// What lies at `data` as `like` does.
+template <class T, class Like>
+Strided<T> at(T* data, const Strided<Like>& like) {
+  Strided<T> result{data, like.rank};
+  for (int r = 0; r < like.rank; ++r) {
+    result.extent[r] = like.extent[r];
+    result.stride[r] = like.stride[r];
   }
   return result;
 }
+
 template <class T>
-Strided<const T> read_only(const Strided<const T>& s) {
-  return s;
+Strided<const T> read_only(const Strided<T>& s) {
+  return at(static_cast<const T*>(s.data), s);
+}
+
+/// As many elements at `data`, one after the other in C order.
+template <class T, class Like>
+Strided<T> contiguous(T* data, const Strided<Like>& like) {
+  Strided<T> result = at(data, like);
+  std::int64_t stride = 1;
+  for (int r = like.rank; r-- > 0;) {
+    result.stride[r] = stride;
+    stride *= like.extent[r];
+  }
+  return result;
 }
 
 /// The transpose of a matrix; its C order is the column-major order of `s`.
@@ -80,12 +103,10 @@ std::string describe(const Strided<T>& s) {
   return text + ")";
 }
 
-/// to[k] = from[k], `from` in C order; enqueued on `exec`, which can access both.
+/// to = from, enqueued on `exec`, which can access both.
+/// @pre they have the same extents
 template <class T, class Exec>
-void gather(const Exec& exec, const Strided<const T>& from, T* to);
-/// to[k] = from[k], `to` in C order; enqueued on `exec`, which can access both.
-template <class T, class Exec>
-void scatter(const Exec& exec, const T* from, const Strided<T>& to);
+void copy_elements(const Exec& exec, const Strided<const T>& from, const Strided<T>& to);
 
 template <class T>
 struct FillElements {
@@ -130,36 +151,35 @@ inline constexpr bool accessible = Kokkos::SpaceAccessibility<Exec, Space>::acce
 template <class Space>
 using HomeOf = typename Space::execution_space;
 
-/// gather from any memory space; if `exec` cannot access it, through a contiguous copy there.
+/// copy_elements from any memory space; if `exec` cannot access it, by way of a copy there that lies as `to` does,
+/// whose memory, with what is between its elements, is written.
 template <class Space, class T, class Exec>
-void gather_from(const Exec& exec, const Strided<const T>& from, T* to) {
+void gather_from(const Exec& exec, const Strided<const T>& from, const Strided<T>& to) {
   if constexpr (accessible<Exec, Space>) {
-    gather(exec, from, to);
+    copy_elements(exec, from, to);
   } else {
-    const auto size = static_cast<std::size_t>(from.size());
     const Kokkos::View<T*, Space> there(Kokkos::view_alloc("tessera::gather::there", Kokkos::WithoutInitializing),
-                                        size);
+                                        static_cast<std::size_t>(to.span()));
     const HomeOf<Space> home;
-    gather(home, from, there.data());
+    copy_elements(home, from, at(there.data(), to));
     home.fence();
-    Kokkos::deep_copy(exec, numbers_at<typename Exec::memory_space>(to, from.size()), there);
+    Kokkos::deep_copy(exec, numbers_at<typename Exec::memory_space>(to.data, to.span()), there);
     exec.fence();
   }
 }
 
-/// scatter to any memory space; if `exec` cannot access it, through a contiguous copy there.
+/// copy_elements to any memory space; if `exec` cannot access it, by way of a copy there that lies as `from` does.
 template <class Space, class T, class Exec>
-void scatter_to(const Exec& exec, const T* from, const Strided<T>& to) {
+void scatter_to(const Exec& exec, const Strided<const T>& from, const Strided<T>& to) {
   if constexpr (accessible<Exec, Space>) {
-    scatter(exec, from, to);
+    copy_elements(exec, from, to);
   } else {
-    const auto size = static_cast<std::size_t>(to.size());
     const Kokkos::View<T*, Space> there(Kokkos::view_alloc("tessera::scatter::there", Kokkos::WithoutInitializing),
-                                        size);
-    Kokkos::deep_copy(exec, there, numbers_at<typename Exec::memory_space>(from, to.size()));
+                                        static_cast<std::size_t>(from.span()));
+    Kokkos::deep_copy(exec, there, numbers_at<typename Exec::memory_space>(from.data, from.span()));
     exec.fence();
     const HomeOf<Space> home;
-    scatter(home, static_cast<const T*>(there.data()), to);
+    copy_elements(home, at(static_cast<const T*>(there.data()), from), to);
     home.fence();
   }
 }
