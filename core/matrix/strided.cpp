@@ -4,6 +4,12 @@
 #include "kernels/elementwise.hpp"
 #include "kernels/instantiate.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <numeric>
+#include <utility>
+
 namespace tessera::detail {
 namespace {
 
@@ -30,27 +36,40 @@ struct CopyLines {
   }
 };
 
-/// The same elements in the same order, by as few extents as that takes.
+/// The same elements by as few extents as that takes, in the order of `to`, but that the longest one is the last.
 template <class T>
 Both<T> collapsed(const Strided<const T>& from, const Strided<T>& to) {
+  std::array<int, Strided<T>::most_ranks> order{};
+  const auto end = order.begin() + from.rank;
+  std::iota(order.begin(), end, 0);
+  std::stable_sort(order.begin(), end, [&](int p, int q) { return to.stride[p] > to.stride[q]; });
   Both<T> result{{from.data}, {to.data}};
   int rank = 0;
-  for (int r = 0; r < from.rank; ++r) {
-    const std::int64_t extent = from.extent[r];
+  for (auto r = order.begin(); r != end; ++r) {
+    const std::int64_t extent = from.extent[*r];
     if (extent == 1) continue;
     const auto goes_on = [&](const auto& done, const auto& s) {
-      return rank > 0 && done.stride[rank - 1] == extent * s.stride[r];
+      return rank > 0 && done.stride[rank - 1] == extent * s.stride[*r];
     };
     const bool merges = goes_on(result.from, from) && goes_on(result.to, to);
     const int at = merges ? rank - 1 : rank++;
     const auto put = [&](auto& done, const auto& s) {
       done.extent[at] = merges ? done.extent[at] * extent : extent;
-      done.stride[at] = s.stride[r];
+      done.stride[at] = s.stride[*r];
     };
     put(result.from, from);
     put(result.to, to);
   }
   result.from.rank = result.to.rank = rank;
+  const auto longest = std::max_element(result.to.extent, result.to.extent + rank) - result.to.extent;
+  for (int r = static_cast<int>(longest); r + 1 < rank; ++r) {
+    const auto swap = [r](auto& s) {
+      std::swap(s.extent[r], s.extent[r + 1]);
+      std::swap(s.stride[r], s.stride[r + 1]);
+    };
+    swap(result.from);
+    swap(result.to);
+  }
   return result;
 }
 

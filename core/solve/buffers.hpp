@@ -62,10 +62,11 @@ struct SolveBuffers {
     if (layout.rows.processes * layout.columns.processes == 1 && !held) return;
     const std::int64_t in_flight = std::min(nrhs, static_cast<std::int64_t>(slots.size()) * chunk);
     if (layout.rows.processes > 1 || held) {
-      rows = workspace.template take_for_messages<T>(layout.rows.local_extent(), in_flight);
+      rows = workspace.template take_for_messages<T>(leading_dimension_of_b<T>(layout.rows.local_extent()), in_flight);
     }
     if (layout.columns.processes > 1 || held) {
-      columns = workspace.template take_for_messages<T>(layout.columns.local_extent(), in_flight);
+      columns =
+          workspace.template take_for_messages<T>(leading_dimension_of_b<T>(layout.columns.local_extent()), in_flight);
     }
     if (held) {
       const std::int64_t most_owned = std::min(layout.rows.local_extent(), layout.columns.local_extent());
@@ -79,7 +80,7 @@ struct SolveBuffers {
       if (held) {
         slot.held = workspace.template take_for_messages<T>(*held, chunk);
       } else if (replicated && layout.rows.processes > 1) {
-        slot.others = workspace.template take_for_messages<T>(most_rows(layout), chunk);
+        slot.others = workspace.template take_for_messages<T>(leading_dimension_of_b<T>(most_rows(layout)), chunk);
       }
     }
   }

@@ -3,7 +3,9 @@
 
 #include "core/matrix/workspace.hpp"
 #include "core/timed.hpp"
+#include "core/tuning.hpp"
 #include "kernels/blas.hpp"
+#include "kernels/elementwise.hpp"
 #include "kernels/potri.hpp"
 #include "kernels/queue.hpp"
 #include "tessera/sharded_matrix.hpp"
@@ -21,14 +23,17 @@ struct InPlaceBuffers {
   InPlaceBuffers(Workspace<MemorySpace>& workspace, const SlabLayout& layout) {
     blas = workspace.template take<char>(kernels::Queue<Exec>::workspace_bytes);
     potri = workspace.template take<T>(kernels::Potri<T, Exec>::workspace_size(layout.slab));
-    if (kernels::is_host<Exec>) rows = workspace.template take<T>(std::min(most_rows, layout.rows.n), layout.rows.n);
+    if (kernels::is_host<Exec>) copied_rows = workspace.template take<T>(most_rows(layout), layout.rows.n);
   }
 
-  static constexpr std::int64_t most_rows = 512;
+  /// On the host: of X, that are multiplied together.
+  static std::int64_t most_rows(const SlabLayout& layout) {
+    return std::min({Tuning<MemorySpace>::update_width, layout.slab, layout.rows.n});
+  }
 
   char* blas;
   T* potri;
-  T* rows = nullptr;  // on the host: of X, that are multiplied together
+  T* copied_rows = nullptr;
 };
 
 /// The inverse on a rank alone, A^-1 = X^H X with X = L^-1, in slabs as LAPACK's potri has it in block columns: without
@@ -47,7 +52,8 @@ class InverseInPlace {
         matrix_(matrix),
         potri_(queue, buffers.potri, matrix.layout().slab),
         slabs_(matrix.layout().count()),
-        rows_(buffers.rows) {}
+        most_rows_(InPlaceBuffers<T, Exec>::most_rows(matrix.layout())),
+        copied_rows_(buffers.copied_rows) {}
 
   void run() {
     for (std::int64_t s = slabs_ - 1; s >= 0; --s) invert_slab(s);
@@ -84,7 +90,7 @@ class InverseInPlace {
   void multiply_rows_of(std::int64_t slab) {
     const LocalIndex last = column(slab + 1);
     for (LocalIndex begin = column(slab); begin < last;) {
-      const LocalIndex end = std::min(begin + InPlaceBuffers<T, Exec>::most_rows, last);
+      const LocalIndex end = std::min(begin + most_rows_, last);
       multiply_rows(begin, end, slab);
       begin = end;
     }
@@ -92,7 +98,7 @@ class InverseInPlace {
 
   void multiply_rows(LocalIndex begin, LocalIndex end, std::int64_t slab) {
     const std::int64_t height = end - begin;
-    const View copied = make_matrix_view<MemorySpace>(rows_, height, begin.value, height);
+    const View copied = make_matrix_view<MemorySpace>(copied_rows_, height, begin.value, height);
     const auto columns = [&](LocalIndex from, LocalIndex to) { return block(copied, 0, height, from.value, to.value); };
     const View x11 = matrix_.view(begin, end, begin, end);
     for (std::int64_t s = 0; s <= slab; ++s) {
@@ -122,7 +128,8 @@ class InverseInPlace {
   const ShardedMatrix<T, MemorySpace>& matrix_;
   kernels::Potri<T, Exec> potri_;
   std::int64_t slabs_;
-  T* rows_;
+  std::int64_t most_rows_;
+  T* copied_rows_;
 };
 
 }  // namespace tessera::detail

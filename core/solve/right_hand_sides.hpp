@@ -251,17 +251,17 @@ class RightHandSides {
       const std::int64_t height = rows_.seen_from(from).local_extent();
       tasks.then([this, chunk, to, from, height] {
         const Region region("tessera::solve::exchange");
-        chunk->received[0] = transfers_.receive(exec_, buffers_of(*chunk).others, height * chunk->size(),
-                                                grid_.rank_of(from, grid_.col()), tag_of_rows(*chunk));
+        // With what is between columns.
+        chunk->received[0] =
+            transfers_.receive(exec_, buffers_of(*chunk).others, leading_dimension_of_b<T>(height) * chunk->size(),
+                               grid_.rank_of(from, grid_.col()), tag_of_rows(*chunk));
         const View mine = of(*chunk, at_rows_, 0, rows_.local_extent(), {rows_.n});
         chunk->rows.sent.push_back(transfers_.send(exec_, static_cast<const T*>(mine.data()),
-                                                   static_cast<std::int64_t>(mine.size()),
+                                                   leading_dimension_of_b<T>(rows_.local_extent()) * chunk->size(),
                                                    grid_.rank_of(to, grid_.col()), tag_of_rows(*chunk)));
       });
       tasks.when(arrived(chunk, 0), [this, chunk, from, height] {
-        scatter(*chunk, from,
-                make_matrix_view<MemorySpace>(buffers_of(*chunk).others, height, chunk->size(),
-                                              std::max<std::int64_t>(1, height)));
+        scatter(*chunk, from, view_of(buffers_of(*chunk).others, height, chunk->size()));
       });
     }
   }
@@ -271,12 +271,15 @@ class RightHandSides {
     View all;
     bool is_b;
   };
+  static View view_of(T* data, std::int64_t rows, std::int64_t columns) {
+    return make_matrix_view<MemorySpace>(data, rows, columns,
+                                         std::max<std::int64_t>(1, leading_dimension_of_b<T>(rows)));
+  }
   /// b itself, where there are no buffers.
   Place place(T* buffers, std::int64_t rows) const {
     if (buffers == nullptr) return b_;
     const auto in_flight = static_cast<std::int64_t>(buffers_.slots.size()) * buffers_.chunk;
-    return {make_matrix_view<MemorySpace>(buffers, rows, std::min(nrhs_, in_flight), std::max<std::int64_t>(1, rows)),
-            false};
+    return {view_of(buffers, rows, std::min(nrhs_, in_flight)), false};
   }
   /// Rows of right-hand sides, of unit vectors up to vector `end`.
   View of(const Chunk& chunk, const Place& place, std::int64_t first, std::int64_t count, GlobalIndex end) const {

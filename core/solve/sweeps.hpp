@@ -130,13 +130,13 @@ class Sweeps {
   }
 
   /// Where it is divided: in halves; but on a host's only rank, where nobody waits for a solution, behind the first
-  /// slab, as a product with all of a slab is one call.
+  /// slab, as a product with all of a slab is one call; unless slabs are so many that the recursion would be deep.
   std::int64_t middle_of(const LeafRange& leaves) const {
     if (kernels::is_host<Exec> && rows_.processes * columns_.processes == 1) {
       const SlabLayout& layout = l_.layout();
       const std::int64_t slab = layout.slab_of(columns_.local_begin(leaf(leaves.begin).begin));
       const std::int64_t next = (layout.column_begin(slab + 1).value + columns_.tile - 1) / columns_.tile;
-      if (next < leaves.end) return next;
+      if (next < leaves.end && layout.count() <= most_slabs) return next;
     }
     return leaves.begin + leaves.size() / 2;
   }
@@ -192,6 +192,8 @@ class Sweeps {
     return l_.view(rows_.local_begin(k.begin), rows_.local_begin(k.end), columns_.local_begin(k.begin),
                    columns_.local_begin(k.end));
   }
+
+  static constexpr std::int64_t most_slabs = 256;
 
   std::vector<Sweep> sweeps_;
   const ShardedMatrix<T, MemorySpace>& l_;

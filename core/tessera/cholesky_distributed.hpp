@@ -182,7 +182,7 @@ Solution<typename Tree<B>::Solution> solve_once(const Exec& exec, std::shared_pt
   // x and b, which is no part of what is free, and `work`
   const std::int64_t copies = (is_replaced<B> ? 0 : 1) + (options.bytes_free ? 0 : 1);
   const std::int64_t beside = saturated_sum(saturated_product(copies, bytes_of_rows(shape.n)),
-                                            bytes_of_rows(static_cast<std::int64_t>(work.stride(1))));
+                                            bytes_of_rows(shape.n > 0 ? static_cast<std::int64_t>(work.stride(1)) : 0));
   const auto factored = factor_with_shifts<T>(exec, grid, a, n, options, memory, info, beside);
   const auto start = std::chrono::steady_clock::now();
   const auto deliver = [&] {

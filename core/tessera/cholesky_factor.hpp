@@ -256,7 +256,8 @@ template <class T, class Exec>
 double complete_factor(const Exec& exec, const ShardedMatrix<T, typename Exec::memory_space>& l,
                        Memory<typename Exec::memory_space>& memory);
 
-/// Memory for rows x nrhs numbers; std::bad_alloc where no memory could have them.
+/// Memory for rows x nrhs numbers, with a leading dimension that is fast in products; std::bad_alloc where no memory
+/// could have them.
 template <class T, class MemorySpace>
 MatrixView<T, MemorySpace> right_hand_sides(Memory<MemorySpace>& memory, std::int64_t rows, std::int64_t nrhs);
 

@@ -27,9 +27,9 @@ void invert(const Exec& exec, CholeskyFactor<T, typename Exec::memory_space>& fa
 ///
 /// The diagonal is real; elements above it are undefined, but finite if A^-1 is. Columns of A^-1 are solved for, some
 /// hundred at a time, and replace those of L, which the columns right of them do not need: each column of the lower
-/// triangle is as accurate as a solve. A rank takes memory for these, which memory_plan knows. A rank alone
-/// works in place, as potri, and as accurately, without any on the host. Collective over the factor's grid; it begins
-/// after what `exec` has been given, and is complete when it returns.
+/// triangle is as accurate as a solve. A rank alone works in place, as potri, and as accurately. memory_plan knows what
+/// either takes beside the factor. Collective over the factor's grid; it begins after what `exec` has been given, and
+/// is complete when it returns.
 /// @param exec works in the factor's memory space
 /// @param l the result takes over its memory; it is a moved-from factor afterwards, also if the inversion throws: what
 ///   it held is then lost

@@ -5,6 +5,8 @@
 #include "kernels/instantiate.hpp"
 #include "tessera/scalar.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <type_traits>
 
 namespace tessera::kernels {
@@ -15,15 +17,16 @@ constexpr int as_int(std::int64_t x) { return static_cast<int>(x); }
 template <class T>
 constexpr std::int64_t most_rounds = std::is_same_v<T, Kokkos::complex<double>> ? 2 : 4;
 
-/// For double cuBLAS's fast kernels move two numbers at a time, along columns. Where a row or a product of the sum is
+/// For double cuBLAS's fast kernels move two numbers at a time, along columns. Where a row, or a term of the sums, is
 /// left over it takes others for all of them (45 instead of 57 TF/s on an H200; other scalars have no such kernels): it
 /// has a call of its own.
 template <class T>
 constexpr std::int64_t aligned_part(std::int64_t count) {
   return std::is_same_v<T, double> ? count / 2 * 2 : count;
 }
-/// Multiplications from which on that is faster.
+/// From so many multiplications on that is faster, and where none of the sizes is small: these calls read a matrix.
 constexpr double worth_a_call = 4e9;
+constexpr std::int64_t least_size = 512;
 
 constexpr cublasOperation_t operation(char op) { return op == 'N' ? CUBLAS_OP_N : CUBLAS_OP_C; }
 
@@ -98,10 +101,13 @@ void Cublas::gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int
           "cublas gemv");
     return;
   }
-  const bool is_large = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) >= worth_a_call;
+  const bool is_large = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) >= worth_a_call &&
+                        std::min({m, n, k}) >= least_size && (lda | ldb | ldc) % 2 == 0;
   const bool is_along_k = op_a != 'N' || op_b == 'N';
-  const std::int64_t most_rows = is_large ? aligned_part<T>(m) : m;
+  const bool has_vectors = std::max({k * lda, k * ldb, n * ldb, n * ldc}) <= std::numeric_limits<int>::max();
+  const std::int64_t most_rows = is_large && has_vectors ? aligned_part<T>(m) : m;
   const std::int64_t most_k = is_large && is_along_k ? aligned_part<T>(k) : k;
+  // Of some rows of C the terms [from, to) of the sums.
   const auto call = [&](std::int64_t row, std::int64_t rows, std::int64_t from, std::int64_t to, T times_c) {
     const T* first_a = op_a == 'N' ? a + row + from * lda : a + from + row * lda;
     const T* first_b = op_b == 'N' ? b + from : b + from * ldb;

@@ -21,7 +21,7 @@ class Cublas {
 
   Cublas(const Kokkos::Cuda& exec, void* workspace, std::shared_ptr<void>& handle);
 
-  /// C = alpha op(A) op(B) + beta C, column-major; 'N' or 'C'. One column is a gemv.
+  /// C = alpha op(A) op(B) + beta C, column-major; 'N' or 'C'. One column is a gemv, and so may the last row be.
   template <class T>
   void gemm(char op_a, char op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t lda,
             const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) const;

@@ -56,17 +56,14 @@ void CholeskyFactor<T, MemorySpace>::apply(detail::FactorOperation operation, co
   });
   const detail::RowShards shards = detail::shards_of(exec, grid().communicator(), b, n());
 
-  columns = detail::transposed(columns);
   MatrixView<T, MemorySpace> work;
   detail::collectively(grid().communicator(), [&] {
     detail::require_all_rows(shards, n(), "b");
-    work = detail::right_hand_sides<T>(memory_, columns.extent[1], columns.extent[0]);
-    detail::gather_from<typename View::memory_space, T>(exec, detail::read_only(columns),
-                                                        detail::transposed(detail::strided(work)));
+    work = detail::right_hand_sides<T>(memory_, columns.extent[0], columns.extent[1]);
+    detail::gather_from<typename View::memory_space, T>(exec, detail::read_only(columns), detail::strided(work));
   });
   const auto deliver = [&] {
-    detail::scatter_to<typename View::memory_space, T>(
-        exec, detail::read_only(detail::transposed(detail::strided(work))), columns);
+    detail::scatter_to<typename View::memory_space, T>(exec, detail::read_only(detail::strided(work)), columns);
     // The next solve works in the same memory, and may be on another instance.
     exec.fence();
   };

@@ -219,7 +219,7 @@ void for_each_pair(const Tree& tree, const MatrixView<T, MemorySpace>& work, con
   T* next = work.data();
   detail::Tree<Tree>::for_each(tree, [&]<class Leaf>(const Leaf& leaf) {
     const auto s = strided(leaf);
-    if (is_one_view<Tree> && s.rank == 2) return body(leaf, transposed(s), transposed(strided(work)));
+    if (is_one_view<Tree> && s.rank == 2) return body(leaf, s, strided(work));
     body(leaf, s, contiguous(next, s));
     next += s.size();
   });

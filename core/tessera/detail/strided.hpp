@@ -60,9 +60,9 @@ Strided<typename View::value_type> strided(const View& view) {
   return s;
 }
 
-/// What lies at `data` as `like` does.
+/// The elements at `data`, with the extents and strides of `like`.
 template <class T, class Like>
-Strided<T> at(T* data, const Strided<Like>& like) {
+Strided<T> strided_as(T* data, const Strided<Like>& like) {
   Strided<T> result{data, like.rank};
   for (int r = 0; r < like.rank; ++r) {
     result.extent[r] = like.extent[r];
@@ -73,13 +73,13 @@ Strided<T> at(T* data, const Strided<Like>& like) {
 
 template <class T>
 Strided<const T> read_only(const Strided<T>& s) {
-  return at(static_cast<const T*>(s.data), s);
+  return strided_as(static_cast<const T*>(s.data), s);
 }
 
 /// As many elements at `data`, one after the other in C order.
 template <class T, class Like>
 Strided<T> contiguous(T* data, const Strided<Like>& like) {
-  Strided<T> result = at(data, like);
+  Strided<T> result = strided_as(data, like);
   std::int64_t stride = 1;
   for (int r = like.rank; r-- > 0;) {
     result.stride[r] = stride;
@@ -161,7 +161,7 @@ void gather_from(const Exec& exec, const Strided<const T>& from, const Strided<T
     const Kokkos::View<T*, Space> there(Kokkos::view_alloc("tessera::gather::there", Kokkos::WithoutInitializing),
                                         static_cast<std::size_t>(to.span()));
     const HomeOf<Space> home;
-    copy_elements(home, from, at(there.data(), to));
+    copy_elements(home, from, strided_as(there.data(), to));
     home.fence();
     Kokkos::deep_copy(exec, numbers_at<typename Exec::memory_space>(to.data, to.span()), there);
     exec.fence();
@@ -179,7 +179,7 @@ void scatter_to(const Exec& exec, const Strided<const T>& from, const Strided<T>
     Kokkos::deep_copy(exec, there, numbers_at<typename Exec::memory_space>(from.data, from.span()));
     exec.fence();
     const HomeOf<Space> home;
-    copy_elements(home, at(static_cast<const T*>(there.data()), from), to);
+    copy_elements(home, strided_as(static_cast<const T*>(there.data()), from), to);
     home.fence();
   }
 }
