@@ -74,7 +74,8 @@ fi
 small+=(10240 12288 14336 16384)
 run 1 "$card-small-alone" "$compare" --alone --n "${small[@]}" --rhs 1 --repetitions 5
 [ "$gpus" = 1 ] || run 2 "$card-small-two" "$compare" --n "${small[@]}" --rhs 1 --repetitions 5
-run 1 "$card-inverse" "$compare" --n $((largest / 4)) $((largest / 2)) --rhs 1 --repetitions "$repetitions"
+run 1 "$card-inverse" "$compare" --n $((largest / 4)) $((largest / 2)) $((largest / 2 + 1)) --rhs 1 \
+  --repetitions "$repetitions"
 run 1 "$card-solve-$((2 * largest))" "$solve" --n $((2 * largest))
 run 1 "$card-plan-$largest" "$solve" --plan 1 --n "$largest"
 
