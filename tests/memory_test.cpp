@@ -124,7 +124,10 @@ TYPED_TEST(MemoryTest, ThePlanOfAnInverseIsRight) {
           const SlabLayout layout = detail::make_layout<T, Space>(grid.numbering(), 0, n, tile, 0, 0);
           const std::int64_t in_place = detail::bytes_of<detail::InPlaceBuffers<T, Exec>, Space>(layout);
           EXPECT_EQ(watch.peak(), mine.matrix + mine.inverses + std::max(mine.factorize, in_place));
-          EXPECT_TRUE(in_place == 0 || !kernels::is_host<Exec>);
+          if (kernels::is_host<Exec>) {
+            const auto some_rows = 512 * n * static_cast<std::int64_t>(sizeof(T));
+            EXPECT_LE(in_place, (some_rows + 255) / 256 * 256);
+          }
         } else if (this->ranks > 1) {
           EXPECT_EQ(watch.peak(), mine.peak);
         }
