@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <numeric>
 #include <utility>
 
 namespace tessera::detail {
@@ -41,8 +40,12 @@ template <class T>
 Both<T> collapsed(const Strided<const T>& from, const Strided<T>& to) {
   std::array<int, Strided<T>::most_ranks> order{};
   const auto end = order.begin() + from.rank;
-  std::iota(order.begin(), end, 0);
-  std::stable_sort(order.begin(), end, [&](int p, int q) { return to.stride[p] > to.stride[q]; });
+  for (int r = 0; r < from.rank; ++r) {  // std::stable_sort takes memory
+    const auto done = order.begin() + r;
+    const auto at = std::upper_bound(order.begin(), done, r, [&](int p, int q) { return to.stride[p] > to.stride[q]; });
+    std::move_backward(at, done, done + 1);
+    *at = r;
+  }
   Both<T> result{{from.data}, {to.data}};
   int rank = 0;
   for (auto r = order.begin(); r != end; ++r) {
