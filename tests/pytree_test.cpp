@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "support.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <memory_resource>
+#include <numeric>
+#include <random>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -295,6 +299,52 @@ TYPED_TEST(PytreeTest, XOutlivesBAndLaterCalls) {
   EXPECT_TRUE(same_bits(before, to_host(x)));
   Kokkos::deep_copy(y, T(7));  // written to, it belongs to the caller
   EXPECT_TRUE(same_bits(before, to_host(solve(1))));
+}
+
+// Elements of the same indices, in whatever order and with whatever gaps either side has them.
+TEST(CopyElementsTest, AnyExtentsAndStrides) {
+  using Numbers = Kokkos::View<double*, Space>;
+  std::mt19937_64 random(1);
+  const auto below = [&](std::uint64_t most) { return static_cast<std::int64_t>(random() % most); };
+  for (int trial = 0; trial < 200; ++trial) {
+    const int rank = static_cast<int>(below(5));
+    const auto strided = [&](const std::int64_t* extents) {  // its data is yet to come
+      detail::Strided<double> s{nullptr, rank};
+      std::vector<int> order(static_cast<std::size_t>(rank));
+      std::iota(order.begin(), order.end(), 0);
+      std::shuffle(order.begin(), order.end(), random);
+      std::int64_t stride = 1 + below(2);
+      for (const int r : order) {
+        s.extent[r] = extents[r];
+        s.stride[r] = stride;
+        stride = stride * std::max<std::int64_t>(1, extents[r]) + below(2) * below(3);
+      }
+      return s;
+    };
+    std::int64_t extents[4] = {};
+    for (std::int64_t& extent : extents) extent = below(8) == 0 ? below(40) : 1 + below(5);
+    detail::Strided<double> from = strided(extents);
+    detail::Strided<double> to = strided(extents);
+    const Numbers of_from("from", static_cast<std::size_t>(from.span()));
+    const Numbers of_to("to", static_cast<std::size_t>(to.span()));
+    from.data = of_from.data();
+    to.data = of_to.data();
+    set_noise(of_from, static_cast<std::uint64_t>(trial));
+    set_noise(of_to, 1000);
+    const auto before = to_host(of_from);
+    const auto expected = to_host(of_to);
+    const auto place_of = [](detail::Strided<double> s, double* data) {
+      s.data = data;
+      return s;
+    };
+    for (std::int64_t k = 0; k < from.size(); ++k) {
+      place_of(to, expected.data())[k] = place_of(from, before.data())[k];
+    }
+    const Kokkos::DefaultExecutionSpace exec;
+    detail::copy_elements(exec, detail::read_only(from), to);
+    exec.fence();
+    EXPECT_TRUE(same_bits(expected, to_host(of_to))) << "trial " << trial << ", rank " << rank;
+  }
 }
 
 }  // namespace
