@@ -341,7 +341,7 @@ TEST(CopyElementsTest, AnyExtentsAndStrides) {
       place_of(to, expected.data())[k] = place_of(from, before.data())[k];
     }
     const Kokkos::DefaultExecutionSpace exec;
-    detail::copy_elements(exec, detail::read_only(from), to);
+    detail::copy_elements("test", exec, detail::read_only(from), to);
     exec.fence();
     EXPECT_TRUE(same_bits(expected, to_host(of_to))) << "trial " << trial << ", rank " << rank;
   }

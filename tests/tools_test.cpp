@@ -138,7 +138,7 @@ struct ToolsTest : ::testing::Test {
         EXPECT_NE(kernel.instance, tools::device_id(Space{})) << kernel.name;
         EXPECT_EQ(kernel.instance >> 24, given >> 24) << kernel.name;
       } else {
-        EXPECT_EQ(kernel.name, "tessera::copy_elements") << "the host gathers what lies in its memory, and no more";
+        EXPECT_EQ(kernel.name, "tessera::solve::gather") << "the host gathers what lies in its memory, and no more";
       }
     }
     for (const Kernel& fence : what.fences) {

@@ -64,14 +64,14 @@ Both<T> collapsed(const Strided<const T>& from, const Strided<T>& to) {
     put(result.to, to);
   }
   result.from.rank = result.to.rank = rank;
-  const auto longest = std::max_element(result.to.extent, result.to.extent + rank) - result.to.extent;
-  for (int r = static_cast<int>(longest); r + 1 < rank; ++r) {
-    const auto swap = [r](auto& s) {
-      std::swap(s.extent[r], s.extent[r + 1]);
-      std::swap(s.stride[r], s.stride[r + 1]);
+  if (rank > 1) {
+    const auto longest = std::max_element(result.to.extent, result.to.extent + rank) - result.to.extent;
+    const auto make_last = [&](auto& s) {
+      std::swap(s.extent[longest], s.extent[rank - 1]);
+      std::swap(s.stride[longest], s.stride[rank - 1]);
     };
-    swap(result.from);
-    swap(result.to);
+    make_last(result.from);
+    make_last(result.to);
   }
   return result;
 }
@@ -79,8 +79,7 @@ Both<T> collapsed(const Strided<const T>& from, const Strided<T>& to) {
 }  // namespace
 
 template <class T, class Exec>
-void copy_elements(const Exec& exec, const Strided<const T>& from, const Strided<T>& to) {
-  constexpr const char* label = "tessera::copy_elements";
+void copy_elements(const char* label, const Exec& exec, const Strided<const T>& from, const Strided<T>& to) {
   const std::int64_t size = from.size();
   if (size == 0) return;
   Both<T> both = collapsed(from, to);
@@ -97,7 +96,7 @@ void copy_elements(const Exec& exec, const Strided<const T>& from, const Strided
 }
 
 #define TESSERA_INSTANTIATE_STRIDED(T, Exec) \
-  template void copy_elements<T, Exec>(const Exec&, const Strided<const T>&, const Strided<T>&);
+  template void copy_elements<T, Exec>(const char*, const Exec&, const Strided<const T>&, const Strided<T>&);
 #define TESSERA_INSTANTIATE_STRIDEDS(Exec) TESSERA_FOR_EACH_SCALAR(TESSERA_INSTANTIATE_STRIDED, Exec)
 TESSERA_FOR_EACH_EXEC(TESSERA_INSTANTIATE_STRIDEDS)
 

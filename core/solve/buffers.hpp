@@ -8,6 +8,7 @@
 #include "kernels/queue.hpp"
 #include "tessera/detail/schedule.hpp"
 #include "tessera/distribution.hpp"
+#include "tessera/matrix_view.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -32,6 +33,10 @@ constexpr std::int64_t leading_dimension_of_b(std::int64_t rows) {
 template <class T>
 constexpr std::int64_t right_hand_sides_bytes(std::int64_t rows, std::int64_t nrhs) {
   return saturated_product(saturated_product(leading_dimension_of_b<T>(rows), nrhs), sizeof(T));
+}
+template <class MemorySpace, class T>
+MatrixView<T, MemorySpace> right_hand_sides_at(T* data, std::int64_t rows, std::int64_t nrhs) {
+  return make_matrix_view<MemorySpace>(data, rows, nrhs, std::max<std::int64_t>(1, leading_dimension_of_b<T>(rows)));
 }
 
 /// The memory of a solve beside the factor and the right-hand sides.

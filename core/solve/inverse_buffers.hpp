@@ -29,9 +29,8 @@ struct InverseBuffers {
     const std::int64_t n = layout.rows.n;
     const int ranks = layout.rows.processes * layout.columns.processes;
     const bool is_needed = layout.rows.processes == 1 || layout.columns.processes == 1;
-    const std::int64_t leading_dimension = leading_dimension_of_b<T>(n);
-    T* const numbers = is_needed ? workspace.template take<T>(leading_dimension, columns) : nullptr;
-    whole = make_matrix_view<MemorySpace>(numbers, n, columns, std::max<std::int64_t>(1, leading_dimension));
+    T* const numbers = is_needed ? workspace.template take<T>(leading_dimension_of_b<T>(n), columns) : nullptr;
+    whole = right_hand_sides_at<MemorySpace>(numbers, n, columns);
     sums = workspace.template take<double>(n);
     room = workspace.template take<double>(ranks, share_of_sums(n, ranks));
     diagonal = workspace.template take<RealOf<T>>(n);

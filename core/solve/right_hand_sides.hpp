@@ -261,7 +261,7 @@ class RightHandSides {
                                                    grid_.rank_of(to, grid_.col()), tag_of_rows(*chunk)));
       });
       tasks.when(arrived(chunk, 0), [this, chunk, from, height] {
-        scatter(*chunk, from, view_of(buffers_of(*chunk).others, height, chunk->size()));
+        scatter(*chunk, from, right_hand_sides_at<MemorySpace>(buffers_of(*chunk).others, height, chunk->size()));
       });
     }
   }
@@ -271,15 +271,11 @@ class RightHandSides {
     View all;
     bool is_b;
   };
-  static View view_of(T* data, std::int64_t rows, std::int64_t columns) {
-    return make_matrix_view<MemorySpace>(data, rows, columns,
-                                         std::max<std::int64_t>(1, leading_dimension_of_b<T>(rows)));
-  }
   /// b itself, where there are no buffers.
   Place place(T* buffers, std::int64_t rows) const {
     if (buffers == nullptr) return b_;
     const auto in_flight = static_cast<std::int64_t>(buffers_.slots.size()) * buffers_.chunk;
-    return {view_of(buffers, rows, std::min(nrhs_, in_flight)), false};
+    return {right_hand_sides_at<MemorySpace>(buffers, rows, std::min(nrhs_, in_flight)), false};
   }
   /// Rows of right-hand sides, of unit vectors up to vector `end`.
   View of(const Chunk& chunk, const Place& place, std::int64_t first, std::int64_t count, GlobalIndex end) const {

@@ -7,7 +7,6 @@
 #include "kernels/instantiate.hpp"
 #include "tessera/cholesky_factor.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -19,8 +18,7 @@ template <class T, class MemorySpace>
 MatrixView<T, MemorySpace> right_hand_sides(Memory<MemorySpace>& memory, std::int64_t rows, std::int64_t nrhs) {
   const std::int64_t bytes = right_hand_sides_bytes<T>(rows, nrhs);
   char* const data = Memory<MemorySpace>::reserve(memory.right_hand_sides, "tessera::solve::b", bytes).data();
-  return make_matrix_view<MemorySpace>(reinterpret_cast<T*>(data), rows, nrhs,
-                                       std::max<std::int64_t>(1, leading_dimension_of_b<T>(rows)));
+  return right_hand_sides_at<MemorySpace>(reinterpret_cast<T*>(data), rows, nrhs);
 }
 
 template <class T, class Exec>

@@ -106,7 +106,7 @@ std::string describe(const Strided<T>& s) {
 /// to = from, enqueued on `exec`, which can access both.
 /// @pre they have the same extents
 template <class T, class Exec>
-void copy_elements(const Exec& exec, const Strided<const T>& from, const Strided<T>& to);
+void copy_elements(const char* label, const Exec& exec, const Strided<const T>& from, const Strided<T>& to);
 
 template <class T>
 struct FillElements {
@@ -155,13 +155,14 @@ using HomeOf = typename Space::execution_space;
 /// whose memory, with what is between its elements, is written.
 template <class Space, class T, class Exec>
 void gather_from(const Exec& exec, const Strided<const T>& from, const Strided<T>& to) {
+  constexpr const char* label = "tessera::solve::gather";
   if constexpr (accessible<Exec, Space>) {
-    copy_elements(exec, from, to);
+    copy_elements(label, exec, from, to);
   } else {
     const Kokkos::View<T*, Space> there(Kokkos::view_alloc("tessera::gather::there", Kokkos::WithoutInitializing),
                                         static_cast<std::size_t>(to.span()));
     const HomeOf<Space> home;
-    copy_elements(home, from, strided_as(there.data(), to));
+    copy_elements(label, home, from, strided_as(there.data(), to));
     home.fence();
     Kokkos::deep_copy(exec, numbers_at<typename Exec::memory_space>(to.data, to.span()), there);
     exec.fence();
@@ -171,15 +172,16 @@ void gather_from(const Exec& exec, const Strided<const T>& from, const Strided<T
 /// copy_elements to any memory space; if `exec` cannot access it, by way of a copy there that lies as `from` does.
 template <class Space, class T, class Exec>
 void scatter_to(const Exec& exec, const Strided<const T>& from, const Strided<T>& to) {
+  constexpr const char* label = "tessera::solve::scatter";
   if constexpr (accessible<Exec, Space>) {
-    copy_elements(exec, from, to);
+    copy_elements(label, exec, from, to);
   } else {
     const Kokkos::View<T*, Space> there(Kokkos::view_alloc("tessera::scatter::there", Kokkos::WithoutInitializing),
                                         static_cast<std::size_t>(from.span()));
     Kokkos::deep_copy(exec, there, numbers_at<typename Exec::memory_space>(from.data, from.span()));
     exec.fence();
     const HomeOf<Space> home;
-    copy_elements(home, strided_as(static_cast<const T*>(there.data()), from), to);
+    copy_elements(label, home, strided_as(static_cast<const T*>(there.data()), from), to);
     home.fence();
   }
 }
